@@ -1,0 +1,37 @@
+from .arms import arm_changes as arm_changes
+from .arms import pre_post_correlation as pre_post_correlation
+from .arms import set_aside as set_aside
+from .contrasts import contrasts as contrasts
+from .contrasts import contrasts_set_aside as contrasts_set_aside
+from .estimands import contributions as contributions
+from .estimands import heterogeneity as heterogeneity
+from .estimands import predictive_effects as predictive_effects
+from .estimands import relative_effects as relative_effects
+from .estimands import trial_effects as trial_effects
+from .evidence import Evidence as Evidence
+from .evidence import EvidenceError as EvidenceError
+from .evidence import evidence_counts as evidence_counts
+from .evidence import evidence_problems as evidence_problems
+from .evidence import load_evidence as load_evidence
+from .identifiability import contraction as contraction
+from .identifiability import identifiability as identifiability
+from .identifiability import posterior_correlations as posterior_correlations
+from .inference import ConvergenceError as ConvergenceError
+from .inference import check_fit as check_fit
+from .inference import fit as fit
+from .models.decomposition import decomposition as decomposition
+from .models.decomposition import decomposition_design as decomposition_design
+from .models.gaussian import gaussian_model as gaussian_model
+from .plots import plot_contributions as plot_contributions
+from .plots import plot_forest as plot_forest
+from .plots import plot_predictive_check as plot_predictive_check
+from .plots import plot_prior_posterior as plot_prior_posterior
+from .predictive import predictive_check as predictive_check
+from .predictive import prior_predictive as prior_predictive
+from .tables import effect_table as effect_table
+from .terms import DRUGS as DRUGS
+from .terms import HEADLINE as HEADLINE
+from .terms import HYPOTHESES as HYPOTHESES
+from .terms import TERMS as TERMS
+
+__version__: str

@@ -1,0 +1,87 @@
+"""The command line: a thin reading of the Python functions.
+
+Exit status: 0 done; 1 the evidence has problems, the fit did not converge, or a choice is not possible; 2 wrong usage.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Bayesian hierarchical models of the pill and the process in trials of psilocybin, LSD, MDMA, ketamine and esketamine.",
+)  # fmt: skip
+
+EvidenceOption = Annotated[Path | None, typer.Option("--evidence", help="Folder of evidence tables; the embedded ones by default.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress display.")]
+
+
+def main() -> None:
+    """Run the command line; problems the user can mend end in one message and exit status 1."""
+    try:
+        app()
+    except (ValueError, RuntimeError, OSError) as error:
+        typer.echo(f"pillprocess: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+def _version(value: bool) -> None:
+    if value:
+        from pillprocess import __version__
+
+        typer.echo(f"pillprocess {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def evidence(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of evidence tables; the embedded ones by default.")] = None,
+) -> None:
+    """Print what the evidence tables hold and every problem in them; exit status 1 if there is any."""
+    from pillprocess.evidence import evidence_counts, load_evidence
+
+    tables = load_evidence(folder)
+    typer.echo(evidence_counts(tables).to_string(index=False))
+    typer.echo(f"No problems. Checksum {tables.checksum}")
+
+
+@app.command()
+def reproduce(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results"),
+    seed: Annotated[int, typer.Option(help="Seed of every draw.", min=0)] = 1,
+    evidence: EvidenceOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Run the whole analysis and write tables, figures, posterior and report.html."""
+    from pillprocess.run import run_reproduce
+
+    report = run_reproduce(out, seed=seed, evidence=evidence, progress=not quiet)
+    typer.echo(f"Report: {report}")
+
+
+@app.command()
+def decompose(
+    terms: Annotated[
+        str, typer.Option(help="Terms, comma separated, or the name of a hypothesis such as pill or pill_and_process.")
+    ] = "headline",
+    baseline: Annotated[str, typer.Option(help="exchangeable, or free: only within-trial contrasts speak.")] = "exchangeable",
+    construct: Annotated[list[str] | None, typer.Option(help="Outcome construct; may be given several times.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.", min=0)] = 1,
+    evidence: EvidenceOption = None,
+) -> None:
+    """Fit one decomposition in closed form and print its terms and drug effects."""
+    from pillprocess.run import run_decompose
+
+    chosen = tuple(construct) if construct else None
+    for heading, table in run_decompose(terms, baseline=baseline, constructs=chosen, seed=seed, evidence=evidence):
+        typer.echo(heading)
+        typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+        typer.echo("")

@@ -1,0 +1,1 @@
+"""Models: each file holds one, with its mathematics in the docstring."""

@@ -1,0 +1,102 @@
+"""The PyMC model of a design: the sampler's side of the shared description."""
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import xarray as xr
+
+
+def gaussian_model(design: xr.Dataset) -> pm.Model:
+    r"""Build the PyMC model of a Gaussian linear hierarchical design.
+
+    .. math:: y \sim N(X\beta + Z b, \Sigma), \quad \beta_c \sim N(m_c, s_c^2), \quad b_e = \tau_{s(e)}\, raw_e,\ raw_e \sim N(0, 1)
+
+    Random effects are non-centred. Variables carry the names and dims the design gives them.
+
+    Parameters
+    ----------
+    design
+        As returned by :func:`pillprocess.decomposition_design`.
+
+    Returns
+    -------
+    ``pm.Model`` with observed ``y`` (row); its attribute ``design`` is the description it was built from.
+
+    Raises
+    ------
+    ValueError
+        A prior family of a scale that is not known.
+    """
+    coords: dict[str, np.ndarray] = {"row": design["row"].to_numpy()}
+    for kind in ("coefficient", "effect"):
+        for dim in np.unique(design[f"{kind}_dim"].to_numpy()):
+            if dim:
+                coords[str(dim)] = _labels(design, str(dim))
+    with pm.Model(coords=coords) as model:
+        scales = {str(s): _scale(design.sel(scale=s)) for s in design["scale"].to_numpy()}
+        theta = pt.zeros(design.sizes["row"])
+        for variable, part in _by_variable(design, "coefficient"):
+            theta = theta + _linear(
+                part["X"].to_numpy(), _coefficient(variable, part), scalar=not str(part["coefficient_dim"][0].item())
+            )
+        for variable, part in _by_variable(design, "effect"):
+            dim = str(part["effect_dim"][0].item())
+            raw = pm.Normal(f"{variable}_raw", 0, 1, dims=dim)
+            effect = pm.Deterministic(variable, raw * scales[str(part["effect_scale"][0].item())], dims=dim)
+            theta = theta + _linear(
+                part["Z"].to_numpy(), effect[_positions(coords[dim], part["effect_label"].to_numpy())], scalar=False
+            )
+        covariance = design["covariance"].to_numpy()
+        if np.count_nonzero(covariance - np.diag(np.diag(covariance))):
+            pm.MvNormal("y", theta, chol=np.linalg.cholesky(covariance), observed=design["y"].to_numpy(), dims="row")
+        else:
+            pm.Normal("y", theta, np.sqrt(np.diag(covariance)), observed=design["y"].to_numpy(), dims="row")
+    model.design = design
+    return model
+
+
+def _labels(design: xr.Dataset, dim: str) -> np.ndarray:
+    """Every label that occurs along a dim, in order of appearance."""
+    found = [
+        label
+        for kind in ("coefficient", "effect")
+        for label, d in zip(design[f"{kind}_label"].to_numpy(), design[f"{kind}_dim"].to_numpy(), strict=True)
+        if d == dim
+    ]
+    return np.array(list(dict.fromkeys(found)))
+
+
+def _by_variable(design: xr.Dataset, kind: str) -> list[tuple[str, xr.Dataset]]:
+    names = design[f"{kind}_variable"].to_numpy()
+    return [(str(v), design.isel({kind: np.flatnonzero(names == v)})) for v in dict.fromkeys(names)]
+
+
+def _positions(labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    where = {label: i for i, label in enumerate(labels)}
+    return np.array([where[w] for w in wanted])
+
+
+def _scale(prior: xr.Dataset) -> pt.TensorVariable:
+    name, family = str(prior["scale"].item()), str(prior["prior_scale_family"].item())
+    a, b = float(prior["prior_scale_a"]), float(prior["prior_scale_b"])
+    if family == "halfnormal":
+        return pm.HalfNormal(name, a)
+    if family == "invgamma":
+        return pm.Deterministic(name, pt.sqrt(pm.InverseGamma(f"{name}_squared", alpha=a, beta=b)))
+    if family == "halfcauchy":
+        return pm.HalfCauchy(name, a)
+    if family == "uniform":
+        return pm.Uniform(name, a, b)
+    raise ValueError(
+        f"scale '{name}': prior family {family!r} is not known; use halfnormal, invgamma, halfcauchy or uniform"
+    )
+
+
+def _coefficient(variable: str, part: xr.Dataset) -> pt.TensorVariable:
+    dim = str(part["coefficient_dim"][0].item())
+    mean, sd = part["prior_mean"].to_numpy(), part["prior_sd"].to_numpy()
+    return pm.Normal(variable, mean, sd, dims=dim) if dim else pm.Normal(variable, mean[0], sd[0])
+
+
+def _linear(columns: np.ndarray, parameter: pt.TensorVariable, *, scalar: bool) -> pt.TensorVariable:
+    return columns[:, 0] * parameter if scalar else pt.dot(columns, parameter)

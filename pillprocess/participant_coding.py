@@ -1,0 +1,126 @@
+"""Codings of a participant table: arms and doses to numbers, factors to 0/1 columns, text to labels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def label(value: object) -> str:
+    """Text of one label; 1, 1.0 and "1" are the same label."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def labels(column: pd.Series) -> pd.Series:
+    """Labels of a column; missing stays missing."""
+    known = column.dropna()
+    return known.map({value: label(value) for value in known.unique()}).astype(object).reindex(column.index)
+
+
+def numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns as floats."""
+    return pd.DataFrame({name: pd.to_numeric(column, errors="coerce").astype(float) for name, column in table.items()})
+
+
+def not_numeric(column: pd.Series) -> pd.Index:
+    """Rows whose cell is there but is no finite number."""
+    value = pd.to_numeric(column, errors="coerce").astype(float)
+    return column.index[column.notna() & ~np.isfinite(value)]
+
+
+def code_arms(
+    column: pd.Series, reference: str | float | None, active: str | float | None
+) -> tuple[pd.DataFrame, pd.Series, str, list[str]]:
+    """Code arms as one 0/1 column per active arm.
+
+    Returns
+    -------
+    The columns, each participant's arm (missing where the arm is not compared), the reference label, and the problems.
+    """
+    arm = labels(column)
+    levels = sorted(arm.dropna().unique())
+    reference_label = "" if reference is None else label(reference)
+    if reference is None and set(levels) in ({"0", "1"}, {"False", "True"}):
+        reference_label = levels[0]
+    wanted = [level for level in levels if level != reference_label] if active is None else [label(active)]
+    listed = ", ".join(levels)
+    problems = []
+    if len(levels) < 2:
+        problems.append(f"column {column.name!r}: the treatment has one level ({listed}); two arms are needed")
+    elif not reference_label:
+        problems.append(f"column {column.name!r}: {len(levels)} levels ({listed}) and no reference; name the comparator")
+    elif reference_label not in levels:
+        problems.append(f"column {column.name!r}: the reference {reference_label!r} is none of its levels ({listed})")
+    elif not set(wanted) <= set(levels) - {reference_label}:
+        problems.append(f"column {column.name!r}: the active arm {wanted[0]!r} is none of its other levels ({listed})")
+    arm = arm.where(arm.isin([reference_label, *wanted]))
+    treatment = pd.DataFrame({level: (arm == level).astype(float) for level in wanted}, index=column.index)
+    return treatment, arm, reference_label, problems
+
+
+def code_dose(
+    column: pd.Series, reference: str | float | None, active: str | float | None
+) -> tuple[pd.DataFrame, pd.Series, str, list[str]]:
+    """Code a dose as 0 at the reference and 1 at the active dose; returns as `code_arms`."""
+    everyone = pd.Series("all", index=column.index, dtype=object)
+    try:
+        low, high = float(reference or 0), float("nan" if active is None else active)
+    except ValueError:
+        low = high = np.nan
+    if not (np.isfinite(low) and np.isfinite(high) and low != high):
+        got = f"reference={reference!r} and active={active!r}"
+        problem = f"column {column.name!r}: a dose is compared at two different numbers; got {got}"
+        return pd.DataFrame(index=column.index), everyone, "", [problem]
+    dose = (pd.to_numeric(column, errors="coerce").astype(float) - low) / (high - low)
+    return dose.to_frame(label(high)), everyone, label(low), []
+
+
+def code_covariates(
+    table: pd.DataFrame, columns: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, str], list[str], list[str]]:
+    """Numeric design columns of the covariates.
+
+    A column is a factor when it is categorical, or when fewer than half of its cells are numbers; a column of numbers
+    with a few words in it is a problem, not a factor.
+
+    Returns
+    -------
+    Design columns, the source column of each, notes on reference levels, and problems.
+    """
+    parts: dict[str, pd.Series] = {}
+    source: dict[str, str] = {}
+    notes: list[str] = []
+    problems: list[str] = []
+    for name in columns:
+        column = table[name]
+        categorical = isinstance(column.dtype, pd.CategoricalDtype)
+        words = pd.Index([]) if categorical else not_numeric(column)
+        if categorical or len(words) > len(column) / 2:
+            value = labels(column)
+            order = [label(c) for c in column.cat.categories] if categorical else sorted(value.unique())
+            levels = [level for level in order if (value == level).any()]
+            notes.append(f"covariate {name!r} is a factor with reference level {levels[0]!r}")
+            for level in levels[1:]:
+                parts[f"{name}[{level}]"] = (value == level).astype(float)
+                source[f"{name}[{level}]"] = name
+        elif len(words):
+            problems.append(f"column {name!r}: {cells(column, words)} not a number")
+        else:
+            parts[name] = pd.to_numeric(column).astype(float)
+            source[name] = name
+    return pd.DataFrame(parts, index=table.index), source, notes, problems
+
+
+def cells(column: pd.Series, rows: pd.Index) -> str:
+    """Name cells in an error: ``row 3 ('n/a') and row 7 ('x') are``."""
+    named = [f"row {row} ({column.loc[row]!r})" for row in rows[:5]]
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    return ", ".join(named) + more + (" is" if len(rows) == 1 else " are")
+
+
+def single_arm_trials(treatment: pd.DataFrame, trial: pd.Series) -> list[str]:
+    """Trials in which everybody had the same treatment."""
+    low, high = treatment.groupby(trial).min(), treatment.groupby(trial).max()
+    return list(low.index[(low == high).all(axis=1)])

@@ -1,0 +1,210 @@
+"""Figures: each takes a table and returns a Matplotlib Axes.
+
+One colour per drug and per term everywhere, from the colour-blind safe palette of Okabe and Ito. Negative change is
+improvement, and every axis says which side favours what.
+"""
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from pillprocess.estimands import TERM_ORDER
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DRUG_COLOURS = {
+    "psilocybin": "#0072B2", "LSD": "#56B4E9", "MDMA": "#D55E00", "ketamine": "#009E73", "esketamine": "#7A9A01", "all": "#222222",
+}  # fmt: skip
+TERM_COLOURS = {
+    "course": "#B8B8B8", "waitlist": "#8C6D31", "comparator": "#5A5A5A", "therapy": "#E69F00", "expectancy": "#F0D500",
+    "experience": "#CC79A7", "drug": "#0072B2", "drug:therapy": "#009E73",
+}  # fmt: skip
+TERM_NAMES = {
+    "course": "course (control condition)", "waitlist": "waiting list", "comparator": "active comparator", "therapy": "therapy",
+    "expectancy": "expectancy", "experience": "experience", "drug": "drug", "drug:therapy": "drug x therapy",
+}  # fmt: skip
+GREY = "#6E6E6E"
+
+
+def plot_forest(table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "") -> "Axes":
+    """Draw estimates with intervals, one row each, grouped by drug.
+
+    Parameters
+    ----------
+    table
+        Columns ``label``, ``drug``, ``kind`` (``"trial"``, ``"pooled"`` or ``"predictive"``), ``mean``, ``ci_low``,
+        ``ci_high``; optional ``observed``, ``observed_se`` (the trial's own contrast) and ``text`` (printed at the right).
+    ax
+        Axes to draw on; a new figure of fitting height by default.
+    title
+        Title above the axes.
+
+    Returns
+    -------
+    Axes, in reference SDs; left favours the drug.
+    """
+    rows = _grouped(table)
+    ax = ax or plt.subplots(figsize=(7.2, 0.19 * len(rows) + 1.2), layout="constrained")[1]
+    low, high = float(table["ci_low"].min()), float(table["ci_high"].max())
+    left, right = max(low, -2.6) - 0.05, min(high, 1.6) + 0.05
+    for y, row in enumerate(rows[::-1]):
+        if row is None:
+            continue
+        colour = DRUG_COLOURS[str(row["drug"])]
+        if row["kind"] == "trial":
+            if np.isfinite(row.get("observed", np.nan)):
+                ax.plot(np.clip(row["observed"], left, right), y, "o", ms=4, mfc="white", mec=GREY, mew=0.8, zorder=3)
+            ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
+            ax.plot(row["mean"], y, "s", color=colour, ms=3.5, zorder=4)
+        else:
+            pooled = row["kind"] == "pooled"
+            x = [row["ci_low"], row["mean"], row["ci_high"], row["mean"]]
+            ax.fill(x, [y, y + 0.36, y, y - 0.36], color=colour, alpha=1.0 if pooled else 0.25, lw=0, zorder=3)
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set_yticks(
+        [y for y, row in enumerate(rows[::-1]) if row is not None],
+        [str(row["label"]) for row in rows[::-1] if row is not None], fontsize=7,
+    )  # fmt: skip
+    for tick, row in zip(ax.get_yticklabels(), [r for r in rows[::-1] if r is not None], strict=True):
+        tick.set_fontweight("normal" if row["kind"] == "trial" else "bold")
+    if "text" in table:
+        for y, row in enumerate(rows[::-1]):
+            if row is not None:
+                ax.text(
+                    1.01,
+                    y,
+                    str(row["text"]),
+                    transform=ax.get_yaxis_transform(),
+                    va="center",
+                    fontsize=6.5,
+                    family="monospace",
+                )
+    ax.set_xlim(left, right)
+    ax.set_ylim(-0.8, len(rows) - 0.2)
+    _finish(ax, "drug effect (reference SD)", title)
+    return ax
+
+
+def plot_contributions(table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "") -> "Axes":
+    """Draw how each row's expected change splits over the terms.
+
+    Terms that all point the same way are stacked from 0. Where a row's terms point both ways, improvement is stacked to the
+    left and worsening to the right; the diamond is the expected change, and the ring, where given, the observed one.
+
+    Parameters
+    ----------
+    table
+        ``effect_table(contributions(idata))``, optionally with ``observed``; columns ``row``, ``term``, ``mean``.
+    ax
+        Axes to draw on.
+    title
+        Title above the axes.
+
+    Returns
+    -------
+    Axes, in the model's unit; left is improvement.
+    """
+    labels = list(dict.fromkeys(table["row"]))
+    ax = ax or plt.subplots(figsize=(7.2, 0.2 * len(labels) + 1.3), layout="constrained")[1]
+    wide = table.pivot_table(index="row", columns="term", values="mean", sort=False).reindex(labels)
+    position = np.arange(len(labels))[::-1]
+    left, right = np.zeros(len(labels)), np.zeros(len(labels))
+    for term in [t for t in TERM_ORDER if t in wide.columns]:
+        values = wide[term].fillna(0.0).to_numpy()
+        if np.abs(values).max() < 1e-9:
+            continue
+        start = np.where(values < 0, left, right)
+        ax.barh(position, values, left=start, height=0.72, color=TERM_COLOURS[term], label=TERM_NAMES[term], lw=0)
+        left, right = left + np.minimum(values, 0), right + np.maximum(values, 0)
+    ax.plot(wide.sum(axis=1), position, "D", color="black", ms=3, label="expected change")
+    if "observed" in table:
+        observed = table.drop_duplicates("row").set_index("row")["observed"].reindex(labels)
+        ax.plot(observed, position, "o", mfc="none", mec="black", ms=5, mew=0.8, label="observed change")
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set_yticks(position, labels, fontsize=7)
+    ax.set_ylim(-0.8, len(labels) - 0.2)
+    ax.legend(fontsize=7, frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1.0))
+    _finish(ax, "change from baseline (reference SD)", title, favours=("improved", "worse"))
+    return ax
+
+
+def plot_predictive_check(table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "") -> "Axes":
+    """Draw each observed row on its predictive interval; rows outside it are filled.
+
+    Parameters
+    ----------
+    table
+        :func:`pillprocess.predictive_check`.
+    ax
+        Axes to draw on.
+    title
+        Title above the axes.
+
+    Returns
+    -------
+    Axes, in the model's unit.
+    """
+    ax = ax or plt.subplots(figsize=(7.2, 0.15 * len(table) + 1.2), layout="constrained")[1]
+    position = np.arange(len(table))[::-1]
+    colours = [DRUG_COLOURS.get(str(d), GREY) for d in table["study_drug"]]
+    ax.hlines(position, table["ci_low"], table["ci_high"], color=colours, lw=2.2, alpha=0.45)
+    inside = table["inside"].to_numpy(bool)
+    ax.plot(table["y"][inside], position[inside], "o", mfc="white", mec="black", ms=3.6, mew=0.8)
+    ax.plot(table["y"][~inside], position[~inside], "o", color="black", ms=4.4)
+    ax.set_yticks(position, table["row"], fontsize=6)
+    ax.set_ylim(-0.8, len(table) - 0.2)
+    ax.axvline(0, color="black", lw=0.8)
+    outside = int((~inside).sum())
+    text = f"{len(table) - outside} of {len(table)} rows inside their 95 % interval; filled: outside"
+    _finish(ax, "change or difference (reference SD)", title or text, favours=("improved", "worse"))
+    return ax
+
+
+def plot_prior_posterior(table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "") -> "Axes":
+    """Draw prior (thin) and posterior (thick) intervals of each parameter.
+
+    Parameters
+    ----------
+    table
+        :func:`pillprocess.contraction`: ``parameter``, ``prior_low``, ``prior_high``, ``mean``, ``ci_low``, ``ci_high``,
+        ``contraction``.
+    ax
+        Axes to draw on.
+    title
+        Title above the axes.
+    """
+    ax = ax or plt.subplots(figsize=(7.2, 0.27 * len(table) + 1.2), layout="constrained")[1]
+    position = np.arange(len(table))[::-1]
+    ax.hlines(position + 0.13, table["prior_low"], table["prior_high"], color="#C4C4C4", lw=3)
+    ax.hlines(position - 0.13, table["ci_low"], table["ci_high"], color="#0072B2", lw=3)
+    ax.plot(table["mean"], position - 0.13, "o", color="white", mec="#0072B2", ms=4)
+    ax.set_yticks(position, table["parameter"], fontsize=7)
+    for y, value in zip(position, table["contraction"], strict=True):
+        ax.text(1.01, y, f"{100 * value:.0f} %", transform=ax.get_yaxis_transform(), va="center", fontsize=7)
+    ax.text(1.01, len(table) - 0.35, "learned", transform=ax.get_yaxis_transform(), fontsize=7, fontweight="bold")
+    ax.axvline(0, color="black", lw=0.8)
+    ax.set_ylim(-0.8, len(table) - 0.2)
+    _finish(ax, "grey: prior, blue: posterior, 95 % (reference SD)", title, favours=None)
+    return ax
+
+
+def _grouped(table: pd.DataFrame) -> list[pd.Series | None]:
+    """Rows in drug order with a gap between drugs."""
+    out: list[pd.Series | None] = []
+    for drug in [d for d in DRUG_COLOURS if d in set(table["drug"])]:
+        out += [row for _, row in table[table["drug"] == drug].iterrows()] + [None]
+    return out[:-1]
+
+
+def _finish(
+    ax: "Axes", xlabel: str, title: str, favours: tuple[str, str] | None = ("favours drug", "favours control")
+) -> None:
+    ax.set_xlabel(xlabel if favours is None else f"← {favours[0]}      {xlabel}      {favours[1]} →", fontsize=8)
+    ax.tick_params(axis="x", labelsize=7)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    if title:
+        ax.figure.suptitle(title, fontsize=9, x=0.01, ha="left", fontweight="bold")

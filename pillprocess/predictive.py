@@ -1,0 +1,104 @@
+"""Prior and posterior predictive checks, row by row."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+
+def prior_predictive(design: xr.Dataset, *, seed: int, draws: int = 2000) -> xr.DataTree:
+    """Draw parameters from the prior and data from the parameters.
+
+    Parameters
+    ----------
+    design
+        As returned by :func:`pillprocess.decomposition_design`.
+    seed
+        Seed of the draws.
+    draws
+        Number of prior draws.
+
+    Returns
+    -------
+    DataTree with ``prior`` (scales and linear parameters in design order), ``prior_predictive`` ("y": chain, draw, row)
+    and ``observed_data``.
+    """
+    rng = np.random.default_rng(seed)
+    beta = rng.normal(design["prior_mean"], design["prior_sd"], (draws, design.sizes["coefficient"]))
+    tau = {str(s): _scale_draws(rng, design.sel(scale=s), draws) for s in design["scale"].to_numpy()}
+    b = np.empty((draws, design.sizes["effect"]))
+    for i, scale in enumerate(design["effect_scale"].to_numpy()):
+        b[:, i] = tau[str(scale)] * rng.standard_normal(draws)
+    theta = beta @ design["X"].to_numpy().T + b @ design["Z"].to_numpy().T
+    y = theta + rng.standard_normal(theta.shape) @ np.linalg.cholesky(design["covariance"].to_numpy()).T
+    row = {"row": design["row"].to_numpy()}
+    prior = xr.Dataset(
+        {name: (("chain", "draw"), values[None]) for name, values in tau.items()}
+        | {
+            "coefficients": (("chain", "draw", "coefficient"), beta[None]),
+            "theta": (("chain", "draw", "row"), theta[None]),
+        },
+        coords=row | {"coefficient": design["coefficient"].to_numpy()},
+    )
+    return xr.DataTree.from_dict(
+        {
+            "/prior": prior,
+            "/prior_predictive": xr.Dataset({"y": (("chain", "draw", "row"), y[None])}, coords=row),
+            "/observed_data": xr.Dataset({"y": ("row", design["y"].to_numpy())}, coords=row),
+            "/constant_data": design,
+        }
+    )
+
+
+def predictive_check(idata: xr.DataTree, *, group: str = "posterior_predictive", level: float = 0.95) -> pd.DataFrame:
+    """Compare each observed row with what the model predicts for it.
+
+    Parameters
+    ----------
+    idata
+        A fit, or the result of :func:`prior_predictive`.
+    group
+        ``"posterior_predictive"`` or ``"prior_predictive"``.
+    level
+        Probability of the equal-tailed predictive interval.
+
+    Returns
+    -------
+    DataFrame, one row per arm or contrast: ``trial``, ``row``, ``y`` (observed), ``mean``, ``ci_low``, ``ci_high``,
+    ``p_below`` (share of replicates below the observed value) and ``inside`` (whether the interval holds it).
+
+    Raises
+    ------
+    ValueError
+        The fit has no such group.
+    """
+    if group not in idata.children:
+        raise ValueError(f"the fit has no group {group!r}; it has {', '.join(sorted(idata.children))}")
+    replicated = idata[group].dataset["y"].transpose("chain", "draw", "row").to_numpy()
+    replicated = replicated.reshape(-1, replicated.shape[2])
+    observed = idata["observed_data"].dataset["y"]
+    design = idata["constant_data"].dataset
+    tail = (1 - level) / 2
+    low, high = np.quantile(replicated, [tail, 1 - tail], axis=0)
+    y = observed.to_numpy()
+    return pd.DataFrame(
+        {
+            "trial": design["trial"].to_numpy(), "row": observed["row"].to_numpy(), "study_drug": design["study_drug"].to_numpy(),
+            "y": y, "mean": replicated.mean(0), "ci_low": low, "ci_high": high, "p_below": (replicated < y).mean(0),
+            "inside": (low <= y) & (y <= high),
+        }
+    )  # fmt: skip
+
+
+def _scale_draws(rng: np.random.Generator, prior: xr.Dataset, draws: int) -> np.ndarray:
+    family, a, b = str(prior["prior_scale_family"].item()), float(prior["prior_scale_a"]), float(prior["prior_scale_b"])
+    if family == "halfnormal":
+        return np.abs(rng.normal(0, a, draws))
+    if family == "invgamma":
+        return np.sqrt(b / rng.gamma(a, 1.0, draws))
+    if family == "halfcauchy":
+        return np.abs(a * rng.standard_cauchy(draws))
+    if family == "uniform":
+        return rng.uniform(a, b, draws)
+    raise ValueError(
+        f"scale '{prior['scale'].item()}': prior family {family!r} is not known; use halfnormal, invgamma, halfcauchy or uniform"
+    )

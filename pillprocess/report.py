@@ -1,0 +1,136 @@
+"""The report: one page a clinician can read, filled from an analysis and nothing else."""
+
+import importlib.resources
+import platform
+from importlib.metadata import version
+
+import jinja2
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pillprocess.evidence import Evidence
+from pillprocess.figures import embedded
+from pillprocess.reproduce import Analysis
+
+SETTING = {0.0: "alone", 1.0: "with therapy"}
+
+
+def render_report(analysis: Analysis, evidence: Evidence, figures: dict[str, Figure], *, seed: int) -> str:
+    """Render the report as one self-contained HTML page.
+
+    Parameters
+    ----------
+    analysis
+        Result of :func:`pillprocess.reproduce.analyse`.
+    evidence
+        The tables it was made from.
+    figures
+        Figures by name, drawn from the same analysis.
+    seed
+        The seed that was used.
+
+    Returns
+    -------
+    HTML text.
+    """
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["estimate"] = estimate
+    environment.filters["percent"] = lambda p: f"{100 * p:.0f} %"
+    template = (importlib.resources.files("pillprocess") / "templates" / "report.html").read_text(encoding="utf-8")
+    rows = analysis.rows
+    return environment.from_string(template).render(
+        tables={name: table.to_dict("records") for name, table in analysis.tables.items()},
+        answer=answer(analysis),
+        figures={name: embedded(figure) for name, figure in figures.items()},
+        facts={
+            "trials": rows["trial"].nunique(),
+            "arms": int((rows["kind"] == "arm").sum()),
+            "differences": int((rows["kind"] == "contrast").sum()),
+            "contrast_trials": rows.loc[rows["kind"] == "contrast", "trial"].nunique(),
+            "arm_trials": rows.loc[rows["kind"] == "arm", "trial"].nunique(),
+            "people": int(rows.loc[rows["kind"] == "arm", "n"].sum()),
+            "correlation": analysis.correlation.to_dict(),
+        },
+        doubts=evidence.doubts[evidence.doubts["trial_id"].isin(rows["trial"])].to_dict("records"),
+        provenance=provenance(evidence, seed),
+        setting=SETTING,
+    )
+
+
+def estimate(row: dict[str, float]) -> str:
+    """Mean and 95 % interval in one string."""
+    return f"{row['mean']:.2f} [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+
+
+def answer(analysis: Analysis) -> list[str]:
+    """State the answer in sentences whose every number comes from the tables."""
+    effects = analysis.tables["drug_effects"]
+    pooled = effects[(effects["kind"] == "pooled") & (effects["n_trials"] > 0)]
+    terms = analysis.tables["terms"].set_index("variable")
+    sentences = []
+    for therapy, opening in (
+        (1.0, "Given with psychotherapy or psychological support, against a control condition that got the same"),
+        (0.0, "Given alone, against a control condition without therapy either"),
+    ):
+        here = pooled[pooled["therapy"] == therapy]
+        if len(here):
+            parts = [
+                f"{r.drug} {r.mean:.2f} [{r.ci_low:.2f}, {r.ci_high:.2f}] ({r.n_trials} trial{'s' if r.n_trials > 1 else ''})"
+                for r in here.itertuples()
+            ]
+            sentences.append(f"{opening}, the change in symptoms was, in reference SDs (negative is better): {'; '.join(parts)}.")
+    if "kappa" in terms.index:
+        k = terms.loc["kappa"]
+        p = probability_below(analysis, "kappa")
+        sentences.append(
+            f"Does therapy change what the drug does? The interaction is {estimate(k.to_dict())}, with probability {p:.2f} that the "
+            f"drug does more with therapy than without. {_interaction_words(p)}"
+        )
+    if "psi" in terms.index:
+        sentences.append(
+            f"Therapy by itself: {estimate(terms.loc['psi'].to_dict())}. It rests almost wholly on differences between trials."
+        )
+    share = course_share(analysis.tables["contributions"])
+    sentences.append(
+        f"In the drug arms of controlled trials, {100 * share:.0f} % of the average expected change is also there in the trial's own "
+        "control condition (natural course, attention, expectation, regression to the mean) or belongs to therapy, not to the drug."
+    )
+    return sentences
+
+
+def _interaction_words(p: float) -> str:
+    if p > 0.975:
+        return "The trials support the pill and the process: more drug effect with therapy."
+    if p < 0.025:
+        return "The trials speak against it: less drug effect with therapy."
+    return "The trials do not settle it: no trial randomises therapy at a fixed dose of psilocybin, LSD or MDMA."
+
+
+def probability_below(analysis: Analysis, variable: str) -> float:
+    """Posterior probability that a term of the headline fit is below 0."""
+    return float((analysis.fits["headline"]["posterior"].dataset[variable] < 0).mean())
+
+
+def course_share(table: pd.DataFrame) -> float:
+    """Share of the drug arms' average expected change that is course, waiting list, comparator or therapy."""
+    arms = table[(table["kind"] == "arm") & (table["role"] == "active")]
+    controlled = arms[arms.groupby("trial")["row"].transform("nunique").gt(0) & arms["trial"].isin(_controlled(table))]
+    total = controlled["mean"].sum()
+    return float(controlled.loc[~controlled["term"].isin(["drug", "drug:therapy"]), "mean"].sum() / total)
+
+
+def _controlled(table: pd.DataFrame) -> pd.Index:
+    rows = table[table["kind"] == "arm"].groupby("trial")["row"].nunique()
+    return rows.index[rows > 1]
+
+
+def provenance(evidence: Evidence, seed: int) -> dict[str, str]:
+    """Versions, seed and the checksum of the data."""
+    packages = ("pillprocess", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "pandas", "xarray")
+    return {
+        **{p: version(p) for p in packages},
+        "Python": platform.python_version(),
+        "seed": str(seed),
+        "data checksum (SHA-256)": evidence.checksum,
+        "data folder": evidence.folder.name,
+    }

@@ -1,0 +1,118 @@
+"""What the commands do: load, analyse, write."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+
+from pillprocess.evidence import load_evidence
+from pillprocess.models.decomposition import Baseline
+from pillprocess.terms import HEADLINE, HYPOTHESES
+
+type Step = Callable[[str], None]
+
+
+def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool) -> Path:
+    """Analyse an evidence folder and write the results folder.
+
+    Returns
+    -------
+    Path of report.html.
+
+    Raises
+    ------
+    EvidenceError, ConvergenceError, ResultsError
+        Nothing is then left behind, and earlier results stay as they were.
+    """
+    from pillprocess.results import results_folder
+
+    started = time.perf_counter()
+    tables = load_evidence(evidence)
+    record: dict[str, object] = {"command": "reproduce", "seed": seed, "data_checksum": tables.checksum}
+    with results_folder(out, record) as work, steps(progress) as step:
+        step("loading PyMC")
+        from pillprocess.figures import draw_figures, save_figures
+        from pillprocess.report import provenance, render_report
+        from pillprocess.reproduce import analyse
+
+        analysis = analyse(tables, seed=seed, step=step)
+        step("figures and report")
+        figures = draw_figures(analysis)
+        (work / "report.html").write_text(render_report(analysis, tables, figures, seed=seed), encoding="utf-8")
+        save_figures(figures, work / "figures")
+        (work / "tables").mkdir()
+        for name, table in analysis.tables.items():
+            table.to_csv(work / "tables" / f"{name}.csv", index=False, lineterminator="\n")
+        (work / "posterior").mkdir()
+        for name, idata in analysis.fits.items():
+            idata.to_netcdf(work / "posterior" / f"{name}.nc", engine="h5netcdf")
+        record |= {"versions": provenance(tables, seed), "seconds": round(time.perf_counter() - started, 1)}
+    return out / "report.html"
+
+
+def run_decompose(
+    terms: str, *, baseline: str, constructs: tuple[str, ...] | None, seed: int, evidence: Path | None
+) -> list[tuple[str, pd.DataFrame]]:
+    """Fit one decomposition in closed form; headed tables of its terms, drug effects and heterogeneity."""
+    from pillprocess.arms import arm_changes
+    from pillprocess.contrasts import contrasts
+    from pillprocess.estimands import heterogeneity, relative_effects
+    from pillprocess.identifiability import identifiability
+    from pillprocess.inference import fit
+    from pillprocess.models.decomposition import decomposition_design
+    from pillprocess.tables import effect_table
+
+    tables = load_evidence(evidence)
+    arms = arm_changes(tables, constructs=constructs)
+    differences = contrasts(tables, constructs=constructs, besides=arms)
+    design = decomposition_design(arms, differences, terms=named_terms(terms), baseline=cast(Baseline, baseline))
+    idata = fit(design, seed=seed)
+    trials = len(set(design["trial"].to_numpy()))
+    heading = f"{trials} trials, {design.sizes['row']} rows; change in reference SDs, negative is improvement"
+    out = [(heading, identifiability_columns(identifiability(idata)))]
+    if "drug" in design.attrs["terms"]:
+        out.append(("Drug effect at the reference dose, without (0) and with (1) therapy", effect_table(relative_effects(idata))))
+    if len(heterogeneity(idata).data_vars):
+        out.append(("Heterogeneity (SD)", effect_table(heterogeneity(idata))))
+    return out
+
+
+def identifiability_columns(ledger: pd.DataFrame) -> pd.DataFrame:
+    """The ledger's short columns, for a terminal."""
+    return ledger[["term", "mean", "ci_low", "ci_high", "evidence", "contraction", "verdict"]]
+
+
+def named_terms(text: str) -> frozenset[str]:
+    """Read terms from the command line: ``headline``, a hypothesis's name, or a comma-separated list."""
+    if text == "headline":
+        return HEADLINE
+    if text in HYPOTHESES:
+        return HYPOTHESES[text]
+    return frozenset(t.strip() for t in text.split(",") if t.strip())
+
+
+@contextmanager
+def steps(progress: bool) -> Iterator[Step]:
+    """A progress display on standard error: the step under way, and the seconds each took."""
+    if not progress:
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    current, began = "", time.perf_counter()
+    with console.status("starting") as status:
+
+        def step(name: str) -> None:
+            nonlocal current, began
+            now = time.perf_counter()
+            if current:
+                console.print(f"  {current} ({now - began:.1f} s)")
+            current, began = name, now
+            status.update(name)
+
+        yield step
+        step("")
