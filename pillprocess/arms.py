@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from pillprocess.evidence import Evidence
 from pillprocess.terms import DRUGS, add_belief, add_dose, add_experience
@@ -63,7 +63,7 @@ def pre_post_correlation(
     precision = prior_sd**-2 + (1 / variance).sum(1)
     mean = (prior_mean * prior_sd**-2 + (z / variance).sum(1)) / precision
     log_weight = (
-        stats.norm.logpdf(tau[:, 0], 0, prior_tau_sd)
+        -0.5 * (tau[:, 0] / prior_tau_sd) ** 2
         - 0.5 * np.log(variance).sum(1)
         - 0.5 * np.log(precision)
         - 0.5 * ((z**2 / variance).sum(1) + prior_mean**2 * prior_sd**-2 - precision * mean**2)
@@ -71,7 +71,8 @@ def pre_post_correlation(
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     grid = np.linspace(-2.5, 4.0, 2601)
-    density = (weight[:, None] * stats.norm.pdf(grid, mean[:, None], np.sqrt(tau**2 + 1 / precision[:, None]))).sum(0)
+    spread = np.sqrt(tau**2 + 1 / precision[:, None])
+    density = (weight[:, None] / spread * np.exp(-0.5 * ((grid - mean[:, None]) / spread) ** 2)).sum(0)
     cumulative = np.cumsum(density) / density.sum()
     low, high = np.tanh(np.interp([0.025, 0.975], cumulative, grid))
     return pd.Series(
@@ -96,7 +97,7 @@ def _change(rows: pd.DataFrame) -> pd.DataFrame:
 def _change_sd(rows: pd.DataFrame, r: float, instruments: pd.DataFrame) -> pd.DataFrame:
     """SD of the change in points and where it comes from; the first available source in the listed order is taken."""
     n = rows["n"]
-    t = pd.Series(stats.t.ppf(0.975, np.maximum(n.fillna(2) - 1, 1)), index=rows.index)
+    t = pd.Series(special.stdtrit(np.maximum(n.fillna(2) - 1, 1), 0.975), index=rows.index)
     half = (rows["change_ci_high"] - rows["change_ci_low"]) / 2
     lower_half = rows["change_mean"] - rows["change_ci_low"]
     s0 = rows["baseline_sd"]
@@ -108,7 +109,7 @@ def _change_sd(rows: pd.DataFrame, r: float, instruments: pd.DataFrame) -> pd.Da
         "lower 95 % limit": lower_half / t * np.sqrt(n),
         f"baseline and endpoint SD, r = {r:.2f}": np.sqrt(s0**2 + s1**2 - 2 * r * s0 * s1),
         f"endpoint SD taken for both, r = {r:.2f}": s1 * np.sqrt(2 - 2 * r),
-        "borrowed: the instrument's pooled change SD": rows["instrument"].map(instruments["change_sd"]),
+        "borrowed: the instrument's pooled change SD": rows["instrument"].map(instruments["change_sd"]).astype(float),
     }
     sd = pd.Series(np.nan, index=rows.index)
     source = pd.Series("", index=rows.index)
@@ -124,8 +125,8 @@ def scale_to_reference(instruments: pd.DataFrame, names: pd.Series) -> pd.DataFr
 
     The pooled endpoint SD over the evidence base; for an instrument whose endpoint SD no arm printed, its pooled change SD.
     """
-    endpoint = names.map(instruments["reference_sd"])
-    change = names.map(instruments["change_sd"])
+    endpoint = names.map(instruments["reference_sd"]).astype(float)
+    change = names.map(instruments["change_sd"]).astype(float)
     source = np.where(endpoint.notna(), "pooled endpoint SD", np.where(change.notna(), "pooled change SD", ""))
     return pd.DataFrame({"reference_sd": endpoint.fillna(change), "scale_from": source}, index=names.index)
 
@@ -269,14 +270,15 @@ def arm_changes(
     ValueError
         Unknown construct, drug or unit; no row left; points asked for over several instruments.
     """
-    _check_choice("constructs", constructs, set(evidence.instruments["construct"]))
-    _check_choice("drugs", drugs, set(DRUGS))
+    check_choice("constructs", constructs, set(evidence.instruments["construct"]))
+    check_choice("drugs", drugs, set(DRUGS))
     if unit not in ("sd", "points"):
         raise ValueError(f"unit = {unit!r}; it must be 'sd' or 'points'")
     if correlation is not None and not -1 < correlation < 1:
         raise ValueError(f"correlation = {correlation}; it must lie between -1 and 1")
     table = _candidates(evidence, unit, window, correlation)
-    rows = table[(table["reason"] == "") & table["study_drug"].isin(drugs)]
+    rows = table[table["reason"] == ""]
+    rows = rows[rows["trial"].isin(rows.loc[rows["study_drug"].isin(drugs), "trial"])]
     if constructs is not None:
         rows = rows[rows["construct"].isin(constructs)]
     if rows.empty:
@@ -305,7 +307,8 @@ def set_aside(evidence: Evidence, *, window: tuple[float, float] | None = None) 
     return table.loc[relevant, ["trial", "arm", "reason"]].reset_index(drop=True)
 
 
-def _check_choice(name: str, chosen: tuple[str, ...] | None, known: set[str]) -> None:
+def check_choice(name: str, chosen: tuple[str, ...] | None, known: set[str]) -> None:
+    """Raise unless the chosen names are a tuple of known ones."""
     if isinstance(chosen, str):
         raise ValueError(f"{name} = {chosen!r}; give a tuple of names, such as ({chosen!r},)")
     unknown = sorted(set(chosen or ()) - known)

@@ -6,15 +6,17 @@ negative difference favours the first arm. ``y_from`` and ``se_from`` say which 
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
-from pillprocess.arms import COLUMNS, describe_arms, scale_to_reference
+from pillprocess.arms import COLUMNS, check_choice, describe_arms, scale_to_reference
 from pillprocess.evidence import Evidence
 from pillprocess.terms import DRUGS
 
 EVENT_TYPES = ("response", "remission", "abstinence")
 SIDES = ["dose", "therapy", "waitlist", "comparator", "expectancy", "experience"]
 KEY = ["trial_id", "arm_id", "reference_arm_id"]
+FAVOURS = {"negative_favours_arm": 1, "below_1_favours_arm": 1, "positive_favours_arm": -1, "above_1_favours_arm": -1}
+"""The sign that makes a negative difference favour the first arm."""
 
 
 def contrasts(
@@ -39,7 +41,14 @@ def contrasts(
     -------
     DataFrame with the columns of ``arm_changes``; ``arm`` against ``reference_arm``, ``y`` in reference SDs and ``se``.
     The term columns (``dose``, ``therapy`` ...) describe ``arm``; ``reference_dose`` ... describe ``reference_arm``.
+
+    Raises
+    ------
+    ValueError
+        Unknown construct or drug.
     """
+    check_choice("constructs", constructs, set(evidence.instruments["construct"]))
+    check_choice("drugs", drugs, set(DRUGS))
     rows = _standardise(evidence)
     rows = rows[(rows["reason"] == "") & rows["study_drug"].isin(drugs)]
     if constructs is not None:
@@ -71,6 +80,7 @@ def _standardise(evidence: Evidence) -> pd.DataFrame:
         keys = list(zip(table["trial_id"], table[side], strict=True))
         table[f"{side}_n"] = [arms["n"].get(k, np.nan) for k in keys]
         table[f"{side}_reason"] = [arms["reason"].get(k, "") for k in keys]
+        table[f"{side}_drug"] = [arms["drug"].get(k, "") for k in keys]
     table = _add_estimates(table, evidence.instruments.set_index("instrument"))
     table = table.sort_values([*KEY, "rank"], kind="stable").drop_duplicates(KEY)
     described = arms.loc[list(zip(table["trial_id"], table["arm_id"], strict=True))].reset_index(drop=True)
@@ -94,14 +104,7 @@ def _standardise(evidence: Evidence) -> pd.DataFrame:
 def _add_estimates(table: pd.DataFrame, instruments: pd.DataFrame) -> pd.DataFrame:
     """Add y, its standard error, and a rank that prefers points over reference SD, then d, then counts."""
     scale = scale_to_reference(instruments, table["instrument"])
-    favours = table["direction"].map(
-        {
-            "negative_favours_arm": 1.0,
-            "positive_favours_arm": -1.0,
-            "above_1_favours_arm": -1.0,
-            "below_1_favours_arm": 1.0,
-        }
-    )
+    favours = table["direction"].map(FAVOURS).astype(float)
     kind, estimate = table["effect_type"], table["estimate"]
     continuous = table["outcome_type"] == "continuous"
     points = continuous & (kind == "mean_difference")
@@ -112,7 +115,7 @@ def _add_estimates(table: pd.DataFrame, instruments: pd.DataFrame) -> pd.DataFra
     printed = table["se"].where(~odds)
     interval = (table["ci_high"] - table["ci_low"]) / (2 * 1.959964)
     interval = interval.where(~odds, _log(table["ci_high"] / table["ci_low"]) / (2 * 1.959964))
-    z = pd.Series(stats.norm.isf(table["p"].clip(lower=1e-300) / 2), index=table.index)
+    z = pd.Series(-special.ndtri(table["p"].clip(lower=1e-300) / 2), index=table.index)
     from_p = (estimate.abs() / z).where(table["p_op"].isin(["=", "<"]) & (table["p"] > 0) & (z > 0.5) & ~odds)
     from_n = (harmonic * np.sqrt(1 + estimate**2 / 8)).where(d)
     raw = pd.Series(np.nan, index=table.index)
@@ -131,7 +134,7 @@ def _add_estimates(table: pd.DataFrame, instruments: pd.DataFrame) -> pd.DataFra
     se = (raw / divisor).where(~odds, raw * np.sqrt(3) / np.pi)
     usable = (points | d | odds) & y.notna() & se.notna()
     return table.assign(
-        y=y.where(usable), y_se=se.where(usable), se_from=source,
+        y=y.where(usable), y_se=se.where(usable), se_from=source, comparable=points | d | odds, favours=favours,
         y_from=kind.str.replace("_", " ") + np.where(odds, ", ln OR x sqrt(3) / pi", ""),
         scale_from=np.select(
             [implied, points, odds], ["SD implied by the interval and arm sizes", scale["scale_from"], "latent logistic SD"],
@@ -150,13 +153,14 @@ def _reasons(table: pd.DataFrame) -> pd.Series:
     """Why a comparison has no model row, or ''."""
     reason = pd.Series("", index=table.index, dtype=object)
     for text, applies in {
-        "effect type cannot be put in SD units: ": ~table["effect_type"].isin(
-            ["mean_difference", "hedges_g", "cohen_d", "odds_ratio"]
-        ),
         "relapse after randomised withdrawal is another question than symptom change": table["outcome_type"]
         == "relapse",
+        "effect type cannot be put in SD units: ": ~table["comparable"],
+        "which sign favours the arm is not stated": table["favours"].isna(),
+        "the two arms got different study drugs; give their arm rows instead": table["arm_id_drug"].isin(DRUGS)
+        & table["reference_arm_id_drug"].isin(DRUGS)
+        & (table["arm_id_drug"] != table["reference_arm_id_drug"]),
         "no standard error can be formed": table["y_se"].isna(),
-        "": table["y"].isna(),
     }.items():
         suffix = table["effect_type"] if text.endswith(": ") else ""
         reason = reason.mask((reason == "") & applies, text + suffix)

@@ -4,6 +4,19 @@ import numpy as np
 import xarray as xr
 
 
+def design_of(idata: xr.DataTree) -> xr.Dataset:
+    """Return the design a fit was made from.
+
+    Raises
+    ------
+    ValueError
+        The fit carries none.
+    """
+    if "constant_data" not in idata.children or "X" not in idata["constant_data"].dataset:
+        raise ValueError("this fit carries no design; contributions and effects need a fit of decomposition(...)")
+    return idata["constant_data"].dataset
+
+
 def columns(design: xr.Dataset, posterior: xr.Dataset, kind: str) -> xr.DataArray:
     """Draws of every coefficient or effect in the design's column order.
 

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from pillprocess.draws import columns
+from pillprocess.draws import columns, design_of
 
 TERM_ORDER = ("course", "waitlist", "comparator", "therapy", "expectancy", "experience", "drug", "drug:therapy")
 
@@ -23,7 +23,7 @@ def contributions(idata: xr.DataTree) -> xr.DataArray:
     -------
     DataArray (chain, draw, row, term), in the model's unit; negative is improvement.
     """
-    design = _design(idata)
+    design = design_of(idata)
     parts: dict[str, xr.DataArray] = {}
     for kind, matrix in (("coefficient", "X"), ("effect", "Z")):
         draws = columns(design, idata["posterior"].dataset, kind)
@@ -54,7 +54,7 @@ def relative_effects(
 
     Returns
     -------
-    DataArray (chain, draw, drug, therapy): delta + v_d + (kappa + w_d) therapy + epsilon belief_gap.
+    DataArray (chain, draw, drug, therapy): delta + v_d + (kappa + w_d / 2) therapy + epsilon belief_gap.
 
     Raises
     ------
@@ -66,10 +66,7 @@ def relative_effects(
     amount = xr.DataArray(list(therapy), dims="therapy", coords={"therapy": list(therapy)})
     effect = posterior["delta"] + posterior["v"] + 0 * amount
     if "kappa" in posterior:
-        effect = (
-            effect
-            + (posterior["kappa"] + posterior["w"].reindex(drug=posterior["drug"].to_numpy(), fill_value=0.0)) * amount
-        )
+        effect = effect + (posterior["kappa"] + posterior["w"] / 2) * amount
     if belief_gap:
         _need(posterior, "epsilon", "expectancy")
         effect = effect + posterior["epsilon"] * belief_gap
@@ -89,15 +86,15 @@ def trial_effects(idata: xr.DataTree) -> xr.DataArray:
 
     Returns
     -------
-    DataArray (chain, draw, trial_drug): delta + v_d + u_jd + (kappa + w_d) therapy_j, with the drug as a coordinate.
+    DataArray (chain, draw, trial_drug): delta + v_d + u_jd + (kappa + w_d / 2) therapy_j, with the drug as a coordinate.
     """
-    posterior, design = idata["posterior"].dataset, _design(idata)
+    posterior, design = idata["posterior"].dataset, design_of(idata)
     _need(posterior, "delta", "drug")
     labels = posterior["trial_drug"].to_numpy()
     drug = np.array([label.rsplit(": ", 1)[1] for label in labels])
     effect = posterior["delta"] + posterior["v"].sel(drug=xr.DataArray(drug, dims="trial_drug")) + posterior["u"]
     if "kappa" in posterior:
-        interaction = posterior["kappa"] + posterior["w"].reindex(drug=posterior["drug"].to_numpy(), fill_value=0.0)
+        interaction = posterior["kappa"] + posterior["w"] / 2
         effect = effect + interaction.sel(drug=xr.DataArray(drug, dims="trial_drug")) * xr.DataArray(
             [_therapy_of(design, label) for label in labels], dims="trial_drug"
         )
@@ -118,12 +115,6 @@ def _therapy_of(design: xr.Dataset, trial_drug: str) -> float:
     interaction = design["X"].sel(coefficient="kappa").to_numpy()
     rows = z != 0
     return float(np.mean(interaction[rows] / z[rows]))
-
-
-def _design(idata: xr.DataTree) -> xr.Dataset:
-    if "constant_data" not in idata.children or "X" not in idata["constant_data"].dataset:
-        raise ValueError("this fit carries no design; contributions and effects need a fit of decomposition(...)")
-    return idata["constant_data"].dataset
 
 
 def _need(posterior: xr.Dataset, variable: str, term: str) -> None:

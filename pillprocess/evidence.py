@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,10 +76,10 @@ class EvidenceError(ValueError):
         return "\n".join([f"{count} in the evidence tables; nothing was fitted:", *lines])
 
 
-def describe_problem(row: Mapping[Hashable, object]) -> str:
+def describe_problem(row: Mapping[Hashable, Any]) -> str:
     """Say a problem in one line: ``arms.csv row 14, trial 'davis2021', arm 'waitlist': n = 0; ...``."""
     place = str(row["file"])
-    place += f" row {row['row']}" if row["row"] is not pd.NA else ""
+    place += f" row {row['row']}" if not pd.isna(row["row"]) else ""
     place += f", trial {row['trial']!r}" if row["trial"] else ""
     place += f", arm {row['arm']!r}" if row["arm"] else ""
     return f"{place}: {row['problem']}"
@@ -136,8 +137,8 @@ def evidence_counts(evidence: Evidence) -> pd.DataFrame:
     Returns
     -------
     DataFrame with columns ``population``, ``drug`` (study drug; a trial of two drugs counts under both), ``condition``,
-    ``trials``, ``arms``, ``people`` (randomised; where that is blank, the arms' n, in a crossover the largest arm's),
-    ``outcome_rows``.
+    ``trials`` (with an included arm), ``arms``, ``people`` (randomised; where that is blank, the arms' n, in a crossover
+    the largest arm's), ``outcome_rows``.
     """
     trials = evidence.trials.loc[
         evidence.trials["include"] == 1, ["trial_id", "condition", "population", "design", "n_randomised"]
@@ -207,8 +208,8 @@ def _check_file_names(folder: Path, paths: dict[str, Path]) -> list[pd.DataFrame
 
 def _whole_flags(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """Marks that are never blank, as integers."""
-    schema = SCHEMAS[name]
-    return frame.astype(dict.fromkeys(set(schema.flags.split()) & set(schema.filled.split()), np.int64))
+    flags = [flag for flag in SCHEMAS[name].flags.split() if flag in SCHEMAS[name].filled.split()]
+    return frame.assign(**{flag: frame[flag].astype(np.int64) for flag in flags})
 
 
 def _checksum(folder: Path) -> str:

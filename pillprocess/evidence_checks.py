@@ -32,7 +32,7 @@ def check_tables(tables: Tables) -> list[pd.DataFrame]:
 
 def check_blanks(table: CsvTable, schema: TableSchema) -> Iterator[pd.DataFrame]:
     """Blank cells where every row needs one."""
-    for column in table.given & set(schema.filled.split()):
+    for column in table.given.intersection(schema.filled.split()):
         yield report(table, column, table.cells[column] == "", "every row needs one")
 
 
@@ -49,7 +49,9 @@ def check_keys(table: CsvTable, schema: TableSchema) -> Iterator[pd.DataFrame]:
     texts = []
     for here, there in zip(again.index[again], pairs, strict=True):
         new, old = table.cells.loc[here], table.cells.loc[there]
-        differ = [f"{c} {old[c] or 'blank'} and {new[c] or 'blank'}" for c in old.index if old[c] != new[c]]
+        differ = [
+            f"{c} {old[c] or 'blank'} and {new[c] or 'blank'}" for c in old.index.difference(key) if old[c] != new[c]
+        ]
         contrast = f"they differ in {', '.join(differ[:5])}" if differ else "they are equal"
         shared = ", ".join(c for c in key if new[c] != "")
         texts.append(f"has the same {shared} as row {table.row[there]}; {contrast}; keep one")
@@ -58,15 +60,15 @@ def check_keys(table: CsvTable, schema: TableSchema) -> Iterator[pd.DataFrame]:
 
 def check_words(table: CsvTable, schema: TableSchema) -> Iterator[pd.DataFrame]:
     """Words outside a column's vocabulary, marks other than 0 and 1, shares and percents outside their limits."""
-    for column, allowed in schema.words.items():
-        words = allowed.split()
+    for column in table.given & schema.words.keys():
+        words = schema.words[column].split()
         wrong = (table.cells[column] != "") & ~table.cells[column].isin(words)
         yield report(table, column, wrong, f"must be one of {', '.join(words)}")
-    for column in schema.flags.split():
+    for column in table.given.intersection(schema.flags.split()):
         wrong = table.data[column].notna() & ~table.data[column].isin([0, 1])
         yield report(table, column, wrong, "must be 0 or 1")
     for columns, limit in ((schema.shares, 1), (schema.percents, 100)):
-        for column in columns.split():
+        for column in table.given.intersection(columns.split()):
             wrong = (table.data[column] < 0) | (table.data[column] > limit)
             yield report(table, column, wrong, f"must lie between 0 and {limit}")
 
@@ -113,8 +115,9 @@ def check_inclusion(tables: Tables) -> Iterator[pd.DataFrame]:
         yield report(trials, "include", wrong, f"{mark} = 1, so include must be 0")
 
     out = arms.data["include_arm"] == 0
+    trial_in = arms.cells["trial_id"].isin(trials.cells.loc[included, "trial_id"])
     trial_out = arms.cells["trial_id"].isin(trials.cells.loc[excluded, "trial_id"])
-    wrong = out & (arms.cells["exclude_arm_reason"] == "") & ~trial_out
+    wrong = out & (arms.cells["exclude_arm_reason"] == "") & trial_in
     yield report(arms, "exclude_arm_reason", wrong, "include_arm = 0 needs a reason")
     wrong = (arms.data["include_arm"] == 1) & trial_out
     yield report(arms, "include_arm", wrong, "the trial has include = 0 in trials.csv")

@@ -69,7 +69,7 @@ def check_standard_errors(outcomes: CsvTable, instruments: pd.DataFrame) -> Iter
     n = outcomes.data["n"]
     rules = (("baseline_sd", "baseline_sd", 3), ("post_sd", "reference_sd", 3), ("change_sd", "change_sd", 4))
     for column, usual_column, fold in rules:
-        usual = outcomes.data["instrument"].map(expected_sd(instruments, usual_column))
+        usual = _of_instrument(outcomes, expected_sd(instruments, usual_column))
         sd = outcomes.data[column]
         if_se = sd * np.sqrt(n)
         wrong = (sd > 0) & (n >= 5) & (sd < usual / fold) & if_se.between(usual / 2, usual * 2)
@@ -82,8 +82,8 @@ def check_standard_errors(outcomes: CsvTable, instruments: pd.DataFrame) -> Iter
 
 def check_range(outcomes: CsvTable, instruments: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Means outside the instrument's range; changes and SDs wider than it allows."""
-    instrument = outcomes.data["instrument"]
-    low, high = instrument.map(instruments["range_min"]), instrument.map(instruments["range_max"])
+    low = _of_instrument(outcomes, instruments["range_min"])
+    high = _of_instrument(outcomes, instruments["range_max"])
     n = outcomes.data["n"]
     largest_sd = (high - low) / 2 * np.sqrt((n / (n - 1)).where(n > 1, 2.0))
     impossible = {
@@ -96,7 +96,7 @@ def check_range(outcomes: CsvTable, instruments: pd.DataFrame) -> Iterator[pd.Da
     for column, wrong in impossible.items():
         texts = [
             f"impossible on {name}, which runs from {a:g} to {b:g}"
-            for name, a, b in _where(wrong, instrument, low, high)
+            for name, a, b in _where(wrong, outcomes.cells["instrument"], low, high)
         ]
         yield report(outcomes, column, wrong, texts)
 
@@ -109,7 +109,7 @@ def check_change(outcomes: CsvTable, instruments: pd.DataFrame) -> Iterator[pd.D
     """
     data = outcomes.data
     change = data["post_mean"] - data["baseline_mean"]
-    usual = data["instrument"].map(expected_sd(instruments))
+    usual = _of_instrument(outcomes, expected_sd(instruments))
     wrong = (change - data["change_mean"]).abs() > usual / 4
     texts = [f"post_mean - baseline_mean is {value:.4g}; change is post - baseline" for value in change[wrong]]
     yield report(outcomes, "change_mean", wrong, texts)
@@ -198,6 +198,11 @@ def check_scores(tables: Tables) -> Iterator[pd.DataFrame]:
     for column, (table, rows) in percent.items():
         wrong = rows & ((table.data[column] < 0) | (table.data[column] > 100))
         yield report(table, column, wrong, "a percentage must lie between 0 and 100")
+
+
+def _of_instrument(outcomes: CsvTable, numbers: pd.Series) -> pd.Series:
+    """A number of each row's instrument."""
+    return outcomes.data["instrument"].map(numbers).astype(float)
 
 
 def _where(wrong: pd.Series, *columns: pd.Series) -> Iterator[tuple[Any, ...]]:

@@ -18,7 +18,7 @@ from pillprocess.evidence_schema import TableSchema
 
 PROBLEM_COLUMNS = ["file", "row", "column", "trial", "arm", "problem"]
 NO_PROBLEMS = pd.DataFrame(columns=PROBLEM_COLUMNS)
-NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 TEXT = pd.StringDtype(na_value=np.nan)
 
 
@@ -85,10 +85,10 @@ def _shown(cell: str) -> str:
 
 
 def collect(problems: list[pd.DataFrame]) -> pd.DataFrame:
-    """All problems in one table, by file and row."""
+    """All problems in one table, by file, row and column."""
     found = [p.astype({"row": "Int64"}) for p in problems if len(p)] or [NO_PROBLEMS.astype({"row": "Int64"})]
     table = pd.concat(found)
-    return table.sort_values(["file", "row"], na_position="first", kind="stable", ignore_index=True)
+    return table.sort_values(["file", "row", "column"], na_position="first", kind="stable", ignore_index=True)
 
 
 def read_table(path: Path, schema: TableSchema) -> tuple[CsvTable, list[pd.DataFrame]]:
@@ -126,13 +126,12 @@ def _table(file: str, cells: pd.DataFrame, lines: list[int], schema: TableSchema
     given = frozenset(cells.columns) & frozenset(schema.columns)
     absent = pd.DataFrame("", index=cells.index, columns=[c for c in schema.columns if c not in given], dtype=object)
     cells = pd.concat([cells, absent], axis=1)
-    data = {}
-    for name in cells:
-        column = cells[name].astype(TEXT)
+    data: dict[str, pd.api.extensions.ExtensionArray | np.ndarray] = {}
+    for name, column in cells.items():
         if name in schema.numeric:
-            data[name] = column.where(column.str.fullmatch(NUMBER).astype(bool)).astype(float)
+            data[name] = np.array([float(cell) if NUMBER.fullmatch(cell) else np.nan for cell in column], dtype=float)
         else:
-            data[name] = column.mask(column == "")
+            data[name] = pd.array([cell or None for cell in column], dtype=TEXT)
     return CsvTable(file, given, cells, pd.DataFrame(data, index=cells.index), np.array(lines, dtype=int))
 
 
@@ -197,7 +196,7 @@ def _check_header(file: str, header: list[str], schema: TableSchema) -> list[pd.
                 misspelt[absent[match]] = name
     for name in absent.values():
         if name in misspelt:
-            text = f"has no column {name!r} but a column {misspelt[name]!r}; if that is what it means, rename it"
+            text = f"has no column {name!r} but a column {misspelt[name]!r}; rename it, or give it a name less alike"
             problems.append(problem(file, text, row=1, column=name))
         elif name in schema.required.split():
             problems.append(problem(file, f"lacks the required column {name!r}", row=1, column=name))
@@ -210,7 +209,7 @@ def _plain(name: str) -> str:
 
 def _check_numbers(table: CsvTable, schema: TableSchema) -> list[pd.DataFrame]:
     problems = []
-    for name in schema.numeric:
+    for name in table.given.intersection(schema.numeric):
         wrong = (table.cells[name] != "") & ~np.isfinite(table.data[name])
         problems.append(report(table, name, wrong, [_why_no_number(cell) for cell in table.cells[name][wrong]]))
     return problems

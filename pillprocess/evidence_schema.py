@@ -289,7 +289,7 @@ SCHEMAS = {
         key="drug level effect",
         required="drug level effect direction source_url",
         filled="drug level effect direction source_url",
-        text="effect seed_refs source_url",
+        text="direction seed_refs source_url",
         words={
             "drug": "ketamine psilocybin MDMA LSD esketamine",
             "level": "cellular circuit behavioural",

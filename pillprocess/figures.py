@@ -50,8 +50,9 @@ def forest_rows(analysis: Analysis) -> pd.DataFrame:
     trials = trials[trials["observed"].notna()].assign(label=lambda t: t["trial"], kind="trial").sort_values("mean", kind="stable")
     pooled = analysis.tables["drug_effects"]
     pooled = pooled[pooled["n_trials"] > 0]
-    setting = pooled["therapy"].map({0.0: "pill alone", 1.0: "with therapy"})
-    pooled = pooled.assign(label=setting.where(pooled["kind"] == "pooled", "new trial, " + setting))
+    setting = pooled["therapy"].map({0.0: "alone", 1.0: "with therapy"})
+    label = pooled["drug"] + " " + setting
+    pooled = pooled.assign(label=label.where(pooled["kind"] == "pooled", "new trial, " + setting))
     table = pd.concat([trials, pooled], ignore_index=True)
     return table.assign(
         text=[f"{m:5.2f} [{lo:5.2f}, {hi:5.2f}]" for m, lo, hi in zip(table["mean"], table["ci_low"], table["ci_high"], strict=True)]

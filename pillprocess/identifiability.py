@@ -1,9 +1,12 @@
 """The ledger: for every term, what the data can and cannot say."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pillprocess.draws import design_of
 from pillprocess.tables import effect_table
 
 NAMES = {
@@ -26,7 +29,7 @@ def contraction(idata: xr.DataTree) -> pd.DataFrame:
     ``mean``, ``sd``, ``ci_low``, ``ci_high`` and ``contraction``, 1 - posterior variance / prior variance: 0 where the
     data taught nothing, 1 where the prior does not matter.
     """
-    design, posterior = idata["constant_data"].dataset, idata["posterior"].dataset
+    design, posterior = design_of(idata), idata["posterior"].dataset
     scalar = design["coefficient_dim"].to_numpy() == ""
     variables = [str(v) for v in design["coefficient_variable"].to_numpy()[scalar]]
     table = effect_table(posterior[variables]).rename(columns={"estimand": "variable"})
@@ -40,9 +43,10 @@ def contraction(idata: xr.DataTree) -> pd.DataFrame:
 def posterior_correlations(idata: xr.DataTree) -> pd.DataFrame:
     """Posterior correlations of the pooled terms, strongest first: terms that the data cannot tell apart."""
     variables = contraction(idata)["variable"].tolist()
-    draws = np.stack([idata["posterior"].dataset[v].to_numpy().ravel() for v in variables])
-    r = np.corrcoef(draws)
-    pairs = [(NAMES[a], NAMES[b], r[i, k]) for i, a in enumerate(variables) for k, b in enumerate(variables) if i < k]
+    draws = {v: idata["posterior"].dataset[v].to_numpy().ravel() for v in variables}
+    pairs = [
+        (NAMES[a], NAMES[b], np.corrcoef(draws[a], draws[b])[0, 1]) for a, b in itertools.combinations(variables, 2)
+    ]
     table = pd.DataFrame(pairs, columns=["term", "other_term", "correlation"])
     return table.sort_values("correlation", key=np.abs, ascending=False, ignore_index=True)
 
@@ -70,7 +74,7 @@ def within_trial_evidence(design: xr.Dataset) -> pd.DataFrame:
             if _separable(within, i):
                 clean.append(str(name))
         rows.append({"variable": str(variable), "trials": carrying, "unconfounded": clean})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["variable", "trials", "unconfounded"])
 
 
 def identifiability(idata: xr.DataTree) -> pd.DataFrame:
@@ -89,7 +93,7 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
     ``unconfounded`` ones among them, ``contraction``, ``entangled_with`` (the other term with the largest posterior
     correlation, and its value) and ``verdict``.
     """
-    design = idata["constant_data"].dataset
+    design = design_of(idata)
     learned = contraction(idata).set_index("variable")
     carried = within_trial_evidence(design).set_index("variable")
     correlations = posterior_correlations(idata)

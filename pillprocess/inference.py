@@ -105,7 +105,10 @@ def check_fit(idata: xr.DataTree, *, max_r_hat: float = 1.01, min_ess: float = 4
     posterior = idata["posterior"].dataset
     posterior = posterior[[v for v in posterior.data_vars if not str(v).endswith("_raw")]]
     infinite = [str(v) for v in posterior.data_vars if not np.isfinite(posterior[v]).all()]
-    columns = {"r_hat": az.rhat(posterior), "ess_bulk": az.ess(posterior), "ess_tail": az.ess(posterior, method="tail")}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = {
+            "r_hat": az.rhat(posterior), "ess_bulk": az.ess(posterior), "ess_tail": az.ess(posterior, method="tail")
+        }  # fmt: skip
     table = pd.DataFrame({name: _flatten(values) for name, values in columns.items()}).rename_axis("parameter")
     divergences = int(idata["sample_stats"]["diverging"].sum()) if "sample_stats" in idata.children else 0
     table.attrs["divergences"] = divergences

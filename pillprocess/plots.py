@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from pillprocess.estimands import TERM_ORDER
 
@@ -27,68 +30,79 @@ TERM_NAMES = {
     "expectancy": "expectancy", "experience": "experience", "drug": "drug", "drug:therapy": "drug x therapy",
 }  # fmt: skip
 GREY = "#6E6E6E"
+KIND_ALPHA = {"pooled": 1.0, "predictive": 0.25}
 
 
-def plot_forest(table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "") -> "Axes":
+def plot_forest(
+    table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "", unit: str = "reference SD"
+) -> "Axes":
     """Draw estimates with intervals, one row each, grouped by drug.
+
+    What lies beyond the axis is marked by a triangle at its edge.
 
     Parameters
     ----------
     table
         Columns ``label``, ``drug``, ``kind`` (``"trial"``, ``"pooled"`` or ``"predictive"``), ``mean``, ``ci_low``,
-        ``ci_high``; optional ``observed``, ``observed_se`` (the trial's own contrast) and ``text`` (printed at the right).
+        ``ci_high``; optional ``observed`` (the trial's own contrast) and ``text`` (printed at the right).
     ax
         Axes to draw on; a new figure of fitting height by default.
     title
         Title above the axes.
+    unit
+        Unit of the effects.
 
     Returns
     -------
-    Axes, in reference SDs; left favours the drug.
+    Axes; left favours the drug.
     """
     rows = _grouped(table)
-    ax = ax or plt.subplots(figsize=(7.2, 0.19 * len(rows) + 1.2), layout="constrained")[1]
-    low, high = float(table["ci_low"].min()), float(table["ci_high"].max())
-    left, right = max(low, -2.6) - 0.05, min(high, 1.6) + 0.05
+    ax = ax or plt.subplots(figsize=(7.2, 0.19 * len(rows) + 1.6), layout="constrained")[1]
+    extent = table[[c for c in ("ci_low", "ci_high", "observed") if c in table]].to_numpy(float)
+    left, right = max(np.nanmin(extent), -2.6) - 0.08, min(np.nanmax(extent), 1.6) + 0.08
     for y, row in enumerate(rows[::-1]):
         if row is None:
             continue
         colour = DRUG_COLOURS[str(row["drug"])]
         if row["kind"] == "trial":
-            if np.isfinite(row.get("observed", np.nan)):
-                ax.plot(np.clip(row["observed"], left, right), y, "o", ms=4, mfc="white", mec=GREY, mew=0.8, zorder=3)
+            observed = row.get("observed", np.nan)
+            if left <= observed <= right:
+                ax.plot(observed, y, "o", ms=4, mfc="white", mec=GREY, mew=0.8, zorder=3)
+            _mark_beyond(ax, observed, y, (left, right), GREY)
             ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
             ax.plot(row["mean"], y, "s", color=colour, ms=3.5, zorder=4)
         else:
-            pooled = row["kind"] == "pooled"
             x = [row["ci_low"], row["mean"], row["ci_high"], row["mean"]]
-            ax.fill(x, [y, y + 0.36, y, y - 0.36], color=colour, alpha=1.0 if pooled else 0.25, lw=0, zorder=3)
+            ax.fill(x, [y, y + 0.36, y, y - 0.36], color=colour, alpha=KIND_ALPHA[str(row["kind"])], lw=0, zorder=3)
+        for limit in (row["ci_low"], row["ci_high"]):
+            _mark_beyond(ax, limit, y, (left, right), colour)
+        if "text" in table:
+            ax.text(
+                1.01, y, str(row["text"]), transform=ax.get_yaxis_transform(), va="center", fontsize=6.5, family="monospace"
+            )  # fmt: skip
     ax.axvline(0, color="black", lw=0.8)
-    ax.set_yticks(
-        [y for y, row in enumerate(rows[::-1]) if row is not None],
-        [str(row["label"]) for row in rows[::-1] if row is not None], fontsize=7,
-    )  # fmt: skip
-    for tick, row in zip(ax.get_yticklabels(), [r for r in rows[::-1] if r is not None], strict=True):
+    drawn = [(y, row) for y, row in enumerate(rows[::-1]) if row is not None]
+    ax.set_yticks([y for y, _ in drawn], [str(row["label"]) for _, row in drawn], fontsize=7)
+    for tick, (_, row) in zip(ax.get_yticklabels(), drawn, strict=True):
         tick.set_fontweight("normal" if row["kind"] == "trial" else "bold")
-    if "text" in table:
-        for y, row in enumerate(rows[::-1]):
-            if row is not None:
-                ax.text(
-                    1.01,
-                    y,
-                    str(row["text"]),
-                    transform=ax.get_yaxis_transform(),
-                    va="center",
-                    fontsize=6.5,
-                    family="monospace",
-                )
     ax.set_xlim(left, right)
     ax.set_ylim(-0.8, len(rows) - 0.2)
-    _finish(ax, "drug effect (reference SD)", title)
+    handles = [
+        Line2D([], [], color=GREY, marker="s", ms=3.5, lw=1.2, label="trial, by the model"),
+        Line2D([], [], color=GREY, marker="o", ms=4, mfc="white", mew=0.8, lw=0, label="trial's own contrast"),
+        Patch(color=GREY, lw=0, label="pooled"),
+        Patch(color=GREY, lw=0, alpha=KIND_ALPHA["predictive"], label="in a new trial"),
+    ]
+    kinds = set(table["kind"])
+    shown = ["trial" in kinds, "observed" in table, "pooled" in kinds, "predictive" in kinds]
+    _legend(ax, [h for h, show in zip(handles, shown, strict=True) if show])
+    _finish(ax, f"drug effect with 95 % interval ({unit})", title, favours=("favours drug", "favours control"))
     return ax
 
 
-def plot_contributions(table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "") -> "Axes":
+def plot_contributions(
+    table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "", unit: str = "reference SD"
+) -> "Axes":
     """Draw how each row's expected change splits over the terms.
 
     Terms that all point the same way are stacked from 0. Where a row's terms point both ways, improvement is stacked to the
@@ -102,10 +116,12 @@ def plot_contributions(table: pd.DataFrame, *, ax: "Axes | None" = None, title: 
         Axes to draw on.
     title
         Title above the axes.
+    unit
+        The model's unit.
 
     Returns
     -------
-    Axes, in the model's unit; left is improvement.
+    Axes; left is improvement.
     """
     labels = list(dict.fromkeys(table["row"]))
     ax = ax or plt.subplots(figsize=(7.2, 0.2 * len(labels) + 1.3), layout="constrained")[1]
@@ -119,19 +135,24 @@ def plot_contributions(table: pd.DataFrame, *, ax: "Axes | None" = None, title: 
         start = np.where(values < 0, left, right)
         ax.barh(position, values, left=start, height=0.72, color=TERM_COLOURS[term], label=TERM_NAMES[term], lw=0)
         left, right = left + np.minimum(values, 0), right + np.maximum(values, 0)
-    ax.plot(wide.sum(axis=1), position, "D", color="black", ms=3, label="expected change")
+    bars = ax.get_legend_handles_labels()[0]
+    points = ax.plot(wide.sum(axis=1), position, "D", color="black", ms=3, label="expected change")
     if "observed" in table:
         observed = table.drop_duplicates("row").set_index("row")["observed"].reindex(labels)
-        ax.plot(observed, position, "o", mfc="none", mec="black", ms=5, mew=0.8, label="observed change")
+        points += ax.plot(observed, position, "o", mfc="none", mec="black", ms=5, mew=0.8, label="observed change")
     ax.axvline(0, color="black", lw=0.8)
+    ax.use_sticky_edges = False
+    ax.margins(x=0.04)
     ax.set_yticks(position, labels, fontsize=7)
     ax.set_ylim(-0.8, len(labels) - 0.2)
-    ax.legend(fontsize=7, frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1.0))
-    _finish(ax, "change from baseline (reference SD)", title, favours=("improved", "worse"))
+    _legend(ax, [*bars, *points])
+    _finish(ax, f"change from baseline ({unit})", title, favours=("improved", "worse"))
     return ax
 
 
-def plot_predictive_check(table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "") -> "Axes":
+def plot_predictive_check(
+    table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "", unit: str = "reference SD"
+) -> "Axes":
     """Draw each observed row on its predictive interval; rows outside it are filled.
 
     Parameters
@@ -141,11 +162,13 @@ def plot_predictive_check(table: pd.DataFrame, *, ax: "Axes | None" = None, titl
     ax
         Axes to draw on.
     title
-        Title above the axes.
+        Title above the axes; by default the count of rows inside their interval.
+    unit
+        The model's unit.
 
     Returns
     -------
-    Axes, in the model's unit.
+    Axes.
     """
     ax = ax or plt.subplots(figsize=(7.2, 0.15 * len(table) + 1.2), layout="constrained")[1]
     position = np.arange(len(table))[::-1]
@@ -158,13 +181,20 @@ def plot_predictive_check(table: pd.DataFrame, *, ax: "Axes | None" = None, titl
     ax.set_ylim(-0.8, len(table) - 0.2)
     ax.axvline(0, color="black", lw=0.8)
     outside = int((~inside).sum())
-    text = f"{len(table) - outside} of {len(table)} rows inside their 95 % interval; filled: outside"
-    _finish(ax, "change or difference (reference SD)", title or text, favours=("improved", "worse"))
+    text = f"{len(table) - outside} of {len(table)} rows inside their 95 % predictive interval"
+    drugs = [d for d in DRUG_COLOURS if d in set(table["study_drug"])]
+    handles = [Line2D([], [], color=DRUG_COLOURS[d], lw=2.2, alpha=0.45, label=d) for d in drugs]
+    handles.append(Line2D([], [], marker="o", mfc="white", mec="black", ms=3.6, mew=0.8, lw=0, label="observed"))
+    handles.append(Line2D([], [], marker="o", color="black", ms=4.4, lw=0, label="observed, outside"))
+    _legend(ax, handles)
+    _finish(ax, f"change or difference ({unit})", title or text, favours=("improved", "worse"))
     return ax
 
 
-def plot_prior_posterior(table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "") -> "Axes":
-    """Draw prior (thin) and posterior (thick) intervals of each parameter.
+def plot_prior_posterior(
+    table: pd.DataFrame, *, ax: "Axes | None" = None, title: str = "", unit: str = "reference SD"
+) -> "Axes":
+    """Draw 95 % prior and posterior intervals of each parameter, and how much of the prior variance the data removed.
 
     Parameters
     ----------
@@ -175,11 +205,17 @@ def plot_prior_posterior(table: pd.DataFrame, *, ax: "Axes | None" = None, title
         Axes to draw on.
     title
         Title above the axes.
+    unit
+        The model's unit.
+
+    Returns
+    -------
+    Axes; left is improvement.
     """
     ax = ax or plt.subplots(figsize=(7.2, 0.27 * len(table) + 1.2), layout="constrained")[1]
     position = np.arange(len(table))[::-1]
-    ax.hlines(position + 0.13, table["prior_low"], table["prior_high"], color="#C4C4C4", lw=3)
-    ax.hlines(position - 0.13, table["ci_low"], table["ci_high"], color="#0072B2", lw=3)
+    ax.hlines(position + 0.13, table["prior_low"], table["prior_high"], color="#C4C4C4", lw=3, label="prior")
+    ax.hlines(position - 0.13, table["ci_low"], table["ci_high"], color="#0072B2", lw=3, label="posterior")
     ax.plot(table["mean"], position - 0.13, "o", color="white", mec="#0072B2", ms=4)
     ax.set_yticks(position, table["parameter"], fontsize=7)
     for y, value in zip(position, table["contraction"], strict=True):
@@ -187,7 +223,8 @@ def plot_prior_posterior(table: pd.DataFrame, *, ax: "Axes | None" = None, title
     ax.text(1.01, len(table) - 0.35, "learned", transform=ax.get_yaxis_transform(), fontsize=7, fontweight="bold")
     ax.axvline(0, color="black", lw=0.8)
     ax.set_ylim(-0.8, len(table) - 0.2)
-    _finish(ax, "grey: prior, blue: posterior, 95 % (reference SD)", title, favours=None)
+    _legend(ax, ax.get_legend_handles_labels()[0])
+    _finish(ax, f"95 % intervals ({unit})", title, favours=("improves", "worsens"))
     return ax
 
 
@@ -199,10 +236,26 @@ def _grouped(table: pd.DataFrame) -> list[pd.Series | None]:
     return out[:-1]
 
 
-def _finish(
-    ax: "Axes", xlabel: str, title: str, favours: tuple[str, str] | None = ("favours drug", "favours control")
-) -> None:
-    ax.set_xlabel(xlabel if favours is None else f"← {favours[0]}      {xlabel}      {favours[1]} →", fontsize=8)
+def _mark_beyond(ax: "Axes", x: float, y: float, limits: tuple[float, float], colour: str) -> None:
+    """Put a triangle at the edge of the axis that x lies beyond."""
+    if x < limits[0]:
+        ax.plot(limits[0], y, "<", ms=4, color=colour, clip_on=False, zorder=5)
+    if x > limits[1]:
+        ax.plot(limits[1], y, ">", ms=4, color=colour, clip_on=False, zorder=5)
+
+
+def _legend(ax: "Axes", handles: list[Artist]) -> None:
+    ax.legend(handles=handles, fontsize=7, frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0.0, 1.0))
+
+
+def _finish(ax: "Axes", xlabel: str, title: str, favours: tuple[str, str]) -> None:
+    """Say below the axis which side of 0 favours what, and put the title above all."""
+    for text, side, gap in ((f"← {favours[0]}", "right", -4), (f"{favours[1]} →", "left", 4)):
+        ax.annotate(
+            text, (0, 0), xycoords=("data", "axes fraction"), xytext=(gap, -15), textcoords="offset points", ha=side, va="top",
+            fontsize=7.5,
+        )  # fmt: skip
+    ax.set_xlabel(xlabel, fontsize=8, labelpad=14)
     ax.tick_params(axis="x", labelsize=7)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)

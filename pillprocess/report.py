@@ -90,12 +90,27 @@ def answer(analysis: Analysis) -> list[str]:
         sentences.append(
             f"Therapy by itself: {estimate(terms.loc['psi'].to_dict())}. It rests almost wholly on differences between trials."
         )
+    choices = analysis.tables["sensitivity"].set_index("choice")
+    belief = choices[choices.index.str.startswith("with expectancy (")]
+    if len(belief) and "delta" in terms.index:
+        b = belief.iloc[0]
+        sentences.append(
+            f"Belief of having had the drug could take part of this. Let into the model (reported for "
+            f"{_reported(analysis)} of {len(analysis.rows)} rows, borrowed for most others), it moves the drug term from "
+            f"{terms.loc['delta', 'mean']:.2f} to {b['drug']:.2f} [{b['drug_low']:.2f}, {b['drug_high']:.2f}]. The trials cannot yet "
+            "tell the two apart: who gets the drug mostly knows it."
+        )
     share = course_share(analysis.tables["contributions"])
     sentences.append(
         f"In the drug arms of controlled trials, {100 * share:.0f} % of the average expected change is also there in the trial's own "
         "control condition (natural course, attention, expectation, regression to the mean) or belongs to therapy, not to the drug."
     )
     return sentences
+
+
+def _reported(analysis: Analysis) -> int:
+    """Rows whose belief comes from guesses that the trial itself reported."""
+    return int((analysis.rows["expectancy_from"] == "reported guesses").sum())
 
 
 def _interaction_words(p: float) -> str:

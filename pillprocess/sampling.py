@@ -22,7 +22,7 @@ def sample(
     with model:
         idata = pm.sample(
             draws=draws, tune=tune, chains=chains, random_seed=seed, target_accept=target_accept, nuts_sampler="nutpie",
-            progressbar=progress,
+            progressbar=progress, quiet=not progress,
         )  # fmt: skip
     design = getattr(model, "design", None)
     attrs = {"route": "sampler", "sampler": f"nutpie {version('nutpie')}", "pymc": version("pymc"), "seed": seed}

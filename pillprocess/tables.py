@@ -1,9 +1,11 @@
 """Tables: labelled draws to a DataFrame of estimates."""
 
-import arviz as az
+import math
+
 import numpy as np
 import pandas as pd
 import xarray as xr
+from arviz_stats.base import array_stats
 
 COLUMNS = ["mean", "sd", "ci_low", "ci_high", "p_below", "ess"]
 
@@ -32,6 +34,8 @@ def effect_table(draws: xr.DataArray | xr.Dataset, *, level: float = 0.95) -> pd
     if not 0 < level < 1:
         raise ValueError(f"level = {level}; it must lie between 0 and 1")
     if isinstance(draws, xr.Dataset):
+        if not draws.data_vars:
+            return pd.DataFrame(columns=["estimand", *COLUMNS], dtype=float)
         tables = [effect_table(draws[name], level=level).assign(estimand=str(name)) for name in draws.data_vars]
         table = pd.concat(tables, ignore_index=True)
         labels = [c for c in table.columns if c not in (*COLUMNS, "estimand")]
@@ -42,12 +46,12 @@ def effect_table(draws: xr.DataArray | xr.Dataset, *, level: float = 0.95) -> pd
     draws = draws.drop_vars([c for c in draws.coords if c not in draws.dims])
     dims = [d for d in draws.dims if d not in ("chain", "draw")]
     values = draws.transpose("chain", "draw", *dims).to_numpy()
-    shape = values.shape[2:]
-    flat = values.reshape(*values.shape[:2], -1)
+    chains, n_draws, *shape = values.shape
+    flat = values.reshape(chains, n_draws, math.prod(shape))
     tail = (1 - level) / 2
-    pooled = flat.reshape(-1, flat.shape[2])
+    pooled = flat.reshape(chains * n_draws, math.prod(shape))
     low, high = np.quantile(pooled, [tail, 1 - tail], axis=0)
-    ess = az.ess(flat.transpose(2, 0, 1), chain_axis=1, draw_axis=2) if flat.shape[2] else np.empty(0)
+    ess = array_stats.ess(flat.transpose(2, 0, 1), chain_axis=1, draw_axis=2) if flat.shape[2] else np.empty(0)
     table = pd.DataFrame(
         {
             "mean": pooled.mean(0),

@@ -142,12 +142,15 @@ def experience_per_dose(subjective: pd.DataFrame, reference_doses: pd.DataFrame)
         & subjective["mean"].notna()
         & (subjective["n"] > 0)
     ]
-    pooled_sd = rows.groupby("dimension")["sd_fraction"].mean()
-    standardised = (rows["mean"] / rows["sd"]).fillna(rows["mean_fraction"] / rows["dimension"].map(pooled_sd))
+    pooled_sd = rows.groupby("dimension")["sd_fraction"].transform("mean")
+    standardised = (rows["mean"] / rows["sd"]).fillna(rows["mean_fraction"] / pooled_sd)
     rows = rows.assign(s=standardised)[standardised.notna()]
     table = {}
     for drug, (source, route, dimensions) in EXPERIENCE.items():
-        reference = reference_doses[(reference_doses["drug"] == source) & (reference_doses["route"] == route)].iloc[0]
+        references = reference_doses[(reference_doses["drug"] == source) & (reference_doses["route"] == route)]
+        if references.empty:
+            continue
+        reference = references.iloc[0]
         own = rows[(rows["drug"] == source) & rows["dimension"].isin(dimensions) & (rows[reference["dose_column"]] > 0)]
         own = own.assign(x=own[reference["dose_column"]] / reference["dose"])
         cells = own.groupby(["trial_id", "x"], as_index=False).agg(s=("s", "mean"), n=("n", "max"))

@@ -136,25 +136,33 @@ ONE_PROBLEM = [
     ("trials.csv 2", {"exclude_reason": "odd"}, f"{SMITH}: exclude_reason = odd; a reason to exclude, but include = 1"),
     ("trials.csv 2", {"press": "1"}, f"{SMITH}: include = 1; press = 1, so include must be 0"),
     ("trials.csv 3", {"retracted": "1"}, "trial 'jones2021': include = 1; retracted = 1, so include must be 0"),
-    ("arms.csv 5", {"exclude_arm_reason": ""}, f"{SMITH}, arm 'margin': exclude_arm_reason = blank; include_arm = 0 needs a reason"),
+    ("arms.csv 5", {"exclude_arm_reason": ""},
+        f"{SMITH}, arm 'margin': exclude_arm_reason = blank; include_arm = 0 needs a reason"),
     ("arms.csv 7", {"include_arm": "1"}, "trial 'lost2019', arm 'ket': include_arm = 1; the trial has include = 0 in trials.csv"),
-    ("outcomes.csv 7", {"include": "1"}, "trial 'lost2019', arm 'ket': include = 1; the trial or the arm is excluded in its own table"),
-    ("outcomes.csv 5", {"arm_id": "margin"}, f"{SMITH}, arm 'margin': include = 1; the trial or the arm is excluded in its own table"),
+    ("outcomes.csv 7", {"include": "1"},
+        "trial 'lost2019', arm 'ket': include = 1; the trial or the arm is excluded in its own table"),
+    ("outcomes.csv 5", {"arm_id": "margin"},
+        f"{SMITH}, arm 'margin': include = 1; the trial or the arm is excluded in its own table"),
     ("trials.csv 3", {"design": "parallel"}, "trial 'jones2021': design = parallel; the trial compares arms, but fewer than two "
         "are included; add the other arm, or write single_arm"),
     # drugs and doses
     ("arms.csv 2", {"drug": "psilocibin"}, f"{HIGH}: drug = psilocibin; in an active arm it must be one of psilocybin, LSD, MDMA, "
         "ketamine, esketamine, deuterated_psilocin, ayahuasca, mixed_psychedelic_microdose"),
-    ("arms.csv 3", {"drug": "psilocybin"}, f"{PLACEBO}: drug = psilocybin; a study drug cannot be a placebo; is the role low_dose or active?"),
+    ("arms.csv 3", {"drug": "psilocybin"},
+        f"{PLACEBO}: drug = psilocybin; a study drug cannot be a placebo; is the role low_dose or active?"),
     ("arms.csv 3", {"drug": "Placebo"}, f"{PLACEBO}: drug = Placebo; is it placebo?"),
     ("arms.csv 4", {"drug": "placebo"}, f"{WAITING}: drug = placebo; a waiting list is given no drug: write none"),
-    ("arms.csv 2", {"dose_unit": "", "dose_mg_equiv": ""}, f"{HIGH}: dose = 25; a dose needs its dose_unit"),
-    ("arms.csv 2", {"dose": "", "dose_mg_equiv": ""}, f"{HIGH}: dose_unit = mg; a unit needs its dose; leave both empty where the dose is not known"),
+    ("arms.csv 2", {"dose_unit": "", "dose_mg_equiv": ""},
+        f"{HIGH}: dose = 25; a dose needs its dose_unit"),
+    ("arms.csv 2", {"dose": "", "dose_mg_equiv": ""},
+        f"{HIGH}: dose_unit = mg; a unit needs its dose; leave both empty where the dose is not known"),
     ("arms.csv 2", {"dose_max": "-1", "dose": "", "dose_unit": ""}, f"{HIGH}: dose_max = -1; a dose cannot be negative"),
-    ("arms.csv 4", {"dose": "5", "dose_unit": "mg"}, f"{WAITING}: dose = 5; a waiting list, no drug or placebo has no dose; leave it empty, or 0"),
+    ("arms.csv 4", {"dose": "5", "dose_unit": "mg"},
+        f"{WAITING}: dose = 5; a waiting list, no drug or placebo has no dose; leave it empty, or 0"),
     ("arms.csv 2", {"dose_max": "20"}, f"{HIGH}: dose_max = 20; less than the dose"),
     ("arms.csv 6", {"dose": "1000", "dose_mg_equiv": "1000"}, f"{MDMA}: dose_mg_equiv = 1000; more than 250 mg; is the unit right?"),
-    ("arms.csv 7", {"dose": "50", "dose_mg_per_kg": "50"}, "trial 'lost2019', arm 'ket': dose_mg_per_kg = 50; more than 3 mg/kg; is the unit right?"),
+    ("arms.csv 7", {"dose": "50", "dose_mg_per_kg": "50"},
+        "trial 'lost2019', arm 'ket': dose_mg_per_kg = 50; more than 3 mg/kg; is the unit right?"),
     ("arms.csv 2", {"route": ""}, f"{HIGH}: route = blank; a dose needs its route"),
     ("arms.csv 2", {"dose_mg_equiv": ""}, f"{HIGH}: dose_mg_equiv = blank; 25 mg of psilocybin is 25 here"),
     ("arms.csv 2", {"dose": "0.3", "dose_unit": "mg/kg"}, f"{HIGH}: dose_mg_equiv = 25; 0.3 mg/kg of psilocybin is 21 here"),
@@ -167,7 +175,7 @@ ONE_PROBLEM = [
         "about the instrument's 10.3"),
     ("outcomes.csv 4", {"baseline_sd": "1.34"}, f"{WAITING}: baseline_sd = 1.34; a standard error? times the root of n = 20 it is "
         "5.99, about the instrument's 5.69"),
-    ("outcomes.csv 4", {"change_mean": "-2", "change_sd": "2"}, f"{WAITING}: change_sd = 2; with these baseline_sd and post_sd it lies "
+    ("outcomes.csv 4", {"change_sd": "2", "n": "4"}, f"{WAITING}: change_sd = 2; with these baseline_sd and post_sd it lies "
         "between 3 and 15"),
     ("arms.csv 2", {"n": "0"}, f"{HIGH}: n = 0; a number of people must be whole and at least 1"),
     ("arms.csv 2", {"n": "19.5"}, f"{HIGH}: n = 19.5; a number of people must be whole and at least 1"),
@@ -178,7 +186,8 @@ ONE_PROBLEM = [
     # ranges and changes
     ("outcomes.csv 4", {"baseline_mean": "-31"}, f"{WAITING}: baseline_mean = -31; impossible on MADRS, which runs from 0 to 60"),
     ("outcomes.csv 5", {"post_mean": "31.9"}, f"{HIGH}: post_mean = 31.9; impossible on QIDS-SR16, which runs from 0 to 27"),
-    ("outcomes.csv 5", {"change_mean": "-29", "baseline_mean": ""}, f"{HIGH}: change_mean = -29; impossible on QIDS-SR16, which runs from 0 to 27"),
+    ("outcomes.csv 5", {"change_mean": "-29", "baseline_mean": ""},
+        f"{HIGH}: change_mean = -29; impossible on QIDS-SR16, which runs from 0 to 27"),
     ("outcomes.csv 5", {"post_sd": "29.2"}, f"{HIGH}: post_sd = 29.2; impossible on QIDS-SR16, which runs from 0 to 27"),
     ("outcomes.csv 2", {"change_mean": "15"}, f"{HIGH}: change_mean = 15; post_mean - baseline_mean is -15; change is post - baseline"),
     ("outcomes.csv 2", {"change_sd": "19"}, f"{HIGH}: change_sd = 19; with these baseline_sd and post_sd it lies between 3 and 15"),
@@ -189,7 +198,8 @@ ONE_PROBLEM = [
     ("contrasts.csv 2", {"estimate": "-3", "ci_low": ""}, f"{HIGH}: estimate = -3; outside its interval, blank to -4"),
     ("outcomes.csv 6", {"change_ci_high": "-26"}, f"{MDMA}: change_mean = -25; outside its interval, -32 to -26"),
     ("contrasts.csv 2", {"reference_arm_id": "high"}, f"{HIGH}: reference_arm_id = high; an arm cannot be its own reference"),
-    ("contrasts.csv 4", {"level": "between_arm"}, f"{MDMA}: level = between_arm; within_arm goes with own_baseline, between_arm with another arm"),
+    ("contrasts.csv 4", {"level": "between_arm"},
+        f"{MDMA}: level = between_arm; within_arm goes with own_baseline, between_arm with another arm"),
     ("contrasts.csv 3", {"estimate": "-6", "ci_low": ""}, f"{HIGH}: estimate = -6; a ratio must be > 0"),
     ("associations.csv 2", {"estimate": "-50"}, f"{HIGH}: estimate = -50; a correlation must lie between -1 and 1"),
     ("associations.csv 2", {"n": ""}, f"{HIGH}: n = blank; a correlation needs its n, or a note that says why n is not known"),
@@ -209,10 +219,9 @@ def test_a_bad_cell_is_the_one_problem_reported_and_with_its_place(
     set_cells(folder, place, **cells)
     file, line = place.split()
     start = f"{file} row {line}, " if text.startswith("trial ") else f"{file} row {line}: "
-    [only] = said(folder)
-    assert only.startswith(start + text)
-    with pytest.raises(EvidenceError, match=r"^1 problem in the evidence tables; nothing was fitted:\n"):
+    with pytest.raises(EvidenceError, match=r"^1 problem in the evidence tables; nothing was fitted:\n") as caught:
         load_evidence(folder)
+    assert str(caught.value).splitlines()[1].startswith(start + text)
 
 
 def test_a_sound_folder_has_no_problem_and_is_loaded(folder: Path) -> None:
@@ -300,8 +309,8 @@ def test_the_same_figures_under_two_arms_are_reported(folder: Path) -> None:
     set_cells(folder, "outcomes.csv 3", baseline_sd="6", post_mean="15", change_mean="-15", change_sd="9")
     text = "another arm of the trial has the same n, means and SDs; is one arm entered twice?"
     assert said(folder) == [
-        f"outcomes.csv row 3, {PLACEBO}: post_mean = 15; {text}",
         f"outcomes.csv row 3, {PLACEBO}: change_mean = -15; {text}",
+        f"outcomes.csv row 3, {PLACEBO}: post_mean = 15; {text}",
     ]
 
 
@@ -312,8 +321,8 @@ def test_primary_rows_are_one_per_arm_and_of_one_instrument(folder: Path) -> Non
         f"outcomes.csv row 2, {HIGH}: {one.format('MADRS')}",
         f"outcomes.csv row 3, {PLACEBO}: {one.format('MADRS')}",
         f"outcomes.csv row 4, {WAITING}: {one.format('MADRS')}",
-        f"outcomes.csv row 5, {HIGH}: primary = 1; the arm has a primary row already; at most one row of an arm is primary",
         f"outcomes.csv row 5, {HIGH}: {one.format('QIDS-SR16')}",
+        f"outcomes.csv row 5, {HIGH}: primary = 1; the arm has a primary row already; at most one row of an arm is primary",
     ]
 
 
@@ -421,10 +430,10 @@ def test_missing_repeated_and_misspelt_columns_are_reported(folder: Path) -> Non
         header = header.replace(old, new)
     write(folder, {"outcomes.csv": [header, *TABLES["outcomes.csv"][1:]]})
     assert [line for line in said(folder) if "outcomes.csv row 1" in line] == [
-        "outcomes.csv row 1: has the column 'include' 2 times",
+        "outcomes.csv row 1: has no column 'change_se' but a column 'chnage_se'; rename it, or give it a name less alike",
         "outcomes.csv row 1: lacks the required column 'construct'",
-        "outcomes.csv row 1: has no column 'post_sd' but a column 'Post SD'; if that is what it means, rename it",
-        "outcomes.csv row 1: has no column 'change_se' but a column 'chnage_se'; if that is what it means, rename it",
+        "outcomes.csv row 1: has the column 'include' 2 times",
+        "outcomes.csv row 1: has no column 'post_sd' but a column 'Post SD'; rename it, or give it a name less alike",
     ]
 
 
@@ -495,6 +504,17 @@ def test_people_of_a_crossover_without_n_randomised_are_those_of_its_largest_arm
         "MDMA": 12,
         "psilocybin": 20,
     }
+
+
+def test_tables_inside_the_installed_package_come_before_those_of_a_clone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "pillprocess"
+    package.mkdir()
+    monkeypatch.setattr("pillprocess.evidence.__file__", str(package / "evidence.py"))
+    assert embedded_folder() == tmp_path / "data"
+    (package / "data").mkdir()
+    assert embedded_folder() == package / "data"
 
 
 def test_every_table_is_a_field_of_the_evidence() -> None:

@@ -58,7 +58,12 @@ def test_the_embedded_sds_are_those_recomputed_from_the_outcomes() -> None:
 
 def test_an_expected_sd_falls_back_to_the_endpoint_sd_then_to_a_sixth_of_the_range() -> None:
     instruments = pd.DataFrame(
-        {"range_min": [0, 0, 20, None], "range_max": [60, 60, 80, None], "reference_sd": [10, 10, None, None], "baseline_sd": [6, None, None, None]},
+        {
+            "range_min": [0, 0, 20, None],
+            "range_max": [60, 60, 80, None],
+            "reference_sd": [10, 10, None, None],
+            "baseline_sd": [6, None, None, None],
+        },
         index=["own", "endpoint", "range", "nothing"],
         dtype=float,
     )  # fmt: skip

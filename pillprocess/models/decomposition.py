@@ -6,9 +6,9 @@ For arm k of trial j, in reference SDs (negative is improvement):
 
     y_{jk} &\sim N(\theta_{jk}, se_{jk}^2) \\
     \theta_{jk} &= \mu_j + \psi\, therapy_{jk} + \omega\, waitlist_{jk} + \chi\, comparator_{jk}
-        + (\delta + v_d + u_{jd})\, dose_{jk} + (\kappa + w_d)\, dose_{jk}\, therapy_{jk} \\
+        + (\delta + v_d + u_{jd})\, dose_{jk} + (\kappa + w_d / 2)\, dose_{jk}\, therapy_{jk} \\
         &\quad + \epsilon\, expectancy_{jk} + \beta\, experience_{jk} \\
-    v_d &\sim N(0, \tau_{drug}^2), \quad w_d \sim N(0, (\tau_{drug}/2)^2), \quad u_{jd} \sim N(0, \tau^2)
+    v_d &\sim N(0, \tau_{drug}^2), \quad w_d \sim N(0, \tau_{drug}^2), \quad u_{jd} \sim N(0, \tau^2)
 
 A published difference of two arms is a row without :math:`\mu_j`, whose terms are the differences of the arms' terms; the
 differences of one multi-arm trial share the sampling error of the arm they have in common.
@@ -93,7 +93,8 @@ def decomposition_design(
     Raises
     ------
     ValueError
-        Unknown terms, baseline or dose shape; blank or non-finite values; a trial in both tables; duplicated rows.
+        Unknown terms, baseline, dose shape or prior; blank or non-finite values; a trial in both tables; duplicated rows;
+        differences of one trial that follow from one another.
 
     References
     ----------
@@ -105,7 +106,9 @@ def decomposition_design(
         raise ValueError(f"baseline = {baseline!r}; it must be 'exchangeable' or 'free'")
     if single_arm not in ("own", "exchangeable"):
         raise ValueError(f"single_arm = {single_arm!r}; it must be 'own' or 'exchangeable'")
-    rows = arms if contrasts is None else pd.concat([arms, contrasts], ignore_index=True)
+    if prior_tau not in ("halfnormal", "invgamma"):
+        raise ValueError(f"prior_tau = {prior_tau!r}; it must be 'halfnormal' or 'invgamma'")
+    rows = pd.concat([arms] if contrasts is None else [arms, contrasts], ignore_index=True)
     _check_rows(rows, arms, contrasts, terms)
     described = _with_references(rows, dose_shape, therapy_measure)
     is_arm = (rows["kind"] == "arm").to_numpy()
@@ -211,16 +214,16 @@ TERM_COLUMNS = ["dose", "therapy", "waitlist", "comparator", "expectancy", "expe
 
 def _with_references(rows: pd.DataFrame, dose_shape: str, therapy_measure: str) -> pd.DataFrame:
     """Each row's terms; for a contrast, the first arm's minus the reference's."""
+    is_contrast = (rows["kind"] == "contrast").to_numpy()
+    if therapy_measure == "hours" and is_contrast.any():
+        raise ValueError("therapy_measure='hours' needs arm rows: contrasts do not carry the hours of both arms")
     table = rows[TERM_COLUMNS].astype(float)
     table["dose"] = dose_curve(table["dose"].to_numpy(), dose_shape)
     table["therapy"] = therapy_curve(rows, therapy_measure)
     table["dose_therapy"] = table["dose"] * table["therapy"]
-    is_contrast = (rows["kind"] == "contrast").to_numpy()
     if is_contrast.any():
         reference = rows[[f"reference_{c}" for c in TERM_COLUMNS]].astype(float).set_axis(TERM_COLUMNS, axis=1)
         reference["dose"] = dose_curve(reference["dose"].to_numpy(), dose_shape)
-        if therapy_measure == "hours":
-            raise ValueError("therapy_measure='hours' needs arm rows: contrasts do not carry the hours of both arms")
         reference["dose_therapy"] = reference["dose"] * reference["therapy"]
         table = table - reference[table.columns].mul(is_contrast, axis=0).fillna(0.0)
     return table.assign(drug_given=rows["drug_given"].to_numpy())

@@ -106,13 +106,20 @@ def design_dataset(
 def differences_covariance(rows: pd.DataFrame) -> np.ndarray:
     """Sampling covariance: independent arms; differences of one trial share the error of the arm they have in common.
 
-    The shared arm's variance is its part of the two differences' variances, (share of people outside it) x se^2, averaged;
-    where arm sizes are not reported, half of se^2. The covariance is positive when the common arm stands on the same side.
+    The shared arm's variance is its part of the two differences' variances, (share of people outside it) x se^2, their
+    geometric mean; where arm sizes are not reported, half of se^2. The covariance is positive when the common arm stands
+    on the same side.
+
+    Raises
+    ------
+    ValueError
+        Differences of one trial that follow from one another: three arms give two differences, not three.
     """
     se = rows["se"].to_numpy(float)
     covariance = np.diag(se**2)
-    contrast = rows[rows["kind"] == "contrast"]
-    for _, group in contrast.groupby("trial"):
+    contrast = rows.reset_index(drop=True)[(rows["kind"] == "contrast").to_numpy()]
+    problems = []
+    for trial, group in contrast.groupby("trial"):
         for i, first in group.iterrows():
             for k, second in group.iterrows():
                 if i >= k:
@@ -121,7 +128,13 @@ def differences_covariance(rows: pd.DataFrame) -> np.ndarray:
                 for arm in shared:
                     parts = [_share(one, arm) * one["se"] ** 2 for one in (first, second)]
                     same_side = (first["arm"] == arm) == (second["arm"] == arm)
-                    covariance[i, k] = covariance[k, i] = (1 if same_side else -1) * float(np.mean(parts))
+                    covariance[i, k] = covariance[k, i] = (1 if same_side else -1) * float(np.sqrt(np.prod(parts)))
+        block = covariance[np.ix_(group.index, group.index)] / np.outer(group["se"], group["se"])
+        if np.linalg.eigvalsh(block)[0] < 1e-9:
+            labels = "; ".join(group["label"])
+            problems.append(f"trial '{trial}': its differences follow from one another ({labels}); leave one out")
+    if problems:
+        raise ValueError("nothing was fitted:\n" + "\n".join(problems))
     return covariance
 
 

@@ -1,0 +1,106 @@
+"""The command line, run in processes of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pillprocess as pp
+from pillprocess.evidence import embedded_folder
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "pillprocess", *arguments], capture_output=True, text=True, cwd=cwd, env=environment, check=False
+    )
+
+
+@pytest.fixture
+def evidence_folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(embedded_folder(), tmp_path / "evidence"))
+
+
+def test_help_lists_the_commands_and_the_version_is_the_packages():
+    text = run("--help").stdout
+    assert all(command in text for command in ("evidence", "reproduce", "decompose"))
+    assert run("--version").stdout.strip() == f"pillprocess {pp.__version__}"
+
+
+def test_neither_the_package_nor_the_help_imports_anything_heavy():
+    code = "import sys, pillprocess, pillprocess.cli; print([m for m in ('pymc', 'pandas', 'arviz', 'matplotlib') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_the_embedded_evidence_has_no_problems():
+    done = run("evidence")
+    assert done.returncode == 0, done.stderr
+    assert "psilocybin" in done.stdout
+    assert "No problems. Checksum " in done.stdout
+
+
+def test_problems_in_a_folder_are_all_listed_and_the_exit_status_is_1(evidence_folder):
+    path = evidence_folder / "outcomes.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("daly2018,esketamine_28mg,MADRS"))
+    lines[at] = lines[at].replace("31.3,3.8", "31.3,-3.8")
+    lines.append(lines[at])
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    done = run("evidence", str(evidence_folder))
+    assert done.returncode == 1
+    assert f"outcomes.csv row {at + 1}, trial 'daly2018', arm 'esketamine_28mg'" in done.stderr
+    assert "-3.8" in done.stderr
+    assert f"row {len(lines)}" in done.stderr
+    assert "nothing was fitted" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "no such folder"])
+def test_a_folder_without_tables_is_said_so(tmp_path, name):
+    done = run("evidence", str(tmp_path / name))
+    assert done.returncode == 1
+    assert str(tmp_path) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_decompose_prints_terms_effects_and_heterogeneity():
+    done = run("decompose", "--terms", "pill", "--construct", "ptsd")
+    assert done.returncode == 0, done.stderr
+    assert "negative is improvement" in done.stdout
+    assert "MDMA" in done.stdout
+    assert "tau_mu" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--terms", "drug,luck"), "unknown terms: luck"),
+        (("--baseline", "loose"), "baseline = 'loose'"),
+        (("--construct", "happiness"), "constructs: unknown happiness"),
+    ],
+)
+def test_an_impossible_choice_ends_in_one_message(arguments, message):
+    done = run("decompose", *arguments)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_reproduce_refuses_a_folder_that_holds_other_things_before_it_computes(tmp_path):
+    (tmp_path / "thesis.docx").write_text("years of work")
+    done = run("reproduce", "--out", str(tmp_path), "--quiet")
+    assert done.returncode == 1
+    assert "holds something other than results" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.docx"]
+
+
+def test_reproduce_fits_nothing_from_faulty_evidence(evidence_folder, tmp_path):
+    (evidence_folder / "arms.csv").write_text("trial_id;arm_id;n\nx;y;12,5\n", encoding="utf-8")
+    done = run("reproduce", "--evidence", str(evidence_folder), "--out", str(tmp_path / "results"), "--quiet")
+    assert done.returncode == 1
+    assert "arms.csv" in done.stderr
+    assert "nothing was fitted" in done.stderr
+    assert not (tmp_path / "results").exists()

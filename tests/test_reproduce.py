@@ -1,0 +1,144 @@
+"""The main job: its analysis, its report, and that their numbers are the same numbers."""
+
+import html.parser
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import pillprocess as pp
+from pillprocess.report import course_share, estimate
+from pillprocess.reproduce import sensitivity_table
+from pillprocess.run import run_reproduce
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("reproduce") / "results"
+    return run_reproduce(out, seed=1, evidence=None, progress=True).parent
+
+
+@pytest.fixture(scope="module")
+def tables(results: Path) -> dict[str, pd.DataFrame]:
+    return {p.stem: pd.read_csv(p) for p in (results / "tables").glob("*.csv")}
+
+
+class Page(html.parser.HTMLParser):
+    """Collects what a test asks of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.images: list[dict[str, str | None]] = []
+        self.headers = self.tables = 0
+        self.outside: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tables += tag == "table"
+        self.headers += tag == "th"
+        if tag == "img":
+            self.images.append(values)
+        if tag in ("img", "script", "link", "iframe") and not str(values.get("src", "data:")).startswith("data:"):
+            self.outside.append(tag)
+
+
+@pytest.mark.slow
+def test_everything_is_written(results, tables):
+    names = {"drug_effects", "contributions", "terms", "posterior_predictive"}
+    for suffix in ("png", "svg"):
+        assert {p.stem for p in (results / "figures").glob(f"*.{suffix}")} == names
+    assert (results / "figures" / "drug_effects.png").read_bytes().startswith(b"\x89PNG")
+    record = json.loads((results / "run.json").read_text())
+    assert record["seed"] == 1
+    assert record["data_checksum"] == pp.load_evidence().checksum
+    posterior = xr.open_datatree(results / "posterior" / "headline.nc", engine="h5netcdf")
+    assert posterior["posterior"].sizes["chain"] == 4
+    posterior.close()
+    assert not list(results.parent.glob(".*partial"))
+
+
+@pytest.mark.slow
+def test_the_headline_fit_has_no_divergences_and_agrees_with_the_closed_form(results, tables):
+    posterior = xr.open_datatree(results / "posterior" / "headline.nc", engine="h5netcdf")
+    assert int(posterior["sample_stats"]["diverging"].sum()) == 0
+    posterior.close()
+    assert tables["convergence"]["r_hat"].max() <= 1.01
+    routes = tables["routes"].set_index("parameter")
+    linear = routes.loc[["omega", "chi", "psi", "delta", "kappa"]]
+    # Monte Carlo error of a mean is about 1 / sqrt(1000) posterior SDs for the slower chains: 3 of these on each side.
+    assert (linear["difference_in_sd"].abs() < 0.15).all()
+    assert np.allclose(routes["sampler_sd"], routes["exact_sd"], rtol=0.12)
+
+
+@pytest.mark.slow
+def test_the_headline_holds_the_trials_the_issue_of_bias_asks_for(tables):
+    rows = tables["rows"]
+    arms = rows[rows["kind"] == "arm"]
+    assert arms["trial"].nunique() >= 34
+    assert len(arms) >= 68
+    assert "mertens2026" in set(rows["trial"])
+    assert (rows["source_url"].str.len() > 8).all()
+    assert tables["model_counts"]["trials"].sum() >= rows["trial"].nunique()
+
+
+@pytest.mark.slow
+def test_the_report_is_one_page_that_needs_nothing_else(results):
+    page = Page((results / "report.html").read_text(encoding="utf-8"))
+    assert page.outside == []
+    assert len(page.images) == 4
+    assert all(len(str(image["alt"])) > 40 for image in page.images)
+    assert page.headers > page.tables > 5
+
+
+@pytest.mark.slow
+def test_the_reports_numbers_are_the_tables_numbers(results, tables):
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", (results / "report.html").read_text(encoding="utf-8")))
+    for row in tables["drug_effects"].to_dict("records"):
+        assert estimate(row) in text
+    for row in tables["sensitivity"].to_dict("records"):
+        assert f"{row['drug']:.2f} [{row['drug_low']:.2f}, {row['drug_high']:.2f}]" in text
+    for verdict in tables["ledger"]["verdict"]:
+        assert verdict in text
+    assert f"{100 * course_share(tables['contributions']):.0f} % of the average expected change" in text
+    assert "no divergent transition" in text
+
+
+@pytest.mark.slow
+def test_contributions_add_up_to_the_expected_change(tables):
+    sums = tables["contributions"].groupby("row")["mean"].sum()
+    check = tables["predictive_check"].set_index("row")
+    # The predictive mean of a row is its expected change plus simulated sampling error averaged over the draws.
+    assert np.allclose(sums, check.loc[sums.index, "mean"], atol=0.04)
+
+
+def test_the_sensitivity_table_has_a_row_per_choice_and_its_headline_is_the_headline():
+    evidence = pp.load_evidence()
+    table = sensitivity_table(evidence, seed=1).set_index("choice")
+    arms = pp.arm_changes(evidence)
+    design = pp.decomposition_design(arms, pp.contrasts(evidence, besides=arms))
+    mean = float(pp.fit(design, seed=1)["posterior"].dataset["delta"].mean())
+    assert table.loc["headline", "drug"] == pytest.approx(mean, abs=1e-12)
+    assert len(table) >= 15
+    assert table.index.is_unique
+    assert table.loc["only randomised, within-trial contrasts (free baselines)", "therapy_high"] > 0.3
+
+
+def test_a_trial_name_with_markup_is_text_in_the_report(results, tables):
+    from pillprocess.figures import draw_figures
+    from pillprocess.report import render_report
+    from pillprocess.reproduce import Analysis
+
+    evidence = pp.load_evidence()
+    rows = tables["rows"].assign(label=lambda t: t["label"].str.replace("back2024", "<script>alert(1)</script>"))
+    idata = xr.open_datatree(results / "posterior" / "headline.nc", engine="h5netcdf")
+    correlation = pd.Series({"r": 0.4, "r_low": 0.0, "r_high": 0.8, "n_arms": 22.0})
+    analysis = Analysis(tables | {"rows": rows}, {"headline": idata}, tables["rows"], correlation)
+    page = render_report(analysis, evidence, draw_figures(analysis), seed=1)
+    idata.close()
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
