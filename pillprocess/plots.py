@@ -58,8 +58,7 @@ def plot_forest(
     """
     rows = _grouped(table)
     ax = ax or plt.subplots(figsize=(7.2, 0.19 * len(rows) + 1.6), layout="constrained")[1]
-    extent = table[[c for c in ("ci_low", "ci_high", "observed") if c in table]].to_numpy(float)
-    left, right = max(np.nanmin(extent), -2.6) - 0.08, min(np.nanmax(extent), 1.6) + 0.08
+    left, right = max(table["ci_low"].min(), -2.6) - 0.08, min(table["ci_high"].max(), 1.6) + 0.08
     for y, row in enumerate(rows[::-1]):
         if row is None:
             continue
@@ -89,7 +88,9 @@ def plot_forest(
     ax.set_ylim(-0.8, len(rows) - 0.2)
     handles = [
         Line2D([], [], color=GREY, marker="s", ms=3.5, lw=1.2, label="trial, by the model"),
-        Line2D([], [], color=GREY, marker="o", ms=4, mfc="white", mew=0.8, lw=0, label="trial's own contrast"),
+        Line2D(
+            [], [], color=GREY, marker="o", ms=4, mfc="white", mew=0.8, lw=0, label="its own contrast with its control"
+        ),
         Patch(color=GREY, lw=0, label="pooled"),
         Patch(color=GREY, lw=0, alpha=KIND_ALPHA["predictive"], label="in a new trial"),
     ]
@@ -245,7 +246,10 @@ def _mark_beyond(ax: "Axes", x: float, y: float, limits: tuple[float, float], co
 
 
 def _legend(ax: "Axes", handles: list[Artist]) -> None:
-    ax.legend(handles=handles, fontsize=7, frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0.0, 1.0))
+    ax.legend(
+        handles=handles, fontsize=7, frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1.0, 1.0), handlelength=1.5,
+        columnspacing=1.3, borderaxespad=0.2,
+    )  # fmt: skip
 
 
 def _finish(ax: "Axes", xlabel: str, title: str, favours: tuple[str, str]) -> None:

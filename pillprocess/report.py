@@ -33,7 +33,9 @@ def render_report(analysis: Analysis, evidence: Evidence, figures: dict[str, Fig
     -------
     HTML text.
     """
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["estimate"] = estimate
     environment.filters["percent"] = lambda p: f"{100 * p:.0f} %"
     template = (importlib.resources.files("pillprocess") / "templates" / "report.html").read_text(encoding="utf-8")
@@ -41,6 +43,7 @@ def render_report(analysis: Analysis, evidence: Evidence, figures: dict[str, Fig
     return environment.from_string(template).render(
         tables={name: table.to_dict("records") for name, table in analysis.tables.items()},
         answer=answer(analysis),
+        example=scale_example(evidence),
         figures={name: embedded(figure) for name, figure in figures.items()},
         facts={
             "trials": rows["trial"].nunique(),
@@ -57,6 +60,12 @@ def render_report(analysis: Analysis, evidence: Evidence, figures: dict[str, Fig
     )
 
 
+def scale_example(evidence: Evidence) -> str:
+    """One reference SD in points of the scales most rows use, for readers who think in points."""
+    instruments = evidence.instruments.dropna(subset="reference_sd").nlargest(3, "reference_sd_n")
+    return ", ".join(f"{r.reference_sd:.0f} points of {r.instrument}" for r in instruments.itertuples())
+
+
 def estimate(row: dict[str, float]) -> str:
     """Mean and 95 % interval in one string."""
     return f"{row['mean']:.2f} [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
@@ -67,7 +76,12 @@ def answer(analysis: Analysis) -> list[str]:
     effects = analysis.tables["drug_effects"]
     pooled = effects[(effects["kind"] == "pooled") & (effects["n_trials"] > 0)]
     terms = analysis.tables["terms"].set_index("variable")
-    sentences = []
+    ledger = analysis.tables["ledger"].set_index("term")
+    share = course_share(analysis.tables["contributions"])
+    sentences = [
+        f"In the drug arms of controlled trials, {100 * share:.0f} % of the average expected change is not the drug's: it is also there "
+        "in the trial's own control condition (natural course, attention, expectation, regression to the mean) or belongs to therapy."
+    ]
     for therapy, opening in (
         (1.0, "Given with psychotherapy or psychological support, against a control condition that got the same"),
         (0.0, "Given alone, against a control condition without therapy either"),
@@ -78,17 +92,19 @@ def answer(analysis: Analysis) -> list[str]:
                 f"{r.drug} {r.mean:.2f} [{r.ci_low:.2f}, {r.ci_high:.2f}] ({r.n_trials} trial{'s' if r.n_trials > 1 else ''})"
                 for r in here.itertuples()
             ]
-            sentences.append(f"{opening}, the change in symptoms was, in reference SDs (negative is better): {'; '.join(parts)}.")
+            sentences.append(
+                f"{opening}, the change in symptoms was, in reference SDs (negative is better): {'; '.join(parts)}."
+            )
     if "kappa" in terms.index:
         k = terms.loc["kappa"]
         p = probability_below(analysis, "kappa")
         sentences.append(
             f"Does therapy change what the drug does? The interaction is {estimate(k.to_dict())}, with probability {p:.2f} that the "
-            f"drug does more with therapy than without. {_interaction_words(p)}"
+            f"drug does more with therapy than without. {_interaction_words(p)} {_where_therapy_is_randomised(analysis.rows)}"
         )
     if "psi" in terms.index:
         sentences.append(
-            f"Therapy by itself: {estimate(terms.loc['psi'].to_dict())}. It rests almost wholly on differences between trials."
+            f"Therapy by itself: {estimate(terms.loc['psi'].to_dict())}; {ledger.loc['therapy', 'verdict']}."
         )
     choices = analysis.tables["sensitivity"].set_index("choice")
     belief = choices[choices.index.str.startswith("with expectancy (")]
@@ -100,11 +116,6 @@ def answer(analysis: Analysis) -> list[str]:
             f"{terms.loc['delta', 'mean']:.2f} to {b['drug']:.2f} [{b['drug_low']:.2f}, {b['drug_high']:.2f}]. The trials cannot yet "
             "tell the two apart: who gets the drug mostly knows it."
         )
-    share = course_share(analysis.tables["contributions"])
-    sentences.append(
-        f"In the drug arms of controlled trials, {100 * share:.0f} % of the average expected change is also there in the trial's own "
-        "control condition (natural course, attention, expectation, regression to the mean) or belongs to therapy, not to the drug."
-    )
     return sentences
 
 
@@ -118,7 +129,31 @@ def _interaction_words(p: float) -> str:
         return "The trials support the pill and the process: more drug effect with therapy."
     if p < 0.025:
         return "The trials speak against it: less drug effect with therapy."
-    return "The trials do not settle it: no trial randomises therapy at a fixed dose of psilocybin, LSD or MDMA."
+    return "The trials do not settle it."
+
+
+def _where_therapy_is_randomised(rows: pd.DataFrame) -> str:
+    """Say which drugs have a trial that compares therapy with none at one dose of the drug."""
+    given = rows[rows["dose"] > 0]
+    differs = given[
+        (given["kind"] == "contrast")
+        & (given["dose"] == given["reference_dose"])
+        & (given["therapy"] != given["reference_therapy"])
+    ]
+    arms = given[given["kind"] == "arm"].groupby(["trial", "drug_given", "dose"])["therapy"].nunique()
+    compared = {(t, d) for t, d, _ in arms.index[arms > 1]} | set(
+        zip(differs["trial"], differs["drug_given"], strict=True)
+    )
+    without = [d for d in dict.fromkeys(given["drug_given"]) if d not in {d for _, d in compared}]
+    found = (
+        f"Therapy was compared with none at one dose of the drug in {', '.join(sorted(t for t, _ in compared))}"
+        if compared
+        else ""
+    )
+    lacking = f"no trial in the model does so for {', '.join(sorted(without))}" if without else ""
+    return ("; ".join(part for part in (found, lacking) if part) + ".").replace(
+        "no trial", "No trial" if not found else "no trial", 1
+    )
 
 
 def probability_below(analysis: Analysis, variable: str) -> float:
