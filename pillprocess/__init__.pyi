@@ -14,11 +14,14 @@ from .evidence import evidence_counts as evidence_counts
 from .evidence import evidence_problems as evidence_problems
 from .evidence import load_evidence as load_evidence
 from .identifiability import contraction as contraction
+from .identifiability import drug_identifiability as drug_identifiability
 from .identifiability import identifiability as identifiability
 from .identifiability import posterior_correlations as posterior_correlations
 from .inference import ConvergenceError as ConvergenceError
 from .inference import check_fit as check_fit
 from .inference import fit as fit
+from .influence import influence as influence
+from .influence import power_scaling as power_scaling
 from .models.decomposition import decomposition as decomposition
 from .models.decomposition import decomposition_design as decomposition_design
 from .models.gaussian import gaussian_model as gaussian_model

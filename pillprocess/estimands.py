@@ -110,8 +110,6 @@ def heterogeneity(idata: xr.DataTree) -> xr.Dataset:
 def _therapy_of(design: xr.Dataset, trial_drug: str) -> float:
     """Therapy per dose unit in the trial's drug rows; 0 where the drug was given without therapy."""
     z = design["Z"].sel(effect=f"u[{trial_drug}]").to_numpy()
-    if "kappa" not in design["coefficient_variable"].to_numpy():
-        return 0.0
     interaction = design["X"].sel(coefficient="kappa").to_numpy()
     rows = z != 0
     return float(np.mean(interaction[rows] / z[rows]))

@@ -11,8 +11,9 @@ from pillprocess.arms import arm_changes, learned_correlation, set_aside
 from pillprocess.contrasts import contrasts, contrasts_set_aside
 from pillprocess.estimands import contributions, heterogeneity, predictive_effects, relative_effects, trial_effects
 from pillprocess.evidence import Evidence, evidence_counts
-from pillprocess.identifiability import contraction, identifiability, posterior_correlations
+from pillprocess.identifiability import contraction, drug_identifiability, identifiability, posterior_correlations
 from pillprocess.inference import check_fit, fit
+from pillprocess.influence import influence
 from pillprocess.models.decomposition import decomposition_design
 from pillprocess.predictive import predictive_check, prior_predictive
 from pillprocess.tables import effect_table
@@ -79,6 +80,8 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
         "contributions": with_observed(effect_table(contributions(headline)), rows),
         "heterogeneity": effect_table(heterogeneity(headline)),
         "ledger": identifiability(headline),
+        "drug_ledger": drug_identifiability(headline),
+        "influence": influence(headline),
         "posterior_correlations": posterior_correlations(headline),
         "predictive_check": predictive_check(headline),
         "prior_predictive_check": predictive_check(prior_predictive(design, seed=seed), group="prior_predictive"),
