@@ -3,6 +3,8 @@ from .arms import pre_post_correlation as pre_post_correlation
 from .arms import set_aside as set_aside
 from .contrasts import contrasts as contrasts
 from .contrasts import contrasts_set_aside as contrasts_set_aside
+from .designs import DesignError as DesignError
+from .designs import gaussian_design as gaussian_design
 from .estimands import contributions as contributions
 from .estimands import heterogeneity as heterogeneity
 from .estimands import predictive_effects as predictive_effects
@@ -13,6 +15,8 @@ from .evidence import EvidenceError as EvidenceError
 from .evidence import evidence_counts as evidence_counts
 from .evidence import evidence_problems as evidence_problems
 from .evidence import load_evidence as load_evidence
+from .exact import fit_exact as fit_exact
+from .exact import integrate as integrate
 from .identifiability import contraction as contraction
 from .identifiability import drug_identifiability as drug_identifiability
 from .identifiability import identifiability as identifiability
@@ -22,6 +26,10 @@ from .inference import check_fit as check_fit
 from .inference import fit as fit
 from .influence import influence as influence
 from .influence import power_scaling as power_scaling
+from .leave_out import loro_exact as loro_exact
+from .leave_out import loto_exact as loto_exact
+from .marginals import linear_summary as linear_summary
+from .marginals import scale_summary as scale_summary
 from .models.decomposition import decomposition as decomposition
 from .models.decomposition import decomposition_design as decomposition_design
 from .models.gaussian import gaussian_model as gaussian_model

@@ -13,7 +13,9 @@ app = typer.Typer(
     help="Bayesian hierarchical models of the pill and the process in trials of psilocybin, LSD, MDMA, ketamine and esketamine.",
 )  # fmt: skip
 
-EvidenceOption = Annotated[Path | None, typer.Option("--evidence", help="Folder of evidence tables; the embedded ones by default.")]
+EvidenceOption = Annotated[
+    Path | None, typer.Option("--evidence", help="Folder of evidence tables; the embedded ones by default.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress display.")]
 
 
@@ -36,14 +38,18 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
 
 @app.command()
 def evidence(
-    folder: Annotated[Path | None, typer.Argument(help="Folder of evidence tables; the embedded ones by default.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of evidence tables; the embedded ones by default.")
+    ] = None,
 ) -> None:
     """Print what the evidence tables hold and every problem in them; exit status 1 if there is any."""
     from pillprocess.evidence import evidence_counts, load_evidence
@@ -72,7 +78,9 @@ def decompose(
     terms: Annotated[
         str, typer.Option(help="Terms, comma separated, or the name of a hypothesis such as pill or pill_and_process.")
     ] = "headline",
-    baseline: Annotated[str, typer.Option(help="exchangeable, or free: only within-trial contrasts speak.")] = "exchangeable",
+    baseline: Annotated[
+        str, typer.Option(help="exchangeable, or free: only within-trial contrasts speak.")
+    ] = "exchangeable",
     construct: Annotated[list[str] | None, typer.Option(help="Outcome construct; may be given several times.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draws.", min=0)] = 1,
     evidence: EvidenceOption = None,

@@ -29,9 +29,12 @@ def draw_figures(analysis: Analysis) -> dict[str, Figure]:
     controlled = outcome[(outcome["kind"] == "arm") & outcome.groupby("trial")["row"].transform("nunique").gt(1)]
     with house_style():
         axes = {
-            "drug_effects": plot_forest(forest_rows(analysis), title="Drug effect by trial, pooled, and in a new trial"),
+            "drug_effects": plot_forest(
+                forest_rows(analysis), title="Drug effect by trial, pooled, and in a new trial"
+            ),
             "contributions": plot_contributions(
-                controlled.sort_values(["study_drug", "trial"], kind="stable"), title="What each arm's change is made of"
+                controlled.sort_values(["study_drug", "trial"], kind="stable"),
+                title="What each arm's change is made of",
             ),
             "terms": plot_prior_posterior(tables["terms"], title="What the data taught about each term"),
             "posterior_predictive": plot_predictive_check(
@@ -47,7 +50,11 @@ def forest_rows(analysis: Analysis) -> pd.DataFrame:
     trials[["trial", "drug"]] = trials["trial_drug"].str.rsplit(": ", n=1, expand=True).to_numpy()
     observed = observed_contrasts(analysis.rows)
     trials = trials.join(observed, on=["trial", "drug"])
-    trials = trials[trials["observed"].notna()].assign(label=lambda t: t["trial"], kind="trial").sort_values("mean", kind="stable")
+    trials = (
+        trials[trials["observed"].notna()]
+        .assign(label=lambda t: t["trial"], kind="trial")
+        .sort_values("mean", kind="stable")
+    )
     pooled = analysis.tables["drug_effects"]
     pooled = pooled[pooled["n_trials"] > 0]
     setting = pooled["therapy"].map({0.0: "alone", 1.0: "with therapy"})
@@ -55,19 +62,27 @@ def forest_rows(analysis: Analysis) -> pd.DataFrame:
     pooled = pooled.assign(label=label.where(pooled["kind"] == "pooled", "new trial, " + setting))
     table = pd.concat([trials, pooled], ignore_index=True)
     return table.assign(
-        text=[f"{m:5.2f} [{lo:5.2f}, {hi:5.2f}]" for m, lo, hi in zip(table["mean"], table["ci_low"], table["ci_high"], strict=True)]
+        text=[
+            f"{m:5.2f} [{lo:5.2f}, {hi:5.2f}]"
+            for m, lo, hi in zip(table["mean"], table["ci_low"], table["ci_high"], strict=True)
+        ]
     )
 
 
 def observed_contrasts(rows: pd.DataFrame) -> pd.DataFrame:
     """Each trial's own contrast of highest against lowest dose of a drug, per unit of reference dose.
 
+    A waiting list or an active comparator is no dose of 0: trials that have no other control are left out.
+
     Returns
     -------
     DataFrame indexed by trial and drug: ``observed``, ``observed_se``.
     """
     out = {}
-    for (trial, drug), group in rows.groupby(["trial", "drug_given"], sort=False):
+    same = (rows[["waitlist", "comparator"]] == 0).all(axis=1)
+    for side in ("reference_waitlist", "reference_comparator"):
+        same &= rows[side].fillna(0) == 0
+    for (trial, drug), group in rows[same].groupby(["trial", "drug_given"], sort=False):
         differences = group[(group["kind"] == "contrast") & (group["dose"] > group["reference_dose"].fillna(0))]
         if len(differences):
             top = differences.loc[differences["dose"].idxmax()]

@@ -179,7 +179,7 @@ def drug_identifiability(idata: xr.DataTree) -> pd.DataFrame:
     for drug in posterior["drug"].to_numpy():
         own = {t: w for t, w in _within_trials(columns, design).items() if _gives(design, t, str(drug))}
         main = posterior["delta"] + posterior["v"].sel(drug=drug)
-        interaction = posterior["kappa"] + (posterior["w"].sel(drug=drug) if drug in posterior["w"]["drug"] else 0.0)
+        interaction = posterior["kappa"] + posterior["w"].sel(drug=drug) / 2
         draws = {"alone": main, "with therapy": main + interaction, "difference made by therapy": interaction}
         for quantity, combination in weights.items():
             target = np.array([combination.get(v, 0.0) for v in names])

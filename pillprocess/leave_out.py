@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,9 +30,7 @@ TRIALS_AT_ONCE = 12
 CONTROL_ROLES = ("control", "inert_placebo", "active_placebo", "comparator", "waitlist", "low_dose")
 
 
-def loto_exact(
-    design: xr.Dataset, *, trials: Sequence[str] | None = None, tolerance: float = 1e-3
-) -> pd.DataFrame:
+def loto_exact(design: xr.Dataset, *, trials: Sequence[str] | None = None, tolerance: float = 1e-3) -> pd.DataFrame:
     r"""Leave each trial out in turn and score what the others predict for it, without refitting.
 
     With :math:`y_j` the rows of trial j, :math:`y_{j0}` its control arm and :math:`y_{-j}` all other trials,
@@ -63,21 +62,27 @@ def loto_exact(
     """
     check_design(design)
     system = assemble(design)
-    chosen = [j for j, one in enumerate(system.trials) if trials is None or one.name in trials]
-    controls = {j: control_row(design, system.trials[j]) for j in chosen}
-    compared = [j for j, row in controls.items() if row is not None and len(system.trials[j].rows) > 1]
-    kept = [(j, np.zeros(0, dtype=np.int64)) for j in chosen] + [(j, np.array([controls[j]])) for j in compared]
-    density = held_out_densities(design, system, kept, tolerance=tolerance)
-    labels, contrast = design["row"].to_numpy(), is_contrast(design)
-    elpd, given_control = dict(zip(chosen, density, strict=False)), dict(zip(compared, density[len(chosen) :], strict=True))
-    rows = []
-    for j, row in controls.items():
-        one = system.trials[j]
-        of_contrasts = elpd[j] if contrast[one.rows].all() else given_control.get(j, np.nan)
-        control = "" if row is None else str(labels[one.rows[row]])
-        rows.append((elpd[j], of_contrasts, control, len(one.rows)))
-    index = pd.Index([system.trials[j].name for j in chosen], name="trial")
-    return pd.DataFrame(rows, index=index, columns=["elpd", "elpd_contrasts", "control", "n_rows"])
+    whole, contrasts = (
+        [one for one in held_out_sets(design, system, unit) if trials is None or one.label in trials]
+        for unit in ("trial", "contrast")
+    )
+    density = held_out_densities(design, system, [*whole, *contrasts], tolerance=tolerance)
+    index = pd.Index([one.label for one in whole], name="trial")
+    rows = [system.trials[one.trial].rows for one in whole]
+    control = {
+        one.label: str(design["row"].to_numpy()[system.trials[one.trial].rows[one.kept[0]]])
+        for one in contrasts
+        if len(one.kept)
+    }
+    return pd.DataFrame(
+        {
+            "elpd": density[: len(whole)],
+            "elpd_contrasts": pd.Series(density[len(whole) :], index=[one.label for one in contrasts]).reindex(index),
+            "control": [control.get(label, "") for label in index],
+            "n_rows": [len(numbers) for numbers in rows],
+        },
+        index=index,
+    )
 
 
 def loro_exact(design: xr.Dataset, *, tolerance: float = 1e-3) -> pd.Series:
@@ -90,12 +95,10 @@ def loro_exact(design: xr.Dataset, *, tolerance: float = 1e-3) -> pd.Series:
     """
     check_design(design)
     system = assemble(design)
-    places = [(j, i) for j, one in enumerate(system.trials) for i in range(len(one.rows))]
-    kept = [(j, np.delete(np.arange(len(system.trials[j].rows)), i)) for j, i in places]
-    order = [system.trials[j].rows[i] for j, i in places]
-    elpd = np.empty(len(order))
-    elpd[order] = held_out_densities(design, system, kept, tolerance=tolerance)
-    return pd.Series(elpd, index=pd.Index(design["row"].to_numpy(), name="row"), name="elpd")
+    held_out = held_out_sets(design, system, "arm")
+    density = held_out_densities(design, system, held_out, tolerance=tolerance)
+    elpd = pd.Series(density, index=pd.Index([one.label for one in held_out], name="row"), name="elpd")
+    return elpd.loc[design["row"].to_numpy()]
 
 
 def leave_one_trial_out(design: xr.Dataset, *, executor: Executor | None = None) -> pd.DataFrame:
@@ -124,6 +127,35 @@ def leave_one_trial_out(design: xr.Dataset, *, executor: Executor | None = None)
 def _loto_of(design: xr.Dataset, trials: list[str]) -> pd.DataFrame:
     """Leave out some trials; a function of the module so that it can be sent to another process."""
     return loto_exact(design, trials=trials)
+
+
+class HeldOut(NamedTuple):
+    """Data to predict: the rows of one trial other than those ``kept`` (places among the trial's rows)."""
+
+    label: str
+    trial: int
+    kept: Index
+
+
+def held_out_sets(design: xr.Dataset, system: System, unit: str) -> list[HeldOut]:
+    """List what is held out in turn.
+
+    ``"trial"``: each trial's rows; ``"contrast"``: each trial's rows but its control arm, where it has one, or all rows
+    of a trial given as contrasts; ``"arm"``: each row.
+    """
+    labels, contrast = design["row"].to_numpy(), is_contrast(design)
+    sets = []
+    for j, one in enumerate(system.trials):
+        places, nothing = np.arange(len(one.rows)), np.zeros(0, dtype=np.int64)
+        if unit == "arm":
+            sets += [HeldOut(str(labels[row]), j, np.delete(places, i)) for i, row in enumerate(one.rows)]
+        elif unit == "trial" or contrast[one.rows].all():
+            sets.append(HeldOut(one.name, j, nothing))
+        else:
+            control = control_row(design, one)
+            if control is not None and len(one.rows) > 1:
+                sets.append(HeldOut(one.name, j, np.array([control])))
+    return sets
 
 
 @dataclass(frozen=True)
@@ -165,12 +197,14 @@ def reduce_share(one: Share, sd: Array) -> tuple[Array, Array]:
     return one.rest[:, :, None] - explained, log_det + one.log_det
 
 
-def held_out_densities(design: xr.Dataset, system: System, kept: list[tuple[int, Index]], *, tolerance: float) -> Array:
-    """Return, for each (trial, rows of it that stay), the log density of its other rows given all that stays."""
+def held_out_densities(
+    design: xr.Dataset, system: System, held_out: Sequence[HeldOut], *, tolerance: float = 1e-3
+) -> Array:
+    """Return the exact log density of each set of held-out data given all other data."""
     priors = scale_priors(design, system)
     mirrored = np.array([prior.mirrored for prior in priors], dtype=bool)
     whole = [share(one, np.arange(len(one.rows))) for one in system.trials]
-    left = [(j, share(system.trials[j], rows)) for j, rows in kept]
+    left = [(one.trial, share(system.trials[one.trial], one.kept)) for one in held_out]
 
     def log_densities(x: Array) -> Array:
         tau, log_prior = scales_at(priors, x)

@@ -4,6 +4,7 @@ One colour per drug and per term everywhere, from the colour-blind safe palette 
 improvement, and every axis says which side favours what.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -245,7 +246,7 @@ def _mark_beyond(ax: "Axes", x: float, y: float, limits: tuple[float, float], co
         ax.plot(limits[1], y, ">", ms=4, color=colour, clip_on=False, zorder=5)
 
 
-def _legend(ax: "Axes", handles: list[Artist]) -> None:
+def _legend(ax: "Axes", handles: Sequence[Artist]) -> None:
     ax.legend(
         handles=handles, fontsize=7, frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1.0, 1.0), handlelength=1.5,
         columnspacing=1.3, borderaxespad=0.2,

@@ -96,7 +96,9 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
 def model_counts(rows: pd.DataFrame) -> pd.DataFrame:
     """Count the model's trials, arms, contrasts and people by study drug and condition."""
     table = rows.assign(
-        arms=rows["kind"] == "arm", differences=rows["kind"] == "contrast", people=rows["n"].where(rows["kind"] == "arm")
+        arms=rows["kind"] == "arm",
+        differences=rows["kind"] == "contrast",
+        people=rows["n"].where(rows["kind"] == "arm"),
     )
     grouped = table.groupby(["study_drug", "condition"]).agg(
         trials=("trial", "nunique"), arms=("arms", "sum"), differences=("differences", "sum"), people=("people", "sum")
@@ -180,7 +182,9 @@ def sensitivity_table(evidence: Evidence, *, seed: int) -> pd.DataFrame:
         "uncontrolled trials inform the drug terms": decomposition_design(*both, single_arm="exchangeable"),
         "heterogeneity prior: inverse gamma (Rhodes 2015)": decomposition_design(*both, prior_tau="invgamma"),
         "heterogeneity prior: half-normal(1)": decomposition_design(*both, prior_tau_sd=1.0),
-        "main terms' prior SD 1.4": decomposition_design(*both, prior_drug_sd=1.4, prior_therapy_sd=1.4, prior_course_sd=1.4),
+        "main terms' prior SD 1.4": decomposition_design(
+            *both, prior_drug_sd=1.4, prior_therapy_sd=1.4, prior_course_sd=1.4
+        ),
         "interaction's prior SD 0.7": decomposition_design(*both, prior_interaction_sd=0.7),
         "dose-response logarithmic": decomposition_design(*both, dose_shape="log"),
         "dose-response Emax": decomposition_design(*both, dose_shape="emax"),
@@ -192,7 +196,9 @@ def sensitivity_table(evidence: Evidence, *, seed: int) -> pd.DataFrame:
         "without trials that gave only a difference": decomposition_design(arms),
         "without borrowed SDs and assumed doses": decomposition_design(printed, both[1]),
         "without digitised and secondary figures": decomposition_design(firm),
-        "depression outcomes only": decomposition_design(depression, contrasts(evidence, constructs=("depression",), besides=depression)),
+        "depression outcomes only": decomposition_design(
+            depression, contrasts(evidence, constructs=("depression",), besides=depression)
+        ),
     }
     return pd.DataFrame([{"choice": name, **_key_terms(design, seed)} for name, design in designs.items()])
 

@@ -34,7 +34,9 @@ def results_folder(out: Path, record: dict[str, object]) -> Iterator[Path]:
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise ResultsError(f"{out} is not a folder; nothing was written. Give another folder with --out")
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
-        raise ResultsError(f"{out} holds something other than results; nothing was written. Give another folder with --out")
+        raise ResultsError(
+            f"{out} holds something other than results; nothing was written. Give another folder with --out"
+        )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent))
@@ -46,7 +48,9 @@ def results_folder(out: Path, record: dict[str, object]) -> Iterator[Path]:
         work.chmod(0o755)
         _replace(work, out)
     except OSError as error:
-        raise ResultsError(f"cannot write results to {out}: {error.strerror or error}; earlier results were left as they were") from error
+        raise ResultsError(
+            f"cannot write results to {out}: {error.strerror or error}; earlier results were left as they were"
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

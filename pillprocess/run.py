@@ -74,7 +74,12 @@ def run_decompose(
     heading = f"{trials} trials, {design.sizes['row']} rows; change in reference SDs, negative is improvement"
     out = [(heading, identifiability_columns(identifiability(idata)))]
     if "drug" in design.attrs["terms"]:
-        out.append(("Drug effect at the reference dose, without (0) and with (1) therapy", effect_table(relative_effects(idata))))
+        out.append(
+            (
+                "Drug effect at the reference dose, without (0) and with (1) therapy",
+                effect_table(relative_effects(idata)),
+            )
+        )
     if len(heterogeneity(idata).data_vars):
         out.append(("Heterogeneity (SD)", effect_table(heterogeneity(idata))))
     return out

@@ -15,7 +15,12 @@ from pillprocess.evidence import embedded_folder
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "pillprocess", *arguments], capture_output=True, text=True, cwd=cwd, env=environment, check=False
+        [sys.executable, "-m", "pillprocess", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        check=False,
     )
 
 
@@ -32,7 +37,9 @@ def test_help_lists_the_commands_and_the_version_is_the_packages():
 
 def test_neither_the_package_nor_the_help_imports_anything_heavy():
     code = "import sys, pillprocess, pillprocess.cli; print([m for m in ('pymc', 'pandas', 'arviz', 'matplotlib') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_the_embedded_evidence_has_no_problems():

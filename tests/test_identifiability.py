@@ -222,9 +222,12 @@ def test_each_drug_is_told_what_its_own_trials_identify(arm_row):
         ("psilocybin", "difference made by therapy"): carried,
     }
     assert table.loc[("ketamine", "alone"), "trials"] == "ket"
-    posterior = idata["posterior"].dataset
-    mean = float((posterior["delta"] + posterior["v"].sel(drug="ketamine")).mean())
-    assert table.loc[("ketamine", "alone"), "mean"] == pytest.approx(mean, abs=1e-12)
+    effects = pp.relative_effects(idata).mean(("chain", "draw"))
+    for drug in ("ketamine", "psilocybin"):
+        alone, together = (float(effects.sel(drug=drug, therapy=amount)) for amount in (0, 1))
+        assert table.loc[(drug, "alone"), "mean"] == pytest.approx(alone, abs=1e-12)
+        assert table.loc[(drug, "with therapy"), "mean"] == pytest.approx(together, abs=1e-12)
+        assert table.loc[(drug, "difference made by therapy"), "mean"] == pytest.approx(together - alone, abs=1e-12)
 
 
 def test_without_the_interaction_there_is_no_ledger_by_drug(arm_row):

@@ -164,6 +164,20 @@ def test_too_few_draws_do_not_pass_and_the_bounds_are_arguments():
     assert len(pp.check_fit(short, min_ess=50, max_r_hat=1.1)) == 3
 
 
+def test_each_criterion_stops_a_fit_by_itself():
+    apart = good_draws()
+    apart["delta"][1] = apart["delta"][1] + 1.0
+    assert "delta: R-hat 1." in str(failure(fitted(apart), min_ess=1))
+    slow = good_draws(shape=(4, 2000))
+    slow["delta"][:] = slow["delta"].rolling(draw=40, min_periods=1).mean()
+    found = failure(fitted(slow), max_r_hat=2).report.loc["delta"]
+    assert found["ess_bulk"] < 400
+    sticky = good_draws(shape=(4, 4000))
+    sticky["delta"][:, 600:750] = 4.0
+    found = failure(fitted(sticky), max_r_hat=2).report.loc["delta"]
+    assert found["ess_tail"] < 400 < found["ess_bulk"]
+
+
 def test_all_problems_are_reported_at_once():
     posterior = good_draws()
     posterior["v"][1] = 5.0

@@ -19,7 +19,9 @@ def test_a_notebook_is_a_question_with_its_answer_first_and_committed_outputs(pa
     notebook = nbformat.read(path, as_version=4)
     first = notebook.cells[0]
     assert first.cell_type == "markdown"
-    assert re.match(r"# [^\n]+\?\n\n\*\*Answer\.\*\*", first.source), "the title is a question and the answer follows it"
+    assert re.match(r"# [^\n]+\?\n\n\*\*Answer\.\*\*", first.source), (
+        "the title is a question and the answer follows it"
+    )
     assert len(notebook.cells) <= 25
     assert any(cell.get("outputs") for cell in notebook.cells)
     assert not re.search(r"(?<![a-z.])/(home|root|tmp|Users|work)/", str(notebook)), "machine paths in the outputs"
@@ -32,4 +34,6 @@ def test_a_notebook_runs(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.source = re.sub(r"^DRAWS = \d+", "DRAWS = 1000", cell.source, flags=re.MULTILINE)
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()

@@ -20,7 +20,9 @@ def test_the_ten_lines_run_and_their_table_is_the_printed_one(capsys):
     exec(code.group(1), names)
     assert "verdict" in capsys.readouterr().out
     table = pp.effect_table(pp.relative_effects(names["idata"])).set_index(["drug", "therapy"])
-    printed = re.findall(r"^ *(\w+) +([01]\.0) +(-?\d\.\d\d) +(\d\.\d\d) +(-?\d\.\d\d) +(-?\d\.\d\d)", README, re.MULTILINE)
+    printed = re.findall(
+        r"^ *(\w+) +([01]\.0) +(-?\d\.\d\d) +(\d\.\d\d) +(-?\d\.\d\d) +(-?\d\.\d\d)", README, re.MULTILINE
+    )
     assert len(printed) == len(table) == 10
     for drug, therapy, *values in printed:
         row = table.loc[(drug, float(therapy)), ["mean", "sd", "ci_low", "ci_high"]]

@@ -105,7 +105,10 @@ def test_the_reports_numbers_are_the_tables_numbers(results, tables):
         assert f"{row['drug']:.2f} [{row['drug_low']:.2f}, {row['drug_high']:.2f}]" in text
     for verdict in tables["ledger"]["verdict"]:
         assert verdict in text
-    assert f"{100 * course_share(tables['contributions']):.0f} % of the average expected change is not the drug's" in html.unescape(text)
+    assert (
+        f"{100 * course_share(tables['contributions']):.0f} % of the average expected change is not the drug's"
+        in html.unescape(text)
+    )
     assert "no divergent transition" in text
 
 

@@ -65,9 +65,10 @@ def test_a_place_that_cannot_be_written_says_so(tmp_path):
 
 def test_an_error_of_the_disk_while_writing_is_reported_and_earlier_results_stay(tmp_path):
     write(tmp_path / "results", "old")
-    with pytest.raises(ResultsError, match="No space left on device; earlier results were left as they were"):
-        with results_folder(tmp_path / "results", {}):
-            raise OSError(28, "No space left on device")
+    full = OSError(28, "No space left on device")
+    message = "No space left on device; earlier results were left as they were"
+    with pytest.raises(ResultsError, match=message), results_folder(tmp_path / "results", {}):
+        raise full
     assert (tmp_path / "results" / "table.csv").read_text() == "old"
 
 
