@@ -15,6 +15,7 @@ NEEDED = (
     "effect_variable", "effect_dim", "effect_label", "effect_scale", "prior_scale_family", "prior_scale_a", "prior_scale_b",
     "trial",
 )  # fmt: skip
+WIDEST_RATIO = 1e7
 
 
 class DesignError(ValueError):
@@ -126,6 +127,16 @@ def data_hash(design: xr.Dataset) -> str:
     return hashlib.sha256(y.tobytes() + covariance.tobytes() + labels.encode()).hexdigest()
 
 
+def data_attrs(design: xr.Dataset) -> dict[str, str]:
+    """Return what fits must have in common to be compared: data hash, outcome, scale and conditioning set."""
+    return {
+        "data_hash": design.attrs.get("data_hash") or data_hash(design),
+        "outcome": design.attrs.get("outcome", "y"),
+        "scale": design.attrs.get("scale", "sd"),
+        "conditioning": design.attrs.get("conditioning", "treatment"),
+    }
+
+
 def parameter_names(design: xr.Dataset, kind: str) -> list[str]:
     """Name every ``"coefficient"`` or ``"effect"`` as tables do: ``psi``, ``v[psilocybin]``."""
     parts = zip(*(design[f"{kind}_{what}"].to_numpy() for what in ("variable", "dim", "label")), strict=True)
@@ -231,6 +242,13 @@ def _covariance_problems(design: xr.Dataset) -> list[str]:
         f"covariance: rows {row[i]} and {row[k]} are correlated but belong to trials {trial[i]} and {trial[k]}"
         for i, k in np.argwhere(coupled)
     ]
+    spread, error = np.abs(design["X"].to_numpy()) * design["prior_sd"].to_numpy(), np.sqrt(np.abs(np.diag(covariance)))
+    for i in np.flatnonzero((spread > WIDEST_RATIO * error[:, None]).any(axis=1)):
+        name = parameter_names(design, "coefficient")[int(spread[i].argmax())]
+        problems.append(
+            f"row {row[i]}: its sampling SD is {error[i]:g} and the prior SD of {name} there {spread[i].max():g}, a ratio above "
+            f"{WIDEST_RATIO:g} that double precision cannot hold; are both in one unit?"
+        )
     for name in dict.fromkeys(trial):
         here = np.flatnonzero(trial == name)
         block = covariance[np.ix_(here, here)]

@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 
 import pillprocess
-from pillprocess.designs import check_design, data_hash
+from pillprocess.designs import check_design, data_attrs
 from pillprocess.exact_draws import draw, predict
 from pillprocess.interpolation import draw_nodes
 from pillprocess.normal_equations import LOG_2PI, Array, System, assemble, log_likelihood
@@ -166,7 +166,16 @@ def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int =
     trial = {"trial": [one.name for one in system.trials]}
     return xr.DataTree.from_dict(
         {
-            "/": xr.Dataset(attrs=fit_attrs(grid, seed)),
+            "/": xr.Dataset(
+                attrs={
+                    "route": "exact",
+                    "inference_library": "pillprocess",
+                    "inference_library_version": pillprocess.__version__,
+                    "seed": seed,
+                    "log_marginal_likelihood": grid.log_marginal_likelihood,
+                }
+                | data_attrs(design)
+            ),
             "/posterior": posterior_dataset(design, theta, tau, rng).assign_coords(index),
             "/log_likelihood": xr.Dataset(
                 {"y": _last("row", pointwise), "y_trial": _last("trial", trial_density)}, coords=index | row | trial
@@ -207,22 +216,6 @@ def posterior_dataset(design: xr.Dataset, theta: Array, tau: Array, rng: np.rand
     for number, name in enumerate(names):
         variables[str(name)] = (("chain", "draw"), np.tile(tau[:, number], (chains, 1)))
     return xr.Dataset(variables, coords=labels)
-
-
-def fit_attrs(grid: Grid, seed: int) -> dict[str, str | float]:
-    """Return the attributes that say how a fit was made and of what."""
-    design = grid.design
-    return {
-        "route": "exact",
-        "inference_library": "pillprocess",
-        "inference_library_version": pillprocess.__version__,
-        "seed": seed,
-        "log_marginal_likelihood": grid.log_marginal_likelihood,
-        "data_hash": design.attrs.get("data_hash") or data_hash(design),
-        "outcome": design.attrs.get("outcome", "y"),
-        "conditioning": design.attrs.get("conditioning", "treatment"),
-        "scale": design.attrs.get("scale", "reference SD"),
-    }
 
 
 def _last(dim: str, values: Array) -> tuple[tuple[str, ...], Array]:

@@ -11,6 +11,8 @@ FINEST = 64
 def draw_nodes(lattice: Lattice, n: int, rng: np.random.Generator) -> Array:
     """Draw n points x (n, scale) from the density, by a Latin hypercube through its successive conditionals."""
     d = len(lattice.spacing)
+    if d == 0:
+        return np.empty((n, 0))
     strata = rng.permuted(np.tile(np.arange(n), (d, 1)), axis=1).T
     uniform = (strata + rng.random((n, d))) / n
     low, table = tabulate(lattice)

@@ -131,6 +131,16 @@ def test_without_scales_the_answer_is_the_conjugate_one():
     assert table["p_below"].to_numpy() == pytest.approx(stats.norm(mean, sd).cdf(0), abs=1e-10)
 
 
+def test_a_model_without_random_effects_is_drawn_from_its_normal_posterior():
+    design = parkinson().isel(effect=[], scale=[])
+    fit = fit_exact(design, seed=4, draws=2000)
+    table = linear_summary(design, {"d": {"d[3]": 1}})
+    drawn = fit["posterior"]["d"].sel(treatment="3")
+    assert float(drawn.mean()) == pytest.approx(table.loc["d", "mean"], abs=0.03)
+    assert float(drawn.std()) == pytest.approx(table.loc["d", "sd"], rel=0.04)
+    assert set(fit["posterior"].data_vars) == {"mu", "d"}
+
+
 def test_three_scales_match_brute_force_on_a_fine_grid():
     # Gauss-Legendre on [0, 3]^3 with 20 x 3 panels is far finer than the lattice; full matrices, no elimination
     design = headline_like(n_trial=8, n_row=17)
@@ -413,6 +423,10 @@ def test_every_problem_of_a_design_is_reported_at_once():
     ("change", "message"),
     [
         (lambda d: d.drop_vars("prior_sd"), "it lacks prior_sd"),
+        (
+            lambda d: d.assign(covariance=1e-18 * d["covariance"]),
+            r"row school A: its sampling SD is 1.5e-08 and the prior SD of mu there 5, a ratio above 1e\+07",
+        ),
         (lambda d: d.assign(covariance=d["covariance"] + np.triu(np.ones((8, 8)), 1)), "covariance: not symmetric"),
         (
             lambda d: d.assign(prior_scale_family=("scale", ["gamma"])),
