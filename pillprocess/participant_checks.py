@@ -79,14 +79,15 @@ def time_problems(
 
 
 def constant_problems(
-    outcome: pd.Series, mediators: pd.DataFrame, covariates: pd.DataFrame, arm: pd.Series
+    outcome: pd.Series, mediators: pd.DataFrame, covariates: pd.DataFrame, arm: pd.Series, trial: pd.Series
 ) -> list[str]:
     """Variables that do not vary, and arms in which a variable was never observed."""
     problems = []
     for name, column in [(str(outcome.name), outcome), *((str(m), mediators[m]) for m in mediators)]:
-        low, high = column.groupby(arm).min(), column.groupby(arm).max()
-        problems += [f"column {name!r} was never observed in arm {a!r}" for a in low.index[low.isna()]]
-        if (low == high).all():
+        seen = column.groupby(arm).count()
+        problems += [f"column {name!r} was never observed in arm {a!r}" for a in seen.index[seen == 0]]
+        cells = column.dropna().groupby([trial, arm])
+        if (cells.min() == cells.max()).all():
             problems.append(f"column {name!r} does not vary within any arm, so no association with it is identified")
     for name, x in covariates.items():
         if x.min() == x.max():
@@ -107,7 +108,9 @@ def rank_problems(treatment: pd.DataFrame, covariates: pd.DataFrame) -> list[str
         if np.linalg.eigvalsh(gram[np.ix_([*kept, k], [*kept, k])])[0] > 1e-10:
             kept.append(int(k))
         else:
-            problems.append(f"covariate {names[k]!r} follows exactly from the treatment and earlier covariates; leave it out")
+            problems.append(
+                f"covariate {names[k]!r} follows exactly from the treatment and other covariates; leave it out"
+            )
     return problems
 
 
@@ -129,8 +132,9 @@ def mediator_notes(mediators: pd.DataFrame, arm: pd.Series, reference: str) -> l
                 continue
             lost, kept = ("pnie and tnde", "tnie and pnde") if a == reference else ("tnie and pnde", "pnie and tnde")
             notes.append(
-                f"mediator {str(name)!r} is constant ({values.iloc[0]:g}) in arm {str(a)!r}: the outcome's slope on it is "
-                f"not identified there, so the interaction, {lost} rest on the priors; {kept} use the slope in the other arm"
+                f"mediator {str(name)!r} is constant ({values.iloc[0]:g}) in arm {str(a)!r}: the outcome's slope on it "
+                f"is not identified there, so the interaction, {lost} rest on the priors; {kept} use the slope in the "
+                "other arm"
             )
     return notes
 
@@ -145,8 +149,8 @@ def outcome_notes(outcome: pd.Series, baseline: pd.Series | None, higher_is_wors
     signed = bool(outcome.min() < 0 <= baseline.min())
     if signed or any(word in name.lower() for word in ("change", "delta", "diff")):
         notes.append(
-            f"outcome {name!r} looks like a change score; adjusted for baseline {str(baseline.name)!r}, its effects are "
-            "those on the endpoint"
+            f"outcome {name!r} looks like a change score; adjusted for baseline {str(baseline.name)!r}, its effects "
+            "are those on the endpoint"
         )
     return notes
 

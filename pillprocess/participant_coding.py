@@ -50,7 +50,7 @@ def code_arms(
     if len(levels) < 2:
         problems.append(f"column {column.name!r}: the treatment has one level ({listed}); two arms are needed")
     elif not reference_label:
-        problems.append(f"column {column.name!r}: {len(levels)} levels ({listed}) and no reference; name the comparator")
+        problems.append(f"column {column.name!r}: {len(levels)} levels ({listed}) and no reference; name one")
     elif reference_label not in levels:
         problems.append(f"column {column.name!r}: the reference {reference_label!r} is none of its levels ({listed})")
     elif not set(wanted) <= set(levels) - {reference_label}:

@@ -155,8 +155,9 @@ def load_participants(
     before = ([baseline] if baseline else []) + list(covariates)
     table, name = _read(source)
     roles = {
-        "treatment": [treatment], "outcome": [outcome], "mediator": mediators, "baseline": [baseline] if baseline else [],
-        "trial": [trial] if trial else [], "covariate": list(covariates), "id": [id] if id else [],
+        "treatment": [treatment], "outcome": [outcome], "mediator": mediators,
+        "baseline": [baseline] if baseline else [], "trial": [trial] if trial else [], "covariate": list(covariates),
+        "id": [id] if id else [],
     }  # fmt: skip
     times = [c for c in (mediator_time, outcome_time) if isinstance(c, str)]
     problems = role_problems(table, roles, times)
@@ -175,6 +176,8 @@ def load_participants(
     problems += coding_problems
     trials = labels(table[trial]) if trial else pd.Series("trial", index=table.index)
     single = [] if coding_problems else single_arm_trials(T[arm.notna()], trials[arm.notna()])
+    if single and set(single) == set(trials[arm.notna()]):
+        problems.append("no trial has two arms: nothing here compares the treatment with its reference")
     kept = arm.notna() & ~(trials.isin(single) & (single_arm == "set_aside"))
     X, source_column, notes, covariate_problems = code_covariates(table[kept], before)
     problems += covariate_problems
@@ -186,14 +189,17 @@ def load_participants(
     everyone = trials
     table, T, arm, trials = table[kept], T[kept], arm[kept], trials[kept]
     for label in single:
+        own = f"{label} (single arm)"
         if single_arm == "set_aside":
-            aside.append((f"trial {label}", int((everyone == label).sum()), "one arm: it does not compare the treatment with anything"))
+            aside.append((f"trial {label}", int((everyone == label).sum()), "one arm: it compares nothing"))
             continue
-        X[f"{label} (single arm)"] = (trials == label).astype(float)
-        source_column[f"{label} (single arm)"] = f"{label} (single arm)"
-        notes.append(f"trial {label!r} has one arm: it has its own intercepts and informs the mediator-outcome slope alone")
+        X[own] = (trials == label).astype(float)
+        source_column[own] = own
+        notes.append(
+            f"trial {label!r} has one arm: with its own intercepts it informs the mediator-outcome slope alone"
+        )
     M, y = numbers(table[mediators]), numbers(table[[outcome]])[outcome]
-    problems = constant_problems(y, M, X, arm) + rank_problems(T, X)
+    problems = constant_problems(y, M, X, arm, trials) + rank_problems(T, X)
     if problems:
         raise ParticipantError(problems, name)
 

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 import pymc as pm
+import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
 Family = Literal["gaussian", "probit", "logit", "student_t"]
@@ -30,9 +31,13 @@ def check_family(family: str, role: str, values: pd.DataFrame) -> list[str]:
 
 
 def rows(family: str, eta: TensorVariable, sd: TensorVariable | None, nu: TensorVariable | None) -> TensorVariable:
-    """Unnamed distribution of values with linear predictor ``eta``."""
+    """Unnamed distribution of values with linear predictor ``eta``.
+
+    The probit goes through the log-odds, which stay exact where the probability rounds to 0 or 1.
+    """
     if family == "probit":
-        return pm.Bernoulli.dist(p=pm.math.invprobit(eta))
+        z = eta / np.sqrt(2)
+        return pm.Bernoulli.dist(logit_p=pt.log(pt.erfc(-z)) - pt.log(pt.erfc(z)))
     if family == "logit":
         return pm.Bernoulli.dist(logit_p=eta)
     if family == "student_t":

@@ -14,7 +14,6 @@ arm; the latent residual SD where a family is binary); results are in the units 
 
 import warnings
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -24,11 +23,11 @@ from pytensor.tensor import TensorVariable
 
 from pillprocess.models.families import BINARY, LATENT_SD, Family, check_family
 from pillprocess.models.mediation_data import add_constants
-from pillprocess.models.mediation_units import TrialEffects, add_effects
+from pillprocess.models.mediation_units import add_effects, add_shared, add_variation
 from pillprocess.models.participant_rows import add_rows
-from pillprocess.models.random_effects import correlation_cholesky, pair_labels, trial_effects
-from pillprocess.models.recursion import Recursion, collapsed_log_likelihood
-from pillprocess.models.sufficient import collapse, standardise
+from pillprocess.models.random_effects import correlation_cholesky, effect_labels, pair_labels, varying_effects
+from pillprocess.models.recursion import Recursion, Shared, assemble, collapsed_log_likelihood, unit_lower_inverse
+from pillprocess.models.sufficient import SufficientStatistics, collapse, standardise
 from pillprocess.participants import Participants
 
 CORRELATED_FROM = 4
@@ -111,50 +110,125 @@ def mediation(
     problems = check_family(family_mediator, "mediator", people.mediators)
     problems += check_family(family_outcome, "outcome", people.outcome.to_frame())
     if len(mediators) > 1 and family_mediator != "gaussian":
-        problems.append(f"family_mediator = {family_mediator!r}: several mediators must be 'gaussian'; fit others singly")
+        problems.append(
+            f"family_mediator = {family_mediator!r}: several mediators must be 'gaussian'; fit others singly"
+        )
     if sorted(mediators) != sorted(people.mediators.columns):
         problems.append(f"order = {mediators} must list each of {list(people.mediators.columns)} once, causes first")
     if problems:
         raise ValueError("\n".join([*problems, "no model was built"]))
 
-    data = standardise(people, mediators, binary_outcome=family_outcome in BINARY)
+    binary_m, binary_y = family_mediator in BINARY, family_outcome in BINARY
+    data = standardise(people, mediators=mediators, binary_mediator=binary_m, binary_outcome=binary_y)
     arms, trials = [str(a) for a in people.treatment.columns], [str(t) for t in pd.unique(people.trial)]
-    Q, K = len(mediators), len(arms)
+    Q, K, J = len(mediators), len(arms), len(trials)
     link_m, link_y = LATENT_SD.get(family_mediator, 1.0), LATENT_SD.get(family_outcome, 1.0)
-    coords: dict[str, Sequence[str]] = {"mediator": mediators, "arm": arms, "covariate": list(people.covariates.columns)}
+    coords: dict[str, Sequence[str]] = {
+        "mediator": mediators,
+        "arm": arms,
+        "covariate": list(people.covariates.columns),
+    }
     with pm.Model(coords=coords) as model:
         a = pm.Normal("a_raw", 0, prior_a_sd * link_m, dims=("mediator", "arm"))
         b = pm.Normal("b_raw", 0, prior_b_sd * link_y, dims="mediator")
         c = pm.Normal("c_raw", 0, prior_c_sd * link_y, dims="arm")
+        theta = None
+        if interaction:
+            theta = pm.Normal("theta_raw", 0, prior_interaction_sd * link_y, dims=("mediator", "arm"))
         alpha_m = pm.Normal("alpha_m_raw", 0, prior_intercept_sd * link_m, dims="mediator")
         alpha_y = pm.Normal("alpha_y_raw", 0, prior_intercept_sd * link_y)
         gamma_m = pm.Normal("gamma_m_raw", 0, prior_covariate_sd * link_m, dims=("mediator", "covariate"))
         gamma_y = pm.Normal("gamma_y_raw", 0, prior_covariate_sd * link_y, dims="covariate")
-        theta = pt.zeros((Q, K))
-        if interaction:
-            theta = pm.Normal("theta_raw", 0, prior_interaction_sd * link_y, dims=("mediator", "arm"))
-        sigma_m, nu_m = _residual("m", family_mediator, prior_sigma_sd, prior_nu_mean, dims="mediator")
-        sigma_y, nu_y = _residual("y", family_outcome, prior_sigma_sd, prior_nu_mean, dims=None)
-        D, s = _successive(sigma_m, mediators, order, prior_d_sd, prior_correlation_eta)
+        sigma_m = None if binary_m else pm.HalfNormal("sigma_m_raw", prior_sigma_sd, dims="mediator")
+        sigma_y = None if binary_y else pm.HalfNormal("sigma_y_raw", prior_sigma_sd)
+        d, D, s = _successive(sigma_m, mediators, order, prior_d_sd, prior_correlation_eta)
+        nu_m = _degrees_of_freedom("nu_m", prior_nu_mean) if family_mediator == "student_t" else None
+        nu_y = _degrees_of_freedom("nu_y", prior_nu_mean) if family_outcome == "student_t" else None
+        shared = Shared(gamma_m, gamma_y, theta, sigma_m, sigma_y, d, D, s, nu_m, nu_y)
+        mean = pt.concatenate([alpha_m, a.ravel(), alpha_y[None], c, b])[None]
+        add_shared(data, shared)
+        add_effects(data, shared, mean, suffix="", dim=None)
 
-        effect = pt.concatenate([alpha_m, a.ravel(), alpha_y[None], c, b])
-        new = omega = None
-        effects = effect[None]
-        if len(trials) > 1:
-            model.add_coords({"trial": trials, "effect": effect_labels(mediators, arms)})
-            eta = _correlation_prior(len(trials), prior_correlation_eta)
-            scale = np.repeat(
-                [prior_tau_intercept_sd * link_m, prior_tau_sd * link_m, prior_tau_intercept_sd * link_y, prior_tau_sd * link_y],
-                [Q, Q * K, 1, K + Q],
+        effects = mean
+        if J > 1:
+            model.add_coord("trial", trials)
+            eta = _correlation_prior(J, prior_correlation_eta)
+            of_intercept, of_slope = prior_tau_intercept_sd, prior_tau_sd
+            scale = np.array([of_intercept * link_m, of_slope * link_m, of_intercept * link_y, of_slope * link_y])
+            u, u_new, tau = varying_effects(
+                labels=effect_labels(mediators, arms), scale=scale.repeat([Q, Q * K, 1, K + Q]), eta=eta
             )
-            u, u_new, omega = trial_effects(scale=scale, trials=len(trials), eta=eta)
-            effects, new = effect + u, effect + u_new
-        recursion = assemble(effects, gamma_m, D, s, theta, gamma_y, sigma_y, parallel=order is None)
+            effects = mean + u
+            add_effects(data, shared, effects, suffix="_trial", dim="trial")
+            add_effects(data, shared, mean + u_new, suffix="_new", dim=None)
+            add_variation(data, tau)
+
+        recursion = assemble(shared, effects, mediators=Q, arms=K)
         if collapsed and family_mediator == family_outcome == "gaussian":
-            add_collapsed(recursion, collapse(data, interaction=interaction))
+            _add_collapsed(recursion, collapse(data, interaction=interaction), mediators=Q)
         else:
             add_rows(
-                recursion, data, family_mediator=family_mediator, family_outcome=family_outcome, nu_m=nu_m, nu_y=nu_y,
+                recursion, shared, data, family_mediator=family_mediator, family_outcome=family_outcome,
                 people=people.outcome.index, mediators=mediators,
             )  # fmt: skip
-        units = Units.of(data, binary_mediator=family_mediator in BINARY)
+        add_constants(people, data, family_mediator=family_mediator, family_outcome=family_outcome)
+    return model
+
+
+def _successive(
+    sigma_m: TensorVariable | None, mediators: list[str], order: Sequence[str] | None, prior_d_sd: float, eta: float
+) -> tuple[TensorVariable | None, TensorVariable, TensorVariable]:
+    """Coefficients d of an order, and D and s of the successive regressions of the mediators."""
+    Q = len(mediators)
+    if sigma_m is None:
+        return None, pt.zeros((Q, Q)), pt.ones(Q)
+    if Q == 1:
+        return None, pt.zeros((Q, Q)), sigma_m
+    if order is not None:
+        pm.modelcontext(None).add_coord("mediator_pair", pair_labels(mediators))
+        d = pm.Normal("d_raw", 0, prior_d_sd, dims="mediator_pair")
+        earlier, later = np.triu_indices(Q, 1)
+        return d, pt.zeros((Q, Q))[later, earlier].set(d), sigma_m
+    factor = sigma_m[:, None] * correlation_cholesky("correlation_m", labels=mediators, eta=eta, dim="mediator_pair")
+    s = pt.diagonal(factor)
+    return None, pt.eye(Q) - unit_lower_inverse(factor / s, Q), s
+
+
+def _degrees_of_freedom(name: str, prior_mean: float) -> TensorVariable:
+    """Degrees of freedom above 2, where the variance exists."""
+    return pm.Deterministic(name, 2 + pm.Exponential(f"{name}_raw", scale=prior_mean))
+
+
+def _correlation_prior(trials: int, eta: float) -> float | None:
+    """LKJ concentration for so many trials, or None where correlations are fixed at 0; warns when there are few."""
+    if trials < CORRELATED_FROM:
+        warnings.warn(
+            f"{trials} trials cannot show how effects vary together: their correlations are fixed at 0, so cov(a, b) is 0",
+            stacklevel=3,
+        )
+        return None
+    if trials < LEARNED_FROM:
+        warnings.warn(
+            f"{trials} trials say little on how effects vary together: cov(a, b) rests on its LKJ({eta:g}) prior",
+            stacklevel=3,
+        )
+    return eta
+
+
+def _add_collapsed(recursion: Recursion, statistics: SufficientStatistics, *, mediators: int) -> None:
+    """Add the likelihood of the cross-products, which are data and can be replaced without compiling again."""
+    model = pm.modelcontext(None)
+    for equation, gram in (("mediator", statistics.mediator), ("outcome", statistics.outcome)):
+        columns = range(gram.shape[1])
+        model.add_coords(
+            {"block": range(len(gram)), f"{equation}_column": columns, f"{equation}_column_other": columns}
+        )
+    mediator, outcome = (
+        pm.Data(f"{equation}_gram", gram, dims=("block", f"{equation}_column", f"{equation}_column_other"))
+        for equation, gram in (("mediator", statistics.mediator), ("outcome", statistics.outcome))
+    )
+    trials = len(statistics.mediator)
+    density = collapsed_log_likelihood(
+        recursion, mediator, outcome, statistics.incomplete, trials=trials, mediators=mediators
+    )
+    pm.Potential("recursion", density)

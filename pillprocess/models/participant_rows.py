@@ -7,19 +7,20 @@ import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
 from pillprocess.models.families import BINARY, rows
-from pillprocess.models.recursion import Recursion
+from pillprocess.models.recursion import Recursion, Shared
 from pillprocess.models.sufficient import Standardised
 
 
 def add_rows(
-    model: pm.Model, p: Recursion, data: Standardised, *, family_mediator: str, family_outcome: str,
-    nu_m: TensorVariable | None, nu_y: TensorVariable | None, people: pd.Index, mediators: list[str],
+    p: Recursion, shared: Shared, data: Standardised, *, family_mediator: str, family_outcome: str, people: pd.Index,
+    mediators: list[str],
 ) -> None:  # fmt: skip
-    """Add the observed mediators ``M`` and outcomes ``Y`` of each participant to the model.
+    """Add the observed mediators ``M`` and outcomes ``Y`` of every participant to the model in context.
 
     A missing continuous mediator is a latent variable; a missing binary one is summed over its two values. A missing
     outcome adds nothing.
     """
+    model = pm.modelcontext(None)
     missing = np.isnan(data.M)
     binary = family_mediator in BINARY
     useful = ~np.isnan(data.y)[:, None] | (~missing[:, ::-1]).cumsum(axis=1)[:, ::-1].astype(bool)
@@ -49,12 +50,12 @@ def add_rows(
     M_sd = None if binary else pt.concatenate([pt.full((len(who),), p.s[q]) for q, who in enumerate(seen)])
     if binary:
         M_value = np.round(M_value * data.m_sd[0] + data.m_mean[0])
-    model.register_rv(rows(family_mediator, M_eta, M_sd, nu_m), "M", observed=M_value, dims="mediator_value")
+    model.register_rv(rows(family_mediator, M_eta, M_sd, shared.nu_m), "M", observed=M_value, dims=("mediator_value",))
 
     def outcome_eta(who: np.ndarray, values: list[TensorVariable]) -> TensorVariable:
         mean = p.alpha_y[j[who]] + pt.sum(p.c[j[who]] * T[who], axis=1) + pt.dot(data.X[who], p.gamma_y)
         for q, value in enumerate(values):
-            slope = p.b[j[who], q] if p.theta is None else p.b[j[who], q] + pt.dot(T[who], p.theta[:, q])
+            slope = p.b[j[who], q] if p.theta is None else p.b[j[who], q] + pt.dot(T[who], p.theta[q])
             mean = mean + slope * value
         return mean
 
@@ -62,14 +63,14 @@ def add_rows(
     split = with_outcome & missing[:, 0] if binary else np.zeros_like(with_outcome)
     who = np.flatnonzero(with_outcome & ~split)
     model.add_coord("outcome_value", people[who])
-    Y = rows(family_outcome, outcome_eta(who, [m[who] for m in M]), p.sigma_y, nu_y)
-    model.register_rv(Y, "Y", observed=data.y[who], dims="outcome_value")
+    Y = rows(family_outcome, outcome_eta(who, [m[who] for m in M]), p.sigma_y, shared.nu_y)
+    model.register_rv(Y, "Y", observed=data.y[who], dims=("outcome_value",))
     who = np.flatnonzero(split)
     if len(who):
         terms = []
         for value in (0.0, 1.0):
             m = pt.full((len(who),), (value - data.m_mean[0]) / data.m_sd[0])
             chance = pm.logp(rows(family_mediator, eta[0][who], None, None), np.full(len(who), value))
-            outcome = rows(family_outcome, outcome_eta(who, [m]), p.sigma_y, nu_y)
+            outcome = rows(family_outcome, outcome_eta(who, [m]), p.sigma_y, shared.nu_y)
             terms.append(chance + pm.logp(outcome, data.y[who]))
         pm.Potential("Y_without_M", pt.sum(pt.logaddexp(*terms)))

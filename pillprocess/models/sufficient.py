@@ -27,6 +27,8 @@ class Standardised:
         Index of each participant's trial.
     x_mean, x_sd, m_mean, m_sd, y_mean, y_sd
         What was subtracted and divided by.
+    m_loc, m_scale
+        Location and scale of the mediators' own equations: ``m_mean`` and ``m_sd``, or 0 and 1 on the link of a binary one.
     """
 
     T: np.ndarray
@@ -40,6 +42,8 @@ class Standardised:
     m_sd: np.ndarray
     y_mean: float
     y_sd: float
+    m_loc: np.ndarray
+    m_scale: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,14 @@ class Incomplete:
 
 @dataclass(frozen=True)
 class SufficientStatistics:
-    """Cross-products per trial, (trial, column, column), with columns (1, T, X, M, T x M if modelled, Y).
+    """Cross-products per trial, (trial, column, column).
 
     Attributes
     ----------
     mediator
-        Over people with every mediator observed.
+        Of (1, T, X, M), over people with every mediator observed.
     outcome
-        Over people with every mediator and the outcome observed.
+        Of (1, T, X, M, T x M if modelled, Y), over people with every mediator and the outcome observed.
     incomplete
         Everybody else of whom something is observed.
     """
@@ -81,11 +85,13 @@ class SufficientStatistics:
     incomplete: tuple[Incomplete, ...]
 
 
-def standardise(people: Participants, *, binary_outcome: bool = False) -> Standardised:
-    """Centre and scale covariates, mediators and outcome; a binary outcome stays 0/1."""
+def standardise(
+    people: Participants, *, mediators: list[str], binary_mediator: bool, binary_outcome: bool
+) -> Standardised:
+    """Centre and scale covariates, mediators (in the order given) and outcome; a binary outcome stays 0/1."""
     trial, _ = pd.factorize(people.trial)
     cell = pd.factorize(people.trial + "\0" + people.arm)[0]
-    X, M = people.covariates.to_numpy(float), people.mediators.to_numpy(float)
+    X, M = people.covariates.to_numpy(float), people.mediators[mediators].to_numpy(float)
     y = people.outcome.to_numpy(float)
     x_mean, x_sd = X.mean(0), X.std(0)
     m_mean, m_sd = np.nanmean(M, axis=0), np.array([within_sd(m, cell) for m in M.T])
@@ -93,6 +99,7 @@ def standardise(people: Participants, *, binary_outcome: bool = False) -> Standa
     return Standardised(
         T=people.treatment.to_numpy(float), X=(X - x_mean) / x_sd, M=(M - m_mean) / m_sd, y=(y - y_mean) / y_sd,
         trial=trial, x_mean=x_mean, x_sd=x_sd, m_mean=m_mean, m_sd=m_sd, y_mean=y_mean, y_sd=y_sd,
+        m_loc=np.zeros(len(m_sd)) if binary_mediator else m_mean, m_scale=np.ones(len(m_sd)) if binary_mediator else m_sd,
     )  # fmt: skip
 
 
@@ -115,16 +122,14 @@ def collapse(data: Standardised, *, interaction: bool) -> SufficientStatistics:
     """Sum the cross-products of all participants, by trial and by what is observed of them."""
     Z = design(data.T, data.X, data.M, data.y, interaction=interaction)
     observed = np.isfinite(np.column_stack([data.M, data.y]))
-    trials = data.trial.max() + 1
-    mediators = observed[:, :-1].all(axis=1)
-    complete = mediators & observed[:, -1]
-    outcome = _grams(Z[complete], data.trial[complete], trials)
-    if complete.sum() == mediators.sum():
-        mediator = outcome
-    else:
-        mediator = outcome + _grams(np.nan_to_num(Z[mediators & ~complete]), data.trial[mediators & ~complete], trials)
-    lacking = ~mediators & observed.any(axis=1)
-    return SufficientStatistics(mediator, outcome, _incomplete(data, observed, np.flatnonzero(lacking)))
+    trials, first = int(data.trial.max()) + 1, 1 + data.T.shape[1] + data.X.shape[1] + data.M.shape[1]
+    measured = observed[:, :-1].all(axis=1)
+    complete = measured & observed[:, -1]
+    return SufficientStatistics(
+        mediator=_grams(Z[measured, :first], data.trial[measured], trials),
+        outcome=_grams(Z[complete], data.trial[complete], trials),
+        incomplete=_incomplete(data, observed, np.flatnonzero(~measured & observed.any(axis=1))),
+    )
 
 
 def _grams(Z: np.ndarray, trial: np.ndarray, trials: int) -> np.ndarray:
