@@ -3,6 +3,8 @@
 Exit status: 0 done; 1 the evidence has problems, the fit did not converge, or a choice is not possible; 2 wrong usage.
 """
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +23,9 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress display.
 
 def main() -> None:
     """Run the command line; problems the user can mend end in one message and exit status 1."""
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # so that a terminated run tidies up like an interrupted one
     try:
         app()
     except (ValueError, RuntimeError, OSError) as error:

@@ -44,6 +44,7 @@ def render_report(analysis: Analysis, evidence: Evidence, figures: dict[str, Fig
         tables={name: table.to_dict("records") for name, table in analysis.tables.items()},
         answer=answer(analysis),
         example=scale_example(evidence),
+        comparison_note=analysis.comparison_note,
         figures={name: embedded(figure) for name, figure in figures.items()},
         facts={
             "trials": rows["trial"].nunique(),

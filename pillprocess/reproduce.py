@@ -8,6 +8,8 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.arms import arm_changes, learned_correlation, set_aside
+from pillprocess.bayes_factors import bayes_factors
+from pillprocess.comparison import compare, comparison_note
 from pillprocess.contrasts import contrasts, contrasts_set_aside
 from pillprocess.estimands import contributions, heterogeneity, predictive_effects, relative_effects, trial_effects
 from pillprocess.evidence import Evidence, evidence_counts
@@ -24,15 +26,19 @@ type Step = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Analysis:
-    """What ``reproduce`` found: tables by name, the headline fit, and the rows it was fitted to."""
+    """What ``reproduce`` found: tables by name, the headline fit, the rows it was fitted to, and what the comparison decides."""
 
     tables: dict[str, pd.DataFrame]
     fits: dict[str, xr.DataTree]
     rows: pd.DataFrame
     correlation: pd.Series
+    comparison_note: str
 
 
-STEPS = ("model rows", "headline fit by the sampler", "the same fit in closed form", "sensitivity", "tables")
+STEPS = (
+    "model rows", "headline fit by the sampler", "the same fit in closed form", "hypotheses, each trial left out", "sensitivity",
+    "tables",
+)  # fmt: skip
 
 
 def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> Analysis:
@@ -67,8 +73,10 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
     step(STEPS[2])
     exact = fit(design, seed=seed)
     step(STEPS[3])
-    sensitivity = sensitivity_table(evidence, seed=seed)
+    hypotheses, note = compare_hypotheses(arms, differences, seed=seed)
     step(STEPS[4])
+    sensitivity = sensitivity_table(evidence, seed=seed)
+    step(STEPS[5])
     tables = {
         "counts": evidence_counts(evidence),
         "model_counts": model_counts(rows),
@@ -87,10 +95,32 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
         "prior_predictive_check": predictive_check(prior_predictive(design, seed=seed), group="prior_predictive"),
         "convergence": convergence.reset_index(),
         "routes": compare_routes(headline, exact),
+        "hypotheses": hypotheses,
         "sensitivity": sensitivity,
         "expectancy_sources": rows["expectancy_from"].value_counts().rename_axis("source").reset_index(name="rows"),
     }
-    return Analysis(tables, {"headline": headline}, rows, learned_correlation(evidence))
+    return Analysis(tables, {"headline": headline}, rows, learned_correlation(evidence), note)
+
+
+def compare_hypotheses(arms: pd.DataFrame, differences: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, str]:
+    """Compare the review's hypotheses by exact leave-one-trial-out prediction and by marginal likelihood.
+
+    Hypotheses that have the same terms at the level of arms are one model and stand under their first name.
+
+    Returns
+    -------
+    DataFrame, the best first (see :func:`pillprocess.compare`), with ``terms``, ``log_marginal_likelihood`` and
+    ``posterior_probability`` (all models equally probable before), and what the comparison decides in words.
+    """
+    names: dict[frozenset[str], str] = {}
+    for name, terms in HYPOTHESES.items():
+        names.setdefault(terms, name)
+    fits = {name: fit(decomposition_design(arms, differences, terms=terms), seed=seed) for terms, name in names.items()}
+    table = compare(fits, unit="trial")
+    marginal = bayes_factors(fits)[["log_marginal_likelihood", "posterior_probability"]]
+    joined = table.join(marginal).reset_index()
+    joined.insert(1, "terms", [", ".join(sorted(HYPOTHESES[name])) or "none" for name in joined["model"]])
+    return joined, comparison_note(table)
 
 
 def model_counts(rows: pd.DataFrame) -> pd.DataFrame:

@@ -103,6 +103,8 @@ def test_the_reports_numbers_are_the_tables_numbers(results, tables):
         assert estimate(row) in text
     for row in tables["sensitivity"].to_dict("records"):
         assert f"{row['drug']:.2f} [{row['drug_low']:.2f}, {row['drug_high']:.2f}]" in text
+    for row in tables["hypotheses"].to_dict("records"):
+        assert f"{row['elpd_diff']:.1f} ({row['se_diff']:.1f})" in text
     for verdict in tables["ledger"]["verdict"]:
         assert verdict in text
     assert (
@@ -141,7 +143,7 @@ def test_a_trial_name_with_markup_is_text_in_the_report(results, tables):
     rows = tables["rows"].assign(label=lambda t: t["label"].str.replace("back2024", "<script>alert(1)</script>"))
     idata = xr.open_datatree(results / "posterior" / "headline.nc", engine="h5netcdf")
     correlation = pd.Series({"r": 0.4, "r_low": 0.0, "r_high": 0.8, "n_arms": 22.0})
-    analysis = Analysis(tables | {"rows": rows}, {"headline": idata}, tables["rows"], correlation)
+    analysis = Analysis(tables | {"rows": rows}, {"headline": idata}, tables["rows"], correlation, "Nothing is decided.")
     page = render_report(analysis, evidence, draw_figures(analysis), seed=1)
     idata.close()
     assert "<script>" not in page
