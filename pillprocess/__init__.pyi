@@ -49,6 +49,8 @@ from .plots import plot_contributions as plot_contributions
 from .plots import plot_forest as plot_forest
 from .plots import plot_predictive_check as plot_predictive_check
 from .plots import plot_prior_posterior as plot_prior_posterior
+from .plots_ledger import plot_identifiability as plot_identifiability
+from .plots_ledger import plot_influence as plot_influence
 from .predictive import predictive_check as predictive_check
 from .predictive import prior_predictive as prior_predictive
 from .sensitivity import mediation_sensitivity as mediation_sensitivity

@@ -98,3 +98,23 @@ def decompose(
         typer.echo(heading)
         typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
         typer.echo("")
+
+
+@app.command()
+def compare(
+    unit: Annotated[
+        str, typer.Option(help="What is left out: trial, contrast (given the control arm) or arm.")
+    ] = "trial",
+    construct: Annotated[list[str] | None, typer.Option(help="Outcome construct; may be given several times.")] = None,
+    baseline: Annotated[
+        str, typer.Option(help="exchangeable, or free: only within-trial contrasts speak.")
+    ] = "exchangeable",
+    evidence: EvidenceOption = None,
+) -> None:
+    """Compare the review's hypotheses by exact leave-one-trial-out prediction and print what it decides."""
+    from pillprocess.run import run_compare
+
+    chosen = tuple(construct) if construct else None
+    table, note = run_compare(unit, constructs=chosen, baseline=baseline, evidence=evidence)
+    typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+    typer.echo(note)

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pillprocess.plots import plot_contributions, plot_forest, plot_predictive_check, plot_prior_posterior
+from pillprocess.plots_ledger import plot_identifiability, plot_influence
 from pillprocess.reproduce import Analysis
 
 
@@ -37,6 +38,8 @@ def draw_figures(analysis: Analysis) -> dict[str, Figure]:
                 title="What each arm's change is made of",
             ),
             "terms": plot_prior_posterior(tables["terms"], title="What the data taught about each term"),
+            "ledger": plot_identifiability(tables["ledger"]),
+            "influence": plot_influence(tables["influence"]),
             "posterior_predictive": plot_predictive_check(
                 tables["predictive_check"].sort_values(["study_drug", "trial"], kind="stable")
             ),

@@ -16,7 +16,7 @@ from pillprocess.evidence import Evidence, evidence_counts
 from pillprocess.identifiability import contraction, drug_identifiability, identifiability, posterior_correlations
 from pillprocess.inference import check_fit, fit
 from pillprocess.influence import influence
-from pillprocess.models.decomposition import decomposition_design
+from pillprocess.models.decomposition import Baseline, decomposition_design
 from pillprocess.predictive import predictive_check, prior_predictive
 from pillprocess.tables import effect_table
 from pillprocess.terms import HEADLINE, HYPOTHESES
@@ -102,8 +102,15 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
     return Analysis(tables, {"headline": headline}, rows, learned_correlation(evidence), note)
 
 
-def compare_hypotheses(arms: pd.DataFrame, differences: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, str]:
-    """Compare the review's hypotheses by exact leave-one-trial-out prediction and by marginal likelihood.
+def compare_hypotheses(
+    arms: pd.DataFrame,
+    differences: pd.DataFrame,
+    *,
+    seed: int,
+    unit: str = "trial",
+    baseline: Baseline = "exchangeable",
+) -> tuple[pd.DataFrame, str]:
+    """Compare the review's hypotheses by exact leave-one-out prediction and by marginal likelihood.
 
     Hypotheses that have the same terms at the level of arms are one model and stand under their first name.
 
@@ -115,8 +122,11 @@ def compare_hypotheses(arms: pd.DataFrame, differences: pd.DataFrame, *, seed: i
     names: dict[frozenset[str], str] = {}
     for name, terms in HYPOTHESES.items():
         names.setdefault(terms, name)
-    fits = {name: fit(decomposition_design(arms, differences, terms=terms), seed=seed) for terms, name in names.items()}
-    table = compare(fits, unit="trial")
+    fits = {
+        name: fit(decomposition_design(arms, differences, terms=terms, baseline=baseline), seed=seed)
+        for terms, name in names.items()
+    }
+    table = compare(fits, unit=unit)
     marginal = bayes_factors(fits)[["log_marginal_likelihood", "posterior_probability"]]
     joined = table.join(marginal).reset_index()
     joined.insert(1, "terms", [", ".join(sorted(HYPOTHESES[name])) or "none" for name in joined["model"]])

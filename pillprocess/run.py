@@ -85,6 +85,20 @@ def run_decompose(
     return out
 
 
+def run_compare(
+    unit: str, *, constructs: tuple[str, ...] | None, baseline: str, evidence: Path | None
+) -> tuple[pd.DataFrame, str]:
+    """Compare the hypotheses on an evidence folder; the table and what it decides in words."""
+    from pillprocess.arms import arm_changes
+    from pillprocess.contrasts import contrasts
+    from pillprocess.reproduce import compare_hypotheses
+
+    tables = load_evidence(evidence)
+    arms = arm_changes(tables, constructs=constructs)
+    differences = contrasts(tables, constructs=constructs, besides=arms)
+    return compare_hypotheses(arms, differences, seed=1, unit=unit, baseline=cast(Baseline, baseline))
+
+
 def identifiability_columns(ledger: pd.DataFrame) -> pd.DataFrame:
     """The ledger's short columns, for a terminal."""
     return ledger[["term", "mean", "ci_low", "ci_high", "evidence", "contraction", "verdict"]]

@@ -81,6 +81,19 @@ def test_decompose_prints_terms_effects_and_heterogeneity():
     assert "tau_mu" in done.stdout
 
 
+def test_compare_ranks_the_hypotheses_and_says_what_that_decides():
+    done = run("compare", "--construct", "ptsd", "--unit", "contrast")
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in ("pill", "additive", "course"))
+    assert "Weights are shares in the best predictive mixture" in done.stdout
+
+
+def test_compare_refuses_an_unknown_unit():
+    done = run("compare", "--unit", "galaxy")
+    assert done.returncode == 1
+    assert "unit = 'galaxy'; it must be one of trial, contrast, arm" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

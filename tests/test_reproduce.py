@@ -50,7 +50,7 @@ class Page(html.parser.HTMLParser):
 
 @pytest.mark.slow
 def test_everything_is_written(results, tables):
-    names = {"drug_effects", "contributions", "terms", "posterior_predictive"}
+    names = {"drug_effects", "contributions", "terms", "posterior_predictive", "ledger", "influence"}
     for suffix in ("png", "svg"):
         assert {p.stem for p in (results / "figures").glob(f"*.{suffix}")} == names
     assert (results / "figures" / "drug_effects.png").read_bytes().startswith(b"\x89PNG")
@@ -91,7 +91,7 @@ def test_the_headline_holds_the_trials_the_issue_of_bias_asks_for(tables):
 def test_the_report_is_one_page_that_needs_nothing_else(results):
     page = Page((results / "report.html").read_text(encoding="utf-8"))
     assert page.outside == []
-    assert len(page.images) == 4
+    assert len(page.images) == 6
     assert all(len(str(image["alt"])) > 40 for image in page.images)
     assert page.headers > page.tables > 5
 
@@ -143,7 +143,9 @@ def test_a_trial_name_with_markup_is_text_in_the_report(results, tables):
     rows = tables["rows"].assign(label=lambda t: t["label"].str.replace("back2024", "<script>alert(1)</script>"))
     idata = xr.open_datatree(results / "posterior" / "headline.nc", engine="h5netcdf")
     correlation = pd.Series({"r": 0.4, "r_low": 0.0, "r_high": 0.8, "n_arms": 22.0})
-    analysis = Analysis(tables | {"rows": rows}, {"headline": idata}, tables["rows"], correlation, "Nothing is decided.")
+    analysis = Analysis(
+        tables | {"rows": rows}, {"headline": idata}, tables["rows"], correlation, "Nothing is decided."
+    )
     page = render_report(analysis, evidence, draw_figures(analysis), seed=1)
     idata.close()
     assert "<script>" not in page
