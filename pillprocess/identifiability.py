@@ -8,7 +8,7 @@ import xarray as xr
 
 from pillprocess.draws import design_of
 from pillprocess.influence import influence, power_scaling
-from pillprocess.tables import effect_table
+from pillprocess.tables import interval_table
 
 RANDOMISED = "randomised within trials"
 BETWEEN_CONTRASTS = "between-trial comparison of randomised contrasts"
@@ -36,7 +36,7 @@ def contraction(idata: xr.DataTree) -> pd.DataFrame:
     design, posterior = design_of(idata), idata["posterior"].dataset
     scalar = design["coefficient_dim"].to_numpy() == ""
     variables = [str(v) for v in design["coefficient_variable"].to_numpy()[scalar]]
-    table = effect_table(posterior[variables]).rename(columns={"estimand": "variable"})
+    table = interval_table(posterior[variables]).rename(columns={"estimand": "variable"})
     prior_mean, prior_sd = design["prior_mean"].to_numpy()[scalar], design["prior_sd"].to_numpy()[scalar]
     return table.assign(
         parameter=[f"{NAMES[v]} ({v})" for v in variables], prior_sd=prior_sd, prior_low=prior_mean - 1.96 * prior_sd,
@@ -186,7 +186,7 @@ def drug_identifiability(idata: xr.DataTree) -> pd.DataFrame:
             alone = [t for t, w in own.items() if _spans(w, target)]
             together = bool(own) and _spans(np.vstack(list(own.values())), target)
             evidence = RANDOMISED if alone else BETWEEN_CONTRASTS if together else "carried over from other drugs"
-            row = effect_table(draws[quantity].rename("x")).iloc[0]
+            row = interval_table(draws[quantity].rename("x")).iloc[0]
             rows.append(
                 {
                     "drug": str(drug), "quantity": quantity, "mean": row["mean"], "ci_low": row["ci_low"], "ci_high": row["ci_high"],

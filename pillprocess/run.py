@@ -63,7 +63,7 @@ def run_decompose(
     from pillprocess.identifiability import identifiability
     from pillprocess.inference import fit
     from pillprocess.models.decomposition import decomposition_design
-    from pillprocess.tables import effect_table
+    from pillprocess.tables import interval_table
 
     tables = load_evidence(evidence)
     arms = arm_changes(tables, constructs=constructs)
@@ -77,11 +77,11 @@ def run_decompose(
         out.append(
             (
                 "Drug effect at the reference dose, without (0) and with (1) therapy",
-                effect_table(relative_effects(idata)),
+                interval_table(relative_effects(idata)),
             )
         )
     if len(heterogeneity(idata).data_vars):
-        out.append(("Heterogeneity (SD)", effect_table(heterogeneity(idata))))
+        out.append(("Heterogeneity (SD)", interval_table(heterogeneity(idata))))
     return out
 
 

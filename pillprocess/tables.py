@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pandas as pd
 import xarray as xr
-from arviz_stats.base import array_stats
 
 COLUMNS = ["mean", "sd", "ci_low", "ci_high", "p_below", "ess"]
 
@@ -31,27 +30,29 @@ def effect_table(draws: xr.DataArray | xr.Dataset, *, level: float = 0.95) -> pd
     ValueError
         Draws without chain or draw dims, or a level outside (0, 1).
     """
+    table = interval_table(draws, level=level)
+    arrays = [draws[name] for name in draws.data_vars] if isinstance(draws, xr.Dataset) else [draws]
+    return table.assign(ess=np.concatenate([np.empty(0), *(_effective_sizes(array) for array in arrays)]))
+
+
+def interval_table(draws: xr.DataArray | xr.Dataset, *, level: float = 0.95) -> pd.DataFrame:
+    """Summarise draws as :func:`effect_table` does, without effective sample sizes: nothing heavy is imported."""
     if not 0 < level < 1:
         raise ValueError(f"level = {level}; it must lie between 0 and 1")
     if isinstance(draws, xr.Dataset):
         if not draws.data_vars:
-            return pd.DataFrame(columns=["estimand", *COLUMNS], dtype=float)
-        tables = [effect_table(draws[name], level=level).assign(estimand=str(name)) for name in draws.data_vars]
+            return pd.DataFrame(columns=["estimand", *COLUMNS[:-1]], dtype=float)
+        tables = [interval_table(draws[name], level=level).assign(estimand=str(name)) for name in draws.data_vars]
         table = pd.concat(tables, ignore_index=True)
         labels = [c for c in table.columns if c not in (*COLUMNS, "estimand")]
-        return table[["estimand", *labels, *COLUMNS]]
+        return table[["estimand", *labels, *COLUMNS[:-1]]]
     missing = {"chain", "draw"} - set(map(str, draws.dims))
     if missing:
         raise ValueError(f"draws lack the dim {' and '.join(sorted(missing))}; summarise before averaging over draws")
-    draws = draws.drop_vars([c for c in draws.coords if c not in draws.dims])
-    dims = [d for d in draws.dims if d not in ("chain", "draw")]
-    values = draws.transpose("chain", "draw", *dims).to_numpy()
-    chains, n_draws, *shape = values.shape
-    flat = values.reshape(chains, n_draws, math.prod(shape))
+    flat = _flat(draws)
     tail = (1 - level) / 2
-    pooled = flat.reshape(chains * n_draws, math.prod(shape))
+    pooled = flat.reshape(flat.shape[0] * flat.shape[1], flat.shape[2])
     low, high = np.quantile(pooled, [tail, 1 - tail], axis=0)
-    ess = array_stats.ess(flat.transpose(2, 0, 1), chain_axis=1, draw_axis=2) if flat.shape[2] else np.empty(0)
     table = pd.DataFrame(
         {
             "mean": pooled.mean(0),
@@ -59,10 +60,26 @@ def effect_table(draws: xr.DataArray | xr.Dataset, *, level: float = 0.95) -> pd
             "ci_low": low,
             "ci_high": high,
             "p_below": (pooled < 0).mean(0),
-            "ess": ess,
         }
     )
+    dims = [d for d in draws.dims if d not in ("chain", "draw")]
     for position, dim in enumerate(dims):
-        index = np.indices(shape)[position].ravel()
+        index = np.indices([draws.sizes[d] for d in dims])[position].ravel()
         table.insert(position, str(dim), draws[dim].to_numpy()[index])
     return table
+
+
+def _flat(draws: xr.DataArray) -> np.ndarray:
+    """Values as (chain, draw, quantity), the remaining dims in their order."""
+    dims = [d for d in draws.dims if d not in ("chain", "draw")]
+    values = draws.transpose("chain", "draw", *dims).to_numpy()
+    return values.reshape(*values.shape[:2], math.prod(values.shape[2:]))
+
+
+def _effective_sizes(draws: xr.DataArray) -> np.ndarray:
+    from arviz_stats.base import array_stats
+
+    flat = _flat(draws)
+    if flat.shape[2] == 0:
+        return np.empty(0)
+    return np.asarray(array_stats.ess(flat.transpose(2, 0, 1), chain_axis=1, draw_axis=2))
