@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 
 import pillprocess
-from pillprocess.designs import check_design, data_attrs
+from pillprocess.designs import DesignError, check_design, data_attrs
 from pillprocess.exact_draws import draw, predict
 from pillprocess.interpolation import draw_nodes
 from pillprocess.normal_equations import LOG_2PI, Array, System, assemble, log_likelihood
@@ -27,6 +27,7 @@ from pillprocess.quadrature import Lattice, integrate_lattice, log_sum
 from pillprocess.scales import ScalePrior
 
 CHUNK = 250
+MOST_SCALES = 4
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def integrate(design: xr.Dataset, *, tolerance: float = 3e-4, spacing: float = 1
     Raises
     ------
     DesignError
-        The design is not valid; the message lists every reason.
+        The design is not valid, or has more than four scales; the message lists every reason.
     """
     check_design(design)
     system = assemble(design)
@@ -99,6 +100,12 @@ def in_chunks(nodes: Array) -> list[Array]:
 
 def scale_priors(design: xr.Dataset, system: System) -> tuple[ScalePrior, ...]:
     """Return the prior of each scale, its unit no larger than the typical standard error of the scale's effects."""
+    if design.sizes["scale"] > MOST_SCALES:
+        names = ", ".join(design["scale"].to_numpy())
+        raise DesignError(
+            f"the design has {design.sizes['scale']} scales ({names}); the exact route integrates over at most {MOST_SCALES}: "
+            "let effects share a scale, or fit with route='sampler'"
+        )
     information = np.zeros(len(system.mean))
     information[system.shared] = np.diag(system.corner)[: len(system.shared)]
     for block in system.own:

@@ -1,6 +1,7 @@
 """Draw the parameters of a Gaussian linear hierarchical model, and what they predict, at given scales."""
 
 import numpy as np
+from scipy.sparse import block_diag, coo_array, csr_array
 
 from pillprocess.normal_equations import LOG_2PI, Array, System, factorise, reduce
 
@@ -18,7 +19,8 @@ def draw(system: System, tau: Array, *, chains: int, rng: np.random.Generator) -
     shared = theta[system.shared].reshape(p, chains * n_node)
     for block, inverse in zip(system.own, reduced.inverses, strict=True):
         a = reduced.sd[block.parameter][:, :, None]
-        explained = (block.cross[:, :, :p] @ shared).reshape(*block.parameter.shape, chains, n_node)
+        cross = csr_array(block.cross[:, :, :p].reshape(block.parameter.size, p))
+        explained = (cross @ shared).reshape(*block.parameter.shape, chains, n_node)
         score = a * (block.cross[:, :, p, None, None] - explained)
         root = np.moveaxis(np.linalg.cholesky(np.moveaxis(inverse, (0, 1), (2, 3))), (2, 3), (0, 1))
         noise = rng.standard_normal(score.shape)
@@ -32,18 +34,23 @@ def predict(system: System, theta: Array, rng: np.random.Generator) -> tuple[Arr
 
     ``theta`` (parameter, chain, draw) holds deviations from the prior means.
     """
-    flat = theta.reshape(len(theta), theta[:1].size)
-    residual = np.empty((system.n_row, flat.shape[1]))
-    error = rng.standard_normal(residual.shape)
-    density = np.empty((len(system.trials), flat.shape[1]))
-    for j, one in enumerate(system.trials):
-        here = one.outcome[:, None] - one.loadings @ flat[np.concatenate([system.shared, one.own])]
-        constant = len(here) * LOG_2PI + 2 * np.log(np.diag(one.factor)).sum()
-        density[j] = -0.5 * (constant + (np.linalg.solve(one.factor, here) ** 2).sum(axis=0))
-        residual[one.rows] = here
-        error[one.rows] = one.factor @ error[one.rows]
+    residual = system.outcome[:, None] - system.loadings @ theta.reshape(len(theta), theta[:1].size)
+    by_trial = np.concatenate([one.rows for one in system.trials])
+    size = np.array([len(one.rows) for one in system.trials])
+    factor = block_diagonal([one.factor for one in system.trials])
+    whitener = block_diagonal([np.linalg.inv(one.factor) for one in system.trials])
+    total = block_diagonal([np.ones((1, n)) for n in size])
+    constant = size * LOG_2PI + 2 * (total @ np.log(factor.diagonal()))
+    density = -0.5 * (constant[:, None] + total @ (whitener @ residual[by_trial]) ** 2)
+    error = np.empty_like(residual)
+    error[by_trial] = factor @ rng.standard_normal(residual.shape)
     shape = theta.shape[1:]
     return residual.reshape(-1, *shape), density.reshape(-1, *shape), error.reshape(-1, *shape)
+
+
+def block_diagonal(blocks: list[Array]) -> csr_array:
+    """Return the block diagonal matrix of some blocks; as a sparse array, since one of them is."""
+    return block_diag([coo_array(blocks[0]), *blocks[1:]], format="csr")
 
 
 def solve_upper(lower: Array, right: Array) -> Array:

@@ -51,15 +51,18 @@ class OwnBlock:
 class System:
     """A design as normal equations; its parameters are the coefficients, then the effects.
 
-    ``scale`` numbers the scale of each effect (-1 for coefficients); ``shared`` and ``unseen`` number the parameters that
-    touch several trials and none. ``corner`` (shared + right, shared + right) holds the equations of the shared
-    parameters and of the right-hand sides: the outcome, then any linear ``combinations`` (parameter, combination).
-    ``outer`` holds the products with which the inverses of the own blocks enter ``corner``.
+    ``loadings`` is H and ``outcome`` is ``y - H m``. ``scale`` numbers the scale of each effect (-1 for coefficients);
+    ``shared`` and ``unseen`` number the parameters that touch several trials and none. ``corner`` (shared + right,
+    shared + right) holds the equations of the shared parameters and of the right-hand sides: the outcome, then any
+    linear ``combinations`` (parameter, combination). ``outer`` holds the products with which the inverses of the own
+    blocks enter ``corner``.
     """
 
     mean: Array
     fixed_sd: Array
     scale: Index
+    loadings: csr_array
+    outcome: Array
     shared: Index
     unseen: Index
     trials: tuple[Trial, ...]
@@ -68,7 +71,11 @@ class System:
     corner: Array
     outer: csr_array
     log_det: float
-    n_row: int
+
+    @property
+    def n_row(self) -> int:
+        """Number of rows."""
+        return len(self.outcome)
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,8 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
         mean=mean,
         fixed_sd=np.concatenate([design["prior_sd"].to_numpy(), np.ones(len(effect_scale))]),
         scale=np.array([-1] * design.sizes["coefficient"] + effect_scale, dtype=np.int64),
+        loadings=csr_array(loadings),
+        outcome=outcome,
         shared=shared,
         unseen=np.flatnonzero(count == 0),
         trials=tuple(trials),
@@ -145,7 +154,6 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
         corner=corner,
         outer=csr_array(np.concatenate([np.zeros((width**2, 0)), *outer], axis=1)),
         log_det=sum(2 * float(np.log(np.diag(one.factor)).sum()) for one in trials),
-        n_row=len(outcome),
     )
 
 

@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 type Array = NDArray[np.float64]
 type Index = NDArray[np.int64]
 
-COARSE_SPACING = 0.8
-SPACING_PER_SD = {1: 0.08, 2: 0.6, 3: 0.9, 4: 0.9}
-WIDEST_SPACING = {1: 0.08, 2: 0.5, 3: 0.6, 4: 0.6}
+# by the number of coordinates: how fine the lattice starts, and how far below the top, beyond the tolerance, it reaches
+SPACING_PER_SD = {1: 0.08, 2: 0.6, 3: 0.8, 4: 0.9}
+WIDEST_SPACING = {1: 0.08, 2: 0.5, 3: 0.4, 4: 0.6}
 START_RADIUS = {1: 30, 2: 4, 3: 2, 4: 1}
 DEPTH = {1: 10.0, 2: 6.0, 3: 4.0, 4: 3.0}
+REACH = {1: 10, 2: 2, 3: 1, 4: 1}
+
+COARSE_SPACING = 0.8
 NARROWINGS = 60
 REFINEMENTS = 6
-REACH = {1: 10, 2: 2}
 LONGEST_CLIMB = 2000
 OFFSET, BITS = 1 << 14, 15
 
@@ -137,7 +139,8 @@ def explore(
     """Evaluate nodes outward from ``start`` until all neighbours of nodes within ``depth`` of the top are in."""
     d = len(spacing)
     axes = np.eye(d, dtype=np.int64)
-    steps = np.concatenate([k * axes for k in range(-REACH.get(d, 1), REACH.get(d, 1) + 1) if k])
+    reach = REACH.get(d, 0)
+    steps = np.concatenate([k * axes for k in range(-reach, reach + 1)])
     keys = np.unique(encode(start))
     index = frontier = decode(keys, d)
     value = log_density(index * spacing)

@@ -1,4 +1,5 @@
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -281,7 +282,7 @@ def test_the_note_says_what_is_decided_and_what_is_not():
 def test_leaving_trials_out_in_other_processes_gives_the_same_numbers():
     design = headline_like(n_trial=26, n_row=55)
     serial = leave_one_trial_out(design)
-    with ProcessPoolExecutor(2) as executor:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         parallel = leave_one_trial_out(design, executor=executor)
     pd.testing.assert_frame_equal(serial, parallel, check_exact=True)
     assert serial["elpd"].to_numpy() == pytest.approx(loto_exact(design)["elpd"].to_numpy(), abs=1e-3)

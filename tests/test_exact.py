@@ -450,6 +450,24 @@ def test_a_design_that_cannot_be_fitted_says_why(change, message):
         fit_exact(change(eight_schools()), seed=1)
 
 
+def test_four_scales_are_integrated_and_a_fifth_is_refused():
+    design = eight_schools()
+
+    def with_scales(n):
+        names = [f"tau_{i}" for i in range(n)]
+        apart = design.isel(scale=[0] * n).assign_coords(scale=names)
+        return apart.assign(effect_scale=("effect", [names[i % n] for i in range(8)]))
+
+    grid = integrate(with_scales(4))
+    tau = 5.0 * np.abs(np.random.default_rng(1).standard_cauchy((50_000, 4)))
+    density = np.exp(dense_conditional(with_scales(4), tau)[0])
+    assert grid.log_marginal_likelihood == pytest.approx(np.log(density.mean()), abs=0.01)
+    with pytest.raises(
+        DesignError, match=r"has 5 scales \(tau_0, tau_1, .*integrates over at most 4: let effects share"
+    ):
+        integrate(with_scales(5))
+
+
 def test_a_design_without_priors_for_its_columns_is_refused():
     y = pd.Series([1.0], index=["a"])
     column = pd.DataFrame({"mu": [1.0]})
