@@ -3,6 +3,14 @@ from .arms import pre_post_correlation as pre_post_correlation
 from .arms import set_aside as set_aside
 from .bayes_factors import bayes_factor_curve as bayes_factor_curve
 from .bayes_factors import bayes_factors as bayes_factors
+from .belief_estimands import belief_bounds as belief_bounds
+from .belief_estimands import belief_effects as belief_effects
+from .beliefs import check_belief as check_belief
+from .beliefs import code_guess as code_guess
+from .blinding import bang_index as bang_index
+from .blinding import blinding_table as blinding_table
+from .blinding import correct_guess_rate_curve as correct_guess_rate_curve
+from .blinding import james_index as james_index
 from .causal import natural_effects as natural_effects
 from .causal import natural_effects_by_trial as natural_effects_by_trial
 from .comparability import ComparisonError as ComparisonError
@@ -10,6 +18,11 @@ from .comparison import compare as compare
 from .comparison import comparison_note as comparison_note
 from .contrasts import contrasts as contrasts
 from .contrasts import contrasts_set_aside as contrasts_set_aside
+from .datasets import DatasetError as DatasetError
+from .datasets import fetch_ketamine_crossover as fetch_ketamine_crossover
+from .datasets import fetch_microdose as fetch_microdose
+from .datasets import fetch_psiconnect as fetch_psiconnect
+from .datasets import fetch_psilodep2 as fetch_psilodep2
 from .designs import DesignError as DesignError
 from .designs import gaussian_design as gaussian_design
 from .estimands import contributions as contributions
@@ -40,8 +53,11 @@ from .marginals import linear_summary as linear_summary
 from .marginals import scale_summary as scale_summary
 from .models.decomposition import decomposition as decomposition
 from .models.decomposition import decomposition_design as decomposition_design
+from .models.expectancy import expectancy_moderation as expectancy_moderation
+from .models.expectancy import moderation_effects as moderation_effects
 from .models.gaussian import gaussian_model as gaussian_model
 from .models.mediation import mediation as mediation
+from .models.unblinding import unblinding as unblinding
 from .participants import ParticipantError as ParticipantError
 from .participants import Participants as Participants
 from .participants import load_participants as load_participants
@@ -53,6 +69,8 @@ from .plots_ledger import plot_identifiability as plot_identifiability
 from .plots_ledger import plot_influence as plot_influence
 from .predictive import predictive_check as predictive_check
 from .predictive import prior_predictive as prior_predictive
+from .random_intercept import random_intercept_reml as random_intercept_reml
+from .reproduce_unblinding import microdose_mediation as microdose_mediation
 from .sensitivity import mediation_sensitivity as mediation_sensitivity
 from .sensitivity import r2_contours as r2_contours
 from .tables import effect_table as effect_table
@@ -60,5 +78,6 @@ from .terms import DRUGS as DRUGS
 from .terms import HEADLINE as HEADLINE
 from .terms import HYPOTHESES as HYPOTHESES
 from .terms import TERMS as TERMS
+from .terms import with_belief_by_design as with_belief_by_design
 
 __version__: str

@@ -26,7 +26,7 @@ UNCONTROLLED = ("single_arm", "case_series")
 COLUMNS = [
     "trial", "arm", "label", "kind", "reference_arm", "study_drug", "drug", "drug_given", "role", "condition", "construct", "instrument",
     "time_days", "design", "blinding", "n", "y", "se", "unit", "y_from", "se_from", "scale_from", "dose", "dose_from", "therapy",
-    "therapy_hours", "waitlist", "comparator", "expectancy", "expectancy_from", "experience", "experience_from",
+    "therapy_hours", "waitlist", "comparator", "expectancy", "expectancy_from", "expectancy_by_design", "experience", "experience_from",
     "evidence_quality", "source_url",
 ]  # fmt: skip
 

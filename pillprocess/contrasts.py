@@ -13,7 +13,7 @@ from pillprocess.evidence import Evidence
 from pillprocess.terms import DRUGS
 
 EVENT_TYPES = ("response", "remission", "abstinence")
-SIDES = ["dose", "therapy", "waitlist", "comparator", "expectancy", "experience"]
+SIDES = ["dose", "therapy", "waitlist", "comparator", "expectancy", "expectancy_by_design", "experience"]
 KEY = ["trial_id", "arm_id", "reference_arm_id"]
 FAVOURS = {"negative_favours_arm": 1, "below_1_favours_arm": 1, "positive_favours_arm": -1, "above_1_favours_arm": -1}
 """The sign that makes a negative difference favour the first arm."""

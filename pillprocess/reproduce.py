@@ -19,7 +19,7 @@ from pillprocess.influence import influence
 from pillprocess.models.decomposition import Baseline, decomposition_design
 from pillprocess.predictive import predictive_check, prior_predictive
 from pillprocess.tables import effect_table
-from pillprocess.terms import HEADLINE, HYPOTHESES
+from pillprocess.terms import HEADLINE, HYPOTHESES, with_belief_by_design
 
 type Step = Callable[[str], None]
 
@@ -112,13 +112,15 @@ def compare_hypotheses(
 ) -> tuple[pd.DataFrame, str]:
     """Compare the review's hypotheses by exact leave-one-out prediction and by marginal likelihood.
 
-    Hypotheses that have the same terms at the level of arms are one model and stand under their first name.
+    Hypotheses that have the same terms at the level of arms are one model and stand under their first name. Belief enters as
+    the design lets expect it: a model given reported guesses would know more than one that is given the treatment alone.
 
     Returns
     -------
     DataFrame, the best first (see :func:`pillprocess.compare`), with ``terms``, ``log_marginal_likelihood`` and
     ``posterior_probability`` (all models equally probable before), and what the comparison decides in words.
     """
+    arms, differences = with_belief_by_design(arms), with_belief_by_design(differences)
     names: dict[frozenset[str], str] = {}
     for name, terms in HYPOTHESES.items():
         names.setdefault(terms, name)

@@ -22,6 +22,7 @@ HEADLINE = frozenset({"drug", "therapy", "drug:therapy"})
 """The terms every included arm reports. Belief and experience are borrowed for nearly all arms, so they enter beside it."""
 
 KNOWN_ALLOCATION = "known: open or no pill"
+REPORTED = "reported guesses"
 BORROWED = "borrowed: mean of the trials that report guesses"
 
 
@@ -91,7 +92,8 @@ def add_belief(arms: pd.DataFrame, expectancy: pd.DataFrame) -> pd.DataFrame:
     """Add ``expectancy``: the share of an arm that believes it had the active drug, and ``expectancy_from``.
 
     Open arms and arms without a pill know. Blinded arms take their trial's reported guesses; where none are reported, the
-    mean of the trials that report them, weighted by people.
+    mean of the trials that report them, weighted by people. ``expectancy_by_design`` takes that mean for every blinded arm:
+    it follows from the treatment alone, while a reported guess is measured after dosing.
     """
     arms = arms.copy()
     active = arms["drug"].isin(DRUGS) & (arms["role"] != "low_dose")
@@ -104,8 +106,29 @@ def add_belief(arms: pd.DataFrame, expectancy: pd.DataFrame) -> pd.DataFrame:
     known = (arms["trial_blinding"] == "open") | (arms["role"] == "waitlist") | (arms["drug"] == "none")
     rate = reported.fillna(pooled)
     belief = np.where(known, active.astype(float), np.where(active, rate, 1 - rate))
-    source = np.where(known, KNOWN_ALLOCATION, np.where(reported.notna(), "reported guesses", BORROWED))
-    return arms.assign(expectancy=belief, expectancy_from=source)
+    by_design = np.where(known, active.astype(float), np.where(active, pooled, 1 - pooled))
+    source = np.where(known, KNOWN_ALLOCATION, np.where(reported.notna(), REPORTED, BORROWED))
+    return arms.assign(expectancy=belief, expectancy_from=source, expectancy_by_design=by_design)
+
+
+def with_belief_by_design(rows: pd.DataFrame) -> pd.DataFrame:
+    """Replace reported guesses by what the design lets expect, so that models with and without belief condition alike.
+
+    Parameters
+    ----------
+    rows
+        Rows of :func:`pillprocess.arm_changes` or :func:`pillprocess.contrasts`.
+
+    Returns
+    -------
+    The rows with ``expectancy`` (and ``reference_expectancy``) a function of treatment alone.
+    """
+    changed = rows.assign(
+        expectancy=rows["expectancy_by_design"], expectancy_from=rows["expectancy_from"].replace(REPORTED, BORROWED)
+    )
+    if "reference_expectancy" in rows:
+        changed["reference_expectancy"] = rows["reference_expectancy_by_design"]
+    return changed
 
 
 def _correct_guesses(expectancy: pd.DataFrame) -> dict[tuple[str, str], float]:

@@ -104,7 +104,7 @@ def make_arm_row(trial: str, arm: str, y: float, se: float, **cells: object) -> 
     usual = {
         "trial": trial, "arm": arm, "label": f"{trial}: {arm}", "kind": "arm", "reference_arm": "", "unit": "sd", "role": "active",
         "study_drug": "psilocybin", "drug_given": "psilocybin", "condition": "MDD", "construct": "depression", "instrument": "MADRS",
-        "y": y, "se": se, "therapy_hours": float("nan"),
+        "y": y, "se": se, "therapy_hours": float("nan"), "expectancy_from": "",
     }  # fmt: skip
     return usual | dict.fromkeys(TERMS, 0.0) | cells
 

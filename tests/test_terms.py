@@ -13,6 +13,7 @@ from pillprocess.terms import (
     dose_curve,
     experience_per_dose,
     therapy_curve,
+    with_belief_by_design,
 )
 
 
@@ -210,3 +211,32 @@ def test_every_drug_of_the_evidence_has_an_experience_per_dose():
     assert set(slopes.index) == set(pp.DRUGS)
     assert (slopes["slope"] > 0.3).all()
     assert (slopes["n_trials"] >= 1).all()
+
+
+def test_belief_by_design_follows_from_treatment_alone_and_can_stand_in_for_reports():
+    found = pp.load_evidence()
+    arms = pp.arm_changes(found)
+    contrasts = pp.contrasts(found, besides=arms)
+    reported = arms["expectancy_from"] == "reported guesses"
+    assert reported.sum() >= 4
+    assert (arms.loc[~reported, "expectancy"] == arms.loc[~reported, "expectancy_by_design"]).all()
+    changed = with_belief_by_design(arms)
+    assert "reported guesses" not in set(changed["expectancy_from"])
+    blinded = changed["expectancy_from"].str.startswith("borrowed")
+    assert changed.loc[blinded, "expectancy"].round(12).nunique() == 2
+    assert with_belief_by_design(contrasts)["reference_expectancy"].notna().all()
+
+
+def test_models_given_reported_guesses_are_not_compared_with_models_given_the_treatment_alone():
+    found = pp.load_evidence()
+    arms = pp.arm_changes(found, constructs=("depression",))
+    fits = {
+        name: pp.fit(pp.decomposition_design(arms, terms=pp.HYPOTHESES[name]), seed=1) for name in ("pill", "additive")
+    }
+    with pytest.raises(pp.ComparisonError, match="treatment and reported guesses"):
+        pp.compare(fits)
+    alike = with_belief_by_design(arms)
+    fits = {
+        name: pp.fit(pp.decomposition_design(alike, terms=pp.HYPOTHESES[name]), seed=1) for name in ("pill", "additive")
+    }
+    assert set(pp.compare(fits).index) == {"pill", "additive"}

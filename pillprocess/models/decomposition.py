@@ -29,7 +29,7 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.models.design import Columns, design_dataset, differences_covariance
-from pillprocess.terms import HEADLINE, check_terms, dose_curve, therapy_curve
+from pillprocess.terms import HEADLINE, REPORTED, check_terms, dose_curve, therapy_curve
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -173,6 +173,7 @@ def decomposition_design(
         attrs={
             "model": "decomposition", "terms": sorted(terms), "baseline": baseline, "single_arm": single_arm,
             "dose_shape": dose_shape, "therapy_measure": therapy_measure,
+            "conditioning": _conditioning(rows, terms),
             "outcome": "change in reference SD" if unit == "sd" else f"change in points of {rows['instrument'].iloc[0]}",
         },
     )  # fmt: skip
@@ -207,6 +208,13 @@ def decomposition(
             therapy_measure=therapy_measure, prior_tau=prior_tau, prior_tau_sd=prior_tau_sd,
         )
     )  # fmt: skip
+
+
+def _conditioning(rows: pd.DataFrame, terms: frozenset[str]) -> str:
+    """What the outcome is modelled given: guesses reported after dosing are more than the treatment."""
+    if "expectancy" in terms and (rows["expectancy_from"] == REPORTED).any():
+        return "treatment and reported guesses"
+    return "treatment"
 
 
 TERM_COLUMNS = ["dose", "therapy", "waitlist", "comparator", "expectancy", "experience"]

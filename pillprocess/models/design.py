@@ -98,9 +98,7 @@ def design_dataset(
         },
     )  # fmt: skip
     digest = hashlib.sha256(y.tobytes() + np.ascontiguousarray(covariance).tobytes() + "\n".join(labels).encode())
-    return dataset.assign_attrs(
-        attrs | {"data_hash": digest.hexdigest(), "conditioning": "treatment", "scale": str(rows["unit"].iloc[0])}
-    )
+    return dataset.assign_attrs(attrs | {"data_hash": digest.hexdigest(), "scale": str(rows["unit"].iloc[0])})
 
 
 def differences_covariance(rows: pd.DataFrame) -> np.ndarray:
