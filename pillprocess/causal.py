@@ -76,6 +76,28 @@ def natural_effects(
     UserWarning
         cde(m) or pnde moves a mediator beyond 2 SDs of the drug arm.
     """
+    effects = compute_effects(idata, m=m, at=at, arm=arm, group=group)
+    mediators = idata["constant_data"].dataset["mediator"].to_numpy()
+    for name in ("cde", "pnde"):
+        distance = np.array(effects.attrs[f"extrapolation_{name}"])
+        if distance.max() > FAR:
+            warnings.warn(
+                f"{name} moves mediator {str(mediators[distance.argmax()])!r} {distance.max():.1f} SDs from its mean in arm "
+                f"{effects.attrs['arm']!r}: it extrapolates beyond the participants who had the treatment",
+                stacklevel=2,
+            )
+    return effects
+
+
+def compute_effects(
+    idata: xr.DataTree,
+    *,
+    m: float | Mapping[str, float] | None = None,
+    at: Mapping[str, float] | None = None,
+    arm: str | None = None,
+    group: Literal["posterior", "prior"] = "posterior",
+) -> xr.Dataset:
+    """Compute what `natural_effects` returns, without its warnings."""
     arm = compared_arm(idata, arm)
     draws, data = idata[group].dataset, idata["constant_data"].dataset
     mediators = [str(name) for name in data["mediator"].to_numpy()]
@@ -194,11 +216,4 @@ def _describe(effects: xr.Dataset, data: xr.Dataset, arm: str, m: np.ndarray) ->
     moved = {"cde": np.abs(active - m) / sd, "pnde": np.abs(active - reference) / sd}
     for name, distance in moved.items():
         attrs[f"extrapolation_{name}"] = distance.tolist()
-        if distance.max() > FAR:
-            far = data["mediator"].to_numpy()[distance.argmax()]
-            warnings.warn(
-                f"{name} moves mediator {str(far)!r} {distance.max():.1f} SDs from its mean in arm {arm!r}: it extrapolates "
-                "beyond the participants who had the treatment",
-                stacklevel=3,
-            )
     return effects.assign_attrs(attrs)

@@ -66,15 +66,65 @@ def evidence(
 
 @app.command()
 def reproduce(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="decomposition: the whole analysis; mediation, expectancy: published analyses, reproduced."
+        ),
+    ] = "decomposition",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results"),
     seed: Annotated[int, typer.Option(help="Seed of every draw.", min=0)] = 1,
     evidence: EvidenceOption = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="mediation, expectancy: folder that holds the public data files; fetched by default."),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Run the whole analysis and write tables, figures, posterior and report.html."""
-    from pillprocess.run import run_reproduce
+    """Run the whole analysis and write tables, figures, posterior and report.html; or reproduce published analyses."""
+    from pillprocess.run import run_published, run_reproduce
 
-    report = run_reproduce(out, seed=seed, evidence=evidence, progress=not quiet)
+    if what == "decomposition":
+        report = run_reproduce(out, seed=seed, evidence=evidence, progress=not quiet)
+        typer.echo(f"Report: {report}")
+        return
+    table = run_published(what, data=data, seed=seed, progress=not quiet)
+    typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.4f}", na_rep=""))
+
+
+@app.command()
+def mediate(
+    source: Annotated[Path, typer.Argument(help="CSV with one row per participant.")],
+    treatment: Annotated[str, typer.Option(help="Column of the arms.")],
+    outcome: Annotated[str, typer.Option(help="Column of the outcome.")],
+    mediator: Annotated[list[str], typer.Option(help="Column of a mediator; may be given several times.")],
+    reference: Annotated[str | None, typer.Option(help="The arm the others are compared with.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="Column of the outcome before treatment.")] = None,
+    trial: Annotated[str | None, typer.Option(help="Column that names the trial, for several trials.")] = None,
+    covariate: Annotated[
+        list[str] | None, typer.Option(help="Column measured before treatment; may be repeated.")
+    ] = None,
+    participant: Annotated[str | None, typer.Option("--id", help="Column that names the participant.")] = None,
+    interaction: Annotated[bool, typer.Option(help="Let the mediator act differently under treatment.")] = True,
+    higher_is_better: Annotated[bool, typer.Option("--higher-is-better", help="The outcome is a good thing.")] = False,
+    family_mediator: Annotated[str, typer.Option(help="gaussian, student_t, probit or logit.")] = "gaussian",
+    family_outcome: Annotated[str, typer.Option(help="gaussian, student_t, probit or logit.")] = "gaussian",
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("mediation"),
+    seed: Annotated[int, typer.Option(help="Seed of every draw.", min=0)] = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Analyse mediation in your own participants and write tables, figures, posterior and an AGReMA report."""
+    from typing import cast
+
+    from pillprocess.mediate import run_mediate
+    from pillprocess.models.families import Family
+
+    report = run_mediate(
+        source, treatment=treatment, outcome=outcome, mediators=mediator, reference=reference, baseline=baseline, trial=trial,
+        covariates=covariate or (), id=participant, interaction=interaction, higher_is_worse=not higher_is_better,
+        family_mediator=cast(Family, family_mediator), family_outcome=cast(Family, family_outcome), out=out, seed=seed,
+        progress=not quiet,
+    )  # fmt: skip
     typer.echo(f"Report: {report}")
 
 

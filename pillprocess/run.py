@@ -99,6 +99,27 @@ def run_compare(
     return compare_hypotheses(arms, differences, seed=1, unit=unit, baseline=cast(Baseline, baseline))
 
 
+def run_published(what: str, *, data: Path | None, seed: int, progress: bool) -> pd.DataFrame:
+    """Reproduce published mediation or expectancy analyses; published and reproduced figures side by side.
+
+    Raises
+    ------
+    ValueError
+        ``what`` is neither.
+    DatasetError
+        The public data can be neither fetched nor found in ``data``.
+    """
+    if what == "mediation":
+        from pillprocess.reproduce_mediation import reproduce_mediation
+
+        return reproduce_mediation(folder=data, seed=seed, progress=progress)
+    if what == "expectancy":
+        from pillprocess.reproduce_expectancy import reproduce_expectancy
+
+        return reproduce_expectancy(microdose_folder=data, ketamine_folder=data)
+    raise ValueError(f"what = {what!r}; it must be decomposition, mediation or expectancy")
+
+
 def identifiability_columns(ledger: pd.DataFrame) -> pd.DataFrame:
     """The ledger's short columns, for a terminal."""
     return ledger[["term", "mean", "ci_low", "ci_high", "evidence", "contraction", "verdict"]]

@@ -11,14 +11,13 @@ doi:10.1214/10-STS321), s and r being SDs and correlation of the residuals given
 effect is randomised and does not move. `pillprocess.confounding` has the forms for probit equations.
 """
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 from scipy import stats
 
-from pillprocess.causal import natural_effects
+from pillprocess.causal import compute_effects
 from pillprocess.confounding import check_families, indirect_at, residual_sd, tipping_correlation
 from pillprocess.gcomputation import Coefficients, potential_outcome
 from pillprocess.mediation_draws import coefficients, compared_arm, flat, profiles, stack
@@ -92,9 +91,7 @@ def mediation_sensitivity(
     sigma_y = flat(posterior["sigma_y"]) if "sigma_y" in posterior else np.ones(len(k.c))
     nu_y = flat(posterior["nu_y"]) if "nu_y" in posterior else np.full(len(k.c), np.inf)
     sd_m, sd_y = residual_sd(k, sigma_y, nu_y, q)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".* it extrapolates ")
-        effects = natural_effects(idata, arm=arm)
+    effects = compute_effects(idata, arm=arm)
     te, tnie = flat(effects["te"]), flat(effects["tnie"])
 
     def at(rho: np.ndarray) -> np.ndarray:

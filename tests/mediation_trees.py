@@ -22,7 +22,9 @@ def tree(model: pm.Model, posterior: dict[str, object], **coords: list[str]) -> 
     in_data = {d for dims, _ in data.values() for d in dims}
     return xr.DataTree.from_dict(
         {
-            "/posterior": xr.Dataset(variables, coords={"chain": [0], "draw": range(draws)} | {d: labels[d] for d in labels if d in used}),
+            "/posterior": xr.Dataset(
+                variables, coords={"chain": [0], "draw": range(draws)} | {d: labels[d] for d in labels if d in used}
+            ),
             "/constant_data": xr.Dataset(data, coords={d: labels[d] for d in labels if d in in_data}),
         }
     )

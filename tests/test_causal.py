@@ -45,9 +45,7 @@ def people(*, mediators=1, trials=1, arms=2, binary_m=False, binary_y=False):
 
 def fit(*, family_mediator="gaussian", family_outcome="gaussian", mediators=1, order=None, arms=2, c=None, theta=None):
     """A fit of one trial with random draws of every parameter."""
-    data = people(
-        mediators=mediators, arms=arms, binary_m=family_mediator in BINARY, binary_y=family_outcome in BINARY
-    )
+    data = people(mediators=mediators, arms=arms, binary_m=family_mediator in BINARY, binary_y=family_outcome in BINARY)
     model = mediation(data, family_mediator=family_mediator, family_outcome=family_outcome, order=order)
     rng = np.random.default_rng(11)
     values = {}
@@ -90,7 +88,9 @@ def plain_effects(idata: xr.DataTree, s: int, family_mediator: str, family_outco
         if family_mediator in BINARY:
             chance = inverse[family_mediator](eta)
             return (1 - chance) * outcome(t, 0, x) + chance * outcome(t, 1, x)
-        density = stats.norm(eta, p["sigma_m"]) if family_mediator == "gaussian" else stats.t(p["nu_m"], eta, p["sigma_m"])
+        density = (
+            stats.norm(eta, p["sigma_m"]) if family_mediator == "gaussian" else stats.t(p["nu_m"], eta, p["sigma_m"])
+        )
         if family_outcome not in BINARY:
             return outcome(t, density.mean(), x)
         return integrate.quad(lambda v: density.pdf(v) * outcome(t, v, x), -np.inf, np.inf, epsabs=1e-11)[0]
@@ -112,7 +112,9 @@ def people_profiles(idata: xr.DataTree) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(("family_mediator", "family_outcome"), list(product(FAMILIES, FAMILIES)))
-def test_effects_of_every_pair_of_families_equal_integration_over_mediator_and_participants(family_mediator, family_outcome):
+def test_effects_of_every_pair_of_families_equal_integration_over_mediator_and_participants(
+    family_mediator, family_outcome
+):
     idata = fit(family_mediator=family_mediator, family_outcome=family_outcome)
     effects = natural_effects(idata, m=0.7)
     # A 64-point rule over quantiles carries a Student-t mediator into a binary outcome; the rest is exact to rounding
@@ -154,7 +156,9 @@ def test_a_gaussian_mediator_and_probit_outcome_have_the_closed_form():
 
         def chance(t, t_m, p=p, x=x):
             slope = p["b"] + p["theta"] * t
-            centre = p["alpha_y"] + p["c"] * t + p["gamma_y"] @ x + slope * (p["alpha_m"] + p["a"] * t_m + p["gamma_m"] @ x)
+            centre = (
+                p["alpha_y"] + p["c"] * t + p["gamma_y"] @ x + slope * (p["alpha_m"] + p["a"] * t_m + p["gamma_m"] @ x)
+            )
             return stats.norm.cdf(centre / np.sqrt(1 + slope**2 * p["sigma_m"] ** 2))
 
         assert draws(effects, "tnie")[s] == pytest.approx(chance(1, 1) - chance(1, 0), abs=1e-12)
@@ -201,7 +205,9 @@ def plain_risk(idata: xr.DataTree, s: int, family_mediator: str, x: np.ndarray) 
         chance = special.expit(eta)
         return float((1 - chance) * special.expit(base) + chance * special.expit(base + p["b"]))
     normal = stats.norm(eta, p["sigma_m"])
-    return float(integrate.quad(lambda v: normal.pdf(v) * special.expit(base + p["b"] * v), -np.inf, np.inf, epsabs=1e-14)[0])
+    return float(
+        integrate.quad(lambda v: normal.pdf(v) * special.expit(base + p["b"] * v), -np.inf, np.inf, epsabs=1e-14)[0]
+    )
 
 
 @pytest.mark.parametrize("order", [None, ["m1", "m0", "m2"]], ids=["parallel", "ordered"])
@@ -297,7 +303,9 @@ def test_effects_by_trial_use_each_trials_own_coefficients():
 def test_risks_over_trials_average_each_trials_participants_with_its_own_coefficients():
     idata = pooled_fit("probit")
     effects, by_trial = natural_effects(idata), natural_effects_by_trial(idata)
-    share = np.bincount(idata["constant_data"]["profile_trial"].to_numpy().astype(int), idata["constant_data"]["profile_weight"])
+    share = np.bincount(
+        idata["constant_data"]["profile_trial"].to_numpy().astype(int), idata["constant_data"]["profile_weight"]
+    )
     np.testing.assert_allclose(effects["te"], (by_trial["te"] * share).sum("trial"), atol=1e-12)
     assert {"te_new", "tnie_new"} <= set(effects)
     assert "cov_ab" not in effects

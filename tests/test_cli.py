@@ -124,3 +124,30 @@ def test_reproduce_fits_nothing_from_faulty_evidence(evidence_folder, tmp_path):
     assert "arms.csv" in done.stderr
     assert "nothing was fitted" in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_reproduce_knows_what_can_be_reproduced():
+    done = run("reproduce", "luck")
+    assert done.returncode == 1
+    assert "what = 'luck'; it must be decomposition, mediation or expectancy" in done.stderr
+
+
+def test_published_expectancy_figures_are_printed_beside_the_reproduced_ones(shared, tmp_path):
+    for name in ("szb37_mcrds_public", "openneuro_ds005917"):
+        for path in shared(f"evidence/public/{name}").iterdir():
+            shutil.copy(path, tmp_path)
+    done = run("reproduce", "expectancy", "--data", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "2.39" in done.stdout
+    assert "-6.75" in done.stdout
+
+
+def test_mediate_lists_every_problem_of_a_table_and_writes_nothing(tmp_path):
+    (tmp_path / "trial.csv").write_text("arm,meq,madrs\nplacebo,a,1\ndrug,2,x\n", encoding="utf-8")
+    options = ("--treatment", "arm", "--reference", "placebo", "--mediator", "meq", "--outcome", "madrs")
+    done = run("mediate", str(tmp_path / "trial.csv"), *options, "--out", str(tmp_path / "out"), "--quiet")
+    assert done.returncode == 1
+    assert "meq" in done.stderr
+    assert "madrs" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -19,7 +19,14 @@ STABLE = Mode(linker="py", optimizer="fast_run").excluding("fusion")
 
 
 def simulated(
-    n: int = 60, *, arms: int = 2, trials: int = 1, mediators: int = 1, missing: float = 0.0, binary: tuple[str, ...] = (), seed: int = 7
+    n: int = 60,
+    *,
+    arms: int = 2,
+    trials: int = 1,
+    mediators: int = 1,
+    missing: float = 0.0,
+    binary: tuple[str, ...] = (),
+    seed: int = 7,
 ) -> Participants:
     """Participants of a made-up trial; ``binary`` columns are cut at their median."""
     rng = np.random.default_rng(seed)
@@ -49,7 +56,9 @@ def evaluate(model: pm.Model, seed: int = 3) -> dict[str, np.ndarray]:
     names = [v.name for v in model.deterministics]
     likelihood = model.logp(vars=[*model.observed_RVs, *model.potentials], jacobian=False)
     outputs = [likelihood, *model.replace_rvs_by_values(model.deterministics)]
-    values = model.compile_fn(outputs, inputs=model.value_vars, mode=STABLE, on_unused_input="ignore", point_fn=True)(point)
+    values = model.compile_fn(outputs, inputs=model.value_vars, mode=STABLE, on_unused_input="ignore", point_fn=True)(
+        point
+    )
     return dict(zip(["likelihood", *names], values, strict=True))
 
 
@@ -68,7 +77,10 @@ def written_out(people: Participants, v: dict[str, np.ndarray], mediators: list[
     for i in range(len(people)):
         T, X = people.treatment.iloc[i].to_numpy(), people.covariates.iloc[i].to_numpy()
         j = names.index(people.trial.iloc[i])
-        of = {name: v[f"{name}_trial"][j] if f"{name}_trial" in v else v[name] for name in ("alpha_m", "a", "alpha_y", "c", "b")}
+        of = {
+            name: v[f"{name}_trial"][j] if f"{name}_trial" in v else v[name]
+            for name in ("alpha_m", "a", "alpha_y", "c", "b")
+        }
         mean_m = solve @ (of["alpha_m"] + of["a"] @ T + v["gamma_m"] @ X)
         slope = of["b"] + (v["theta"] @ T if "theta" in v else 0)
         mean_y = of["alpha_y"] + of["c"] @ T + slope @ mean_m + v["gamma_y"] @ X
@@ -151,11 +163,15 @@ def test_every_pair_of_families_has_the_density_of_its_docstring(family_mediator
 
         def given(value, T=T, X=X, y=y):
             mean = v["alpha_y"] + v["c"][0] * T + (v["b"][0] + v["theta"][0, 0] * T) * value + v["gamma_y"] @ X
-            return 0.0 if np.isnan(y) else log_density(family_outcome, y, mean, v.get("sigma_y", 1), v.get("nu_y", np.inf))
+            return (
+                0.0 if np.isnan(y) else log_density(family_outcome, y, mean, v.get("sigma_y", 1), v.get("nu_y", np.inf))
+            )
 
         sd, nu = v.get("sigma_m", [1])[0], v.get("nu_m", np.inf)
         if np.isnan(m):
-            total += np.logaddexp(*(log_density(family_mediator, value, eta, sd, nu) + given(value) for value in (0, 1)))
+            total += np.logaddexp(
+                *(log_density(family_mediator, value, eta, sd, nu) + given(value) for value in (0, 1))
+            )
         else:
             total += log_density(family_mediator, m, eta, sd, nu) + given(m)
     data = standardise(people, mediators=["m0"], binary_mediator=binary["m0"], binary_outcome=binary["y"])
@@ -206,10 +222,16 @@ def test_the_correlation_prior_is_lkj():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"family_mediator": "poisson"}, "family_mediator = 'poisson'; it must be one of gaussian, probit, logit, student_t"),
+        (
+            {"family_mediator": "poisson"},
+            "family_mediator = 'poisson'; it must be one of gaussian, probit, logit, student_t",
+        ),
         ({"family_outcome": "probit"}, "family_outcome = 'probit' needs 0 or 1 in column 'y'; it holds"),
         ({"order": ["m0"]}, r"order = \['m0'\] must list each of \['m0', 'm1'\] once, causes first"),
-        ({"family_mediator": "student_t"}, "several mediators must be 'gaussian'; fit others singly\nno model was built"),
+        (
+            {"family_mediator": "student_t"},
+            "several mediators must be 'gaussian'; fit others singly\nno model was built",
+        ),
     ],
 )
 def test_a_model_that_cannot_be_built_says_why(arguments, message):

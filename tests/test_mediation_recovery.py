@@ -50,7 +50,9 @@ def test_intervals_cover_the_truth_and_under_confounding_they_do_so_at_the_true_
     model = mediation(people)
     scale = standardise(people, mediators=["m"], binary_mediator=False, binary_outcome=False)
     compiled = nutpie.compile_pymc_model(model)
-    constants = {name: (model.named_vars_to_dims.get(name, ()), model[name].get_value()) for name in map(str, model.data_vars)}
+    constants = {
+        name: (model.named_vars_to_dims.get(name, ()), model[name].get_value()) for name in map(str, model.data_vars)
+    }
     labels = {d: list(v) for d, v in model.coords.items() if any(d in dims for dims, _ in constants.values())}
     constant_data = xr.Dataset(constants, coords=labels)
     trials = 60
@@ -70,7 +72,10 @@ def test_intervals_cover_the_truth_and_under_confounding_they_do_so_at_the_true_
             idata = xr.DataTree.from_dict({"/posterior": draws["posterior"].dataset, "/constant_data": constant_data})
             if rho == 0:
                 effects = effect_table(natural_effects(idata)).set_index("estimand")
-                inside = {name: (effects.loc[name, "ci_low"] < truth < effects.loc[name, "ci_high"]) for name, truth in TRUTH.items()}
+                inside = {
+                    name: (effects.loc[name, "ci_low"] < truth < effects.loc[name, "ci_high"])
+                    for name, truth in TRUTH.items()
+                }
             else:
                 at = effect_table(mediation_sensitivity(idata, rho=[0.0, rho])["tnie"]).set_index("rho")
                 within = (at["ci_low"] < TRUTH["tnie"]) & (TRUTH["tnie"] < at["ci_high"])
@@ -100,7 +105,9 @@ def test_ordered_mediators_over_trials_with_values_missing_at_random_come_back()
         first = 0.5 * arm + rng.normal(0, 1, n)
         second = a * arm + 0.4 * first + 0.3 * age + rng.normal(0, 1, n)
         y = 0.2 * trial + c * arm + b * second + 0.2 * first + 0.5 * age + rng.normal(0, 1, n)
-        frames.append(pd.DataFrame({"arm": arm, "age": age, "belief": first, "meq": second, "y": y, "trial": f"t{trial}"}))
+        frames.append(
+            pd.DataFrame({"arm": arm, "age": age, "belief": first, "meq": second, "y": y, "trial": f"t{trial}"})
+        )
     table = pd.concat(frames, ignore_index=True)
     lost = rng.random(len(table)) < special.expit(-2 + table["arm"] + table["age"])
     table.loc[lost, "meq"] = np.nan
@@ -115,7 +122,9 @@ def test_ordered_mediators_over_trials_with_values_missing_at_random_come_back()
     indirect = 0.2 * 0.5 - 0.6 * 1.0 + 0.24 * 0.4 - 0.6 * 0.4 * 0.5
     within_three_sd(effects, {"te": -0.3 + indirect, "tnie": indirect, "pnde": -0.3})
     paths = effect_table(draws["path_effect"]).set_index("path")
-    within_three_sd(paths, {"treatment → belief → meq → outcome": 0.5 * 0.4 * -0.6, "treatment → belief → outcome": 0.1})
+    within_three_sd(
+        paths, {"treatment → belief → meq → outcome": 0.5 * 0.4 * -0.6, "treatment → belief → outcome": 0.1}
+    )
     assert effects.loc["tnie", "sd"] < 0.2
 
 
@@ -132,7 +141,9 @@ def test_effects_of_binary_and_heavy_tailed_families_come_back(family_mediator, 
     eta = 0.2 - 0.4 * arm - (0.7 + 0.3 * arm) * m + 0.4 * age
     noise |= {"probit": rng.normal(size=n), "student_t": rng.standard_t(4, n), "logit": rng.logistic(size=n)}
     y = eta + noise[family_outcome]
-    table = pd.DataFrame({"arm": arm, "age": age, "m": m, "y": y if family_outcome == "student_t" else (y > 0).astype(float)})
+    table = pd.DataFrame(
+        {"arm": arm, "age": age, "m": m, "y": y if family_outcome == "student_t" else (y > 0).astype(float)}
+    )
     table.loc[rng.random(n) < 0.05, "m"] = np.nan
     people = load_participants(table, **ROLES, covariates=["age"])
     model = mediation(people, family_mediator=family_mediator, family_outcome=family_outcome)
@@ -146,7 +157,11 @@ def true_effects(family_mediator: str, family_outcome: str, age: np.ndarray) -> 
     rng = np.random.default_rng(1)
     uniform = rng.random(len(age))
     inverse = {"probit": stats.norm.cdf, "logit": special.expit, "student_t": lambda eta: eta}[family_outcome]
-    quantile = {"gaussian": stats.norm.ppf, "student_t": lambda u: stats.t.ppf(u, 4), "logit": lambda u: special.logit(u)}
+    quantile = {
+        "gaussian": stats.norm.ppf,
+        "student_t": lambda u: stats.t.ppf(u, 4),
+        "logit": lambda u: special.logit(u),
+    }
 
     def mean(t, t_m):
         m = -0.3 + t_m + 0.5 * age + quantile[family_mediator](uniform)

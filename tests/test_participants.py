@@ -57,7 +57,9 @@ def test_every_coding_of_the_treatment_gives_the_same_participants(coded, refere
 
 
 def test_a_participant_table_keeps_names_roles_and_values():
-    people = load_participants(trial(), **ROLES, baseline="madrs_0", covariates=["age", "sex"], trial="site", id="person")
+    people = load_participants(
+        trial(), **ROLES, baseline="madrs_0", covariates=["age", "sex"], trial="site", id="person"
+    )
     assert (people.reference, list(people.treatment.columns)) == ("placebo", ["drug"])
     assert list(people.covariates.columns) == ["madrs_0", "age", "sex[male]"]
     assert dict(people.covariate_source) == {"madrs_0": "madrs_0", "age": "age", "sex[male]": "sex"}
@@ -126,10 +128,16 @@ def test_times_in_columns_are_compared_person_by_person():
         (with_value("age", 6, None), "column 'age': missing on row 6; fill it in, or set such rows aside"),
         (with_value("arm", 6, None), "column 'arm': missing on row 6"),
         (trial().assign(age=40.0), "covariate 'age' has one value, 40; leave it out"),
-        (trial().assign(age=lambda t: 2.0 * (t["arm"] == "drug")), "covariate 'age' follows exactly from the treatment"),
+        (
+            trial().assign(age=lambda t: 2.0 * (t["arm"] == "drug")),
+            "covariate 'age' follows exactly from the treatment",
+        ),
         (trial().assign(meq=1.0), "column 'meq' does not vary within any arm"),
         (trial().assign(madrs=1.0), "column 'madrs' does not vary within any arm"),
-        (trial().assign(meq=lambda t: t["meq"].where(t["arm"] == "drug")), "column 'meq' was never observed in arm 'placebo'"),
+        (
+            trial().assign(meq=lambda t: t["meq"].where(t["arm"] == "drug")),
+            "column 'meq' was never observed in arm 'placebo'",
+        ),
         (trial().assign(arm="drug"), r"the treatment has one level \(drug\); two arms are needed"),
         (trial().iloc[:0], "the table has no rows"),
         (pd.concat([trial(), trial()[["age"]]], axis=1), "column 'age' occurs twice in the table"),
@@ -165,7 +173,9 @@ def test_all_problems_are_reported_at_once():
 def test_rows_of_a_file_are_its_lines(tmp_path: Path):
     path = tmp_path / "my_trial.csv"
     with_value("madrs", 3, "high").to_csv(path, index=False)
-    with pytest.raises(ParticipantError, match=r"1 problem in my_trial.csv; nothing was fitted:\ncolumn 'madrs': row 5"):
+    with pytest.raises(
+        ParticipantError, match=r"1 problem in my_trial.csv; nothing was fitted:\ncolumn 'madrs': row 5"
+    ):
         load_participants(path, **ROLES)
 
 
@@ -256,7 +266,9 @@ def test_a_dose_is_scaled_from_its_reference_to_its_active_value():
     dose = {"treatment": "mg", "treatment_kind": "dose", "outcome": "madrs", "mediators": "meq"}
     people = load_participants(table, **dose, reference=1, active=25)
     np.testing.assert_allclose(people.treatment["25"], np.tile([0.0, 9 / 24, 1.0], 8))
-    with pytest.raises(ParticipantError, match="column 'mg': a dose is compared at two different numbers; got reference=1"):
+    with pytest.raises(
+        ParticipantError, match="column 'mg': a dose is compared at two different numbers; got reference=1"
+    ):
         load_participants(table, **dose, reference=1)
     with pytest.raises(ParticipantError, match="two different numbers; got reference='low' and active=25"):
         load_participants(table, **dose, reference="low", active=25)

@@ -71,7 +71,8 @@ def one_draw(effects, *names):
 
 
 @pytest.mark.parametrize(
-    ("case", "covariates", "baseline"), [("jobs_no_interaction", ALL, "depress1"), ("jobs_small_covariates", ALL[:3], None)]
+    ("case", "covariates", "baseline"),
+    [("jobs_no_interaction", ALL, "depress1"), ("jobs_small_covariates", ALL[:3], None)],
 )
 def test_least_squares_without_interaction_gives_the_published_effects(jobs, case, covariates, baseline):
     people = jobs(covariates, baseline)
@@ -135,7 +136,9 @@ def test_the_posterior_of_jobs_ii_has_the_published_means(jobs):
     assert effects.loc["pnde", "mean"] == pytest.approx(-0.036789, abs=0.002)
     assert effects.loc["te", "mean"] == pytest.approx(-0.050522, abs=0.002)
     # Published quasi-Bayesian interval of the indirect effect, itself of 1,000 draws.
-    np.testing.assert_allclose(effects.loc["tnie", ["ci_low", "ci_high"]].astype(float), [-0.031812, 0.003299], atol=0.005)
+    np.testing.assert_allclose(
+        effects.loc["tnie", ["ci_low", "ci_high"]].astype(float), [-0.031812, 0.003299], atol=0.005
+    )
     assert effects.loc["tnie", "sd"] == pytest.approx(0.00901, rel=0.05)
     effects = effect_table(natural_effects(interacting)).set_index("estimand")
     assert effects.loc["pnie", "mean"] == pytest.approx(-0.018543, abs=0.003)

@@ -33,7 +33,14 @@ def confounded(rho: float, *, binary_m=False, binary_y=False, interaction=True, 
     arm = np.arange(n) % 2
     e, f = rng.normal(size=(2, n))
     f = rho * e + np.sqrt(1 - rho**2) * f
-    a, b, c, theta, sd_m, sd_y = 0.8, 0.5, 0.3, 0.2 * interaction, (1.0 if binary_m else 1.5), (1.0 if binary_y else 2.0)
+    a, b, c, theta, sd_m, sd_y = (
+        0.8,
+        0.5,
+        0.3,
+        0.2 * interaction,
+        (1.0 if binary_m else 1.5),
+        (1.0 if binary_y else 2.0),
+    )
     latent = -0.2 + a * arm + sd_m * e
     m = (latent > 0).astype(float) if binary_m else latent
     slope = b + theta
@@ -195,7 +202,9 @@ def test_confounding_of_one_of_several_mediators_moves_its_slope_alone():
     sd = p["sigma_m"].to_numpy()[:, 0] * np.sqrt(1 - p["correlation_m"].to_numpy()[:, 0] ** 2)
     sensitivity = mediation_sensitivity(idata, mediator="m0", rho=[0.5])
     shift = p["a"].to_numpy()[:, 0, 0] * 0.5 * p["sigma_y"].to_numpy() / (sd * np.sqrt(0.75))
-    np.testing.assert_allclose(sensitivity["tnie"].to_numpy()[0, :, 0], natural_effects(idata)["tnie"].to_numpy()[0] - shift)
+    np.testing.assert_allclose(
+        sensitivity["tnie"].to_numpy()[0, :, 0], natural_effects(idata)["tnie"].to_numpy()[0] - shift
+    )
     assert "tnie_reliability" not in sensitivity
     with pytest.raises(ValueError, match="mediator = None: name one of m0, m1"):
         mediation_sensitivity(idata)
@@ -264,7 +273,9 @@ def test_a_prior_on_the_correlation_widens_the_interval_around_the_same_centre()
     table, _ = confounded(0.0, n=400)
     people = load_participants(table, **roles())
     one = least_squares(people, mediation(people), interaction=True)
-    idata = one.map_over_datasets(lambda d: d.isel(draw=[0] * 4000).assign_coords(draw=range(4000)) if "draw" in d.dims else d)
+    idata = one.map_over_datasets(
+        lambda d: d.isel(draw=[0] * 4000).assign_coords(draw=range(4000)) if "draw" in d.dims else d
+    )
     narrow, wide = (mediation_sensitivity(idata, prior_rho_sd=sd, seed=3) for sd in (1e-9, 0.2))
     fitted = natural_effects(one)["tnie"].item()
     np.testing.assert_allclose(narrow["tnie_rho_prior"], fitted, atol=1e-6)
@@ -279,9 +290,15 @@ def test_contours_follow_the_curve_at_the_product_of_the_shares():
     sensitivity = mediation_sensitivity(small())
     contours = r2_contours(sensitivity, r2=[0.0, 0.25, 1.0])
     mean = sensitivity["tnie"].mean(("chain", "draw"))
-    assert contours.sel(direction="same", r2_mediator=0.25, r2_outcome=0.25).item() == pytest.approx(mean.sel(rho=0.25).item())
-    assert contours.sel(direction="opposite", r2_mediator=0.25, r2_outcome=1.0).item() == pytest.approx(mean.sel(rho=-0.5).item())
-    assert contours.sel(direction="same", r2_mediator=0.0, r2_outcome=1.0).item() == pytest.approx(mean.sel(rho=0.0).item())
+    assert contours.sel(direction="same", r2_mediator=0.25, r2_outcome=0.25).item() == pytest.approx(
+        mean.sel(rho=0.25).item()
+    )
+    assert contours.sel(direction="opposite", r2_mediator=0.25, r2_outcome=1.0).item() == pytest.approx(
+        mean.sel(rho=-0.5).item()
+    )
+    assert contours.sel(direction="same", r2_mediator=0.0, r2_outcome=1.0).item() == pytest.approx(
+        mean.sel(rho=0.0).item()
+    )
     assert np.isnan(contours.sel(direction="same", r2_mediator=1.0, r2_outcome=1.0).item())
 
 
@@ -290,7 +307,11 @@ def test_contours_follow_the_curve_at_the_product_of_the_shares():
     [
         ({}, {"rho": [0.5, 1.0]}, r"rho = \[1.0\]: residual correlations lie between -1 and 1"),
         ({}, {"reliability": [0.0]}, r"reliability = \[0.0\]: shares of variance lie above 0"),
-        ({"family_outcome": "logit"}, {}, "for a gaussian mediator and a logit outcome with 1 mediators; refit with Gaussian"),
+        (
+            {"family_outcome": "logit"},
+            {},
+            "for a gaussian mediator and a logit outcome with 1 mediators; refit with Gaussian",
+        ),
         ({"family_outcome": "probit", "trials": 6}, {}, "a probit outcome pooled over trials with 1 mediators"),
     ],
 )

@@ -25,8 +25,16 @@ from pillprocess.models.families import BINARY, LATENT_SD, Family, check_family
 from pillprocess.models.mediation_data import add_constants
 from pillprocess.models.mediation_units import add_effects, add_shared, add_variation
 from pillprocess.models.participant_rows import add_rows
-from pillprocess.models.random_effects import correlation_cholesky, effect_labels, pair_labels, varying_effects
-from pillprocess.models.recursion import Recursion, Shared, assemble, collapsed_log_likelihood, unit_lower_inverse
+from pillprocess.models.random_effects import correlation_cholesky, effect_covariance, effect_labels, pair_labels
+from pillprocess.models.recursion import (
+    Quadratic,
+    Shared,
+    assemble,
+    incomplete_log_likelihood,
+    integrated,
+    quadratic,
+    unit_lower_inverse,
+)
 from pillprocess.models.sufficient import SufficientStatistics, collapse, standardise
 from pillprocess.participants import Participants
 
@@ -145,28 +153,42 @@ def mediation(
         nu_m = _degrees_of_freedom("nu_m", prior_nu_mean) if family_mediator == "student_t" else None
         nu_y = _degrees_of_freedom("nu_y", prior_nu_mean) if family_outcome == "student_t" else None
         shared = Shared(gamma_m, gamma_y, theta, sigma_m, sigma_y, d, D, s, nu_m, nu_y)
-        mean = pt.concatenate([alpha_m, a.ravel(), alpha_y[None], c, b])[None]
+        mean = pt.concatenate([alpha_m, a.ravel(), alpha_y[None], c, b])
         add_shared(data, shared)
-        add_effects(data, shared, mean, suffix="", dim=None)
+        add_effects(data, shared, mean[None], suffix="", dim=None)
 
-        effects = mean
+        collapsed = collapsed and family_mediator == family_outcome == "gaussian"
+        statistics = collapse(data, interaction=interaction) if collapsed else None
+        density = None if statistics is None else _quadratic(shared, statistics, mediators=Q, arms=K)
+        effects = mean[None]
         if J > 1:
             model.add_coord("trial", trials)
             eta = _correlation_prior(J, prior_correlation_eta)
-            of_intercept, of_slope = prior_tau_intercept_sd, prior_tau_sd
-            scale = np.array([of_intercept * link_m, of_slope * link_m, of_intercept * link_y, of_slope * link_y])
-            u, u_new, tau = varying_effects(
-                labels=effect_labels(mediators, arms), scale=scale.repeat([Q, Q * K, 1, K + Q]), eta=eta
-            )
-            effects = mean + u
+            kinds = [
+                prior_tau_intercept_sd * link_m,
+                prior_tau_sd * link_m,
+                prior_tau_intercept_sd * link_y,
+                prior_tau_sd * link_y,
+            ]
+            scale = np.repeat(kinds, [Q, Q * K, 1, K + Q])
+            tau, factor = effect_covariance(labels=effect_labels(mediators, arms), scale=scale, eta=eta)
+            u = pm.Normal("u_raw", 0, 1, dims=("trial", "effect"))
+            new = mean + pt.dot(factor, pm.Normal("u_new_raw", 0, 1, dims="effect"))
+            if density is None:
+                effects = mean + pt.dot(u, factor.T)
+            else:
+                marginal, effects = integrated(density, mean, factor, u)
+                pm.Potential("recursion", marginal)
             add_effects(data, shared, effects, suffix="_trial", dim="trial")
-            add_effects(data, shared, mean + u_new, suffix="_new", dim=None)
+            add_effects(data, shared, new[None], suffix="_new", dim=None)
             add_variation(data, tau)
+        elif density is not None:
+            pm.Potential("recursion", density.at(effects))
 
         recursion = assemble(shared, effects, mediators=Q, arms=K)
-        if collapsed and family_mediator == family_outcome == "gaussian":
-            _add_collapsed(recursion, collapse(data, interaction=interaction), mediators=Q)
-        else:
+        if statistics is not None and statistics.incomplete:
+            pm.Potential("incomplete", incomplete_log_likelihood(recursion, statistics.incomplete, mediators=Q))
+        if statistics is None:
             add_rows(
                 recursion, shared, data, family_mediator=family_mediator, family_outcome=family_outcome,
                 people=people.outcome.index, mediators=mediators,
@@ -215,20 +237,16 @@ def _correlation_prior(trials: int, eta: float) -> float | None:
     return eta
 
 
-def _add_collapsed(recursion: Recursion, statistics: SufficientStatistics, *, mediators: int) -> None:
-    """Add the likelihood of the cross-products, which are data and can be replaced without compiling again."""
+def _quadratic(shared: Shared, statistics: SufficientStatistics, *, mediators: int, arms: int) -> Quadratic:
+    """Expand the density of the cross-products, which are data and can be replaced without compiling again."""
     model = pm.modelcontext(None)
-    for equation, gram in (("mediator", statistics.mediator), ("outcome", statistics.outcome)):
+    grams = {"mediator": statistics.mediator, "outcome": statistics.outcome}
+    data = {}
+    for equation, gram in grams.items():
         columns = range(gram.shape[1])
         model.add_coords(
             {"block": range(len(gram)), f"{equation}_column": columns, f"{equation}_column_other": columns}
         )
-    mediator, outcome = (
-        pm.Data(f"{equation}_gram", gram, dims=("block", f"{equation}_column", f"{equation}_column_other"))
-        for equation, gram in (("mediator", statistics.mediator), ("outcome", statistics.outcome))
-    )
-    trials = len(statistics.mediator)
-    density = collapsed_log_likelihood(
-        recursion, mediator, outcome, statistics.incomplete, trials=trials, mediators=mediators
-    )
-    pm.Potential("recursion", density)
+        dims = ("block", f"{equation}_column", f"{equation}_column_other")
+        data[equation] = pm.Data(f"{equation}_gram", gram, dims=dims)
+    return quadratic(shared, data["mediator"], data["outcome"], mediators=mediators, arms=arms)

@@ -47,12 +47,12 @@ def correlation_cholesky(name: str, *, labels: Sequence[str], eta: float, dim: s
     return cholesky
 
 
-def varying_effects(
+def effect_covariance(
     *, labels: Sequence[str], scale: np.ndarray, eta: float | None
-) -> tuple[TensorVariable, TensorVariable, TensorVariable]:
-    r"""Deviations of trials, and of a new one, from the mean effects.
+) -> tuple[TensorVariable, TensorVariable]:
+    r"""SDs of effects between trials, and the Cholesky factor of their covariance.
 
-    .. math:: u_j = \mathrm{diag}(\tau) L z_j, \quad \tau_e \sim N^+(s_e^2), \quad L L' \sim \mathrm{LKJ}(\eta)
+    .. math:: e_j = \mu + F z_j, \quad F = \mathrm{diag}(\tau) L, \quad \tau_e \sim N^+(s_e^2), \quad L L' \sim \mathrm{LKJ}(\eta)
 
     Parameters
     ----------
@@ -65,13 +65,10 @@ def varying_effects(
 
     Returns
     -------
-    Deviations (trial, effect), deviations of a new trial (effect,), and the SDs tau (effect,).
+    tau (effect,) and F (effect, effect).
     """
     pm.modelcontext(None).add_coord("effect", labels)
     tau = pm.HalfNormal("tau_raw", scale, dims="effect")
-    z = pm.Normal("u_raw", 0, 1, dims=("trial", "effect"))
-    z_new = pm.Normal("u_new_raw", 0, 1, dims="effect")
     if eta is None:
-        return z * tau, z_new * tau, tau
-    factor = tau[:, None] * correlation_cholesky("correlation", labels=labels, eta=eta, dim="effect_pair")
-    return z @ factor.T, factor @ z_new, tau
+        return tau, pt.diag(tau)
+    return tau, tau[:, None] * correlation_cholesky("correlation", labels=labels, eta=eta, dim="effect_pair")

@@ -86,38 +86,110 @@ def unit_lower_inverse(matrix: TensorVariable, size: int) -> TensorVariable:
     return pt.stack(rows)
 
 
-def collapsed_log_likelihood(
-    p: Recursion, mediator_gram: TensorVariable, outcome_gram: TensorVariable, incomplete: tuple[Incomplete, ...], *,
-    trials: int, mediators: int,
-) -> TensorVariable:  # fmt: skip
-    """Log density of all participants from their cross-products, normalising constants kept."""
-    unit = np.eye(mediators)
-    total = pt.zeros(())
-    for q in range(mediators):
-        loading = pt.concatenate(
-            [p.alpha_m[:, [q]], p.a[:, q], _each(p.gamma_m[q], trials), _each(p.D[q] - unit[q], trials)], axis=1
-        )
-        total += _regression(loading, mediator_gram, p.s[q])
-    products = [] if p.theta is None else [_each(p.theta.T.ravel(), trials)]
-    parts = [p.alpha_y[:, None], p.c, _each(p.gamma_y, trials), p.b, *products, -pt.ones((trials, 1))]
-    total += _regression(pt.concatenate(parts, axis=1), outcome_gram, p.sigma_y)
-    for cells in incomplete:
-        total += _incomplete(p, cells, mediators)
-    return total
+@dataclass(frozen=True)
+class Quadratic:
+    """Log density of all participants with every mediator as a function of their trial's effects e.
+
+    .. math:: \\log p_j(e) = k_j + g_j' e - e' H_j e / 2
+
+    Attributes
+    ----------
+    H, g, k
+        (trial, effect, effect), (trial, effect) and (trial,).
+    """
+
+    H: TensorVariable
+    g: TensorVariable
+    k: TensorVariable
+
+    def at(self, effects: TensorVariable) -> TensorVariable:
+        """Log density of all trials at their effects, (trial, effect)."""
+        return pt.sum(self.k + pt.sum((self.g - 0.5 * _product(self.H, effects)) * effects, axis=1))
+
+
+def quadratic(
+    p: Shared, mediator_gram: TensorVariable, outcome_gram: TensorVariable, *, mediators: int, arms: int
+) -> Quadratic:
+    """Expand the log density in the effects, from cross-products; normalising constants are kept.
+
+    Every residual is z'(l - P e), with P saying which column of z each effect multiplies.
+    """
+    Q, K = mediators, arms
+    direct = pt.eye(Q) - p.D if p.d is None else pt.eye(Q)
+    gamma_m, covariates = pt.dot(direct, p.gamma_m), p.gamma_m.shape[1]
+    size = Q + Q * K + 1 + K + Q
+    a, rest = np.arange(Q * K).reshape(Q, K) + Q, np.arange(1 + K + Q) + Q + Q * K
+    zeros = pt.zeros(1 + K)
+    unit = np.eye(Q)
+    parts = []
+    for q in range(Q):
+        loading = pt.concatenate([zeros, -gamma_m[q], unit[q] - p.D[q]])
+        columns = pt.zeros((1 + K + covariates + Q, size))[0, :Q].set(direct[q])
+        for arm in range(K):
+            columns = columns[1 + arm, a[:, arm]].set(direct[q])
+        parts.append(_expand(mediator_gram, loading, columns, p.s[q]))
+    products = [] if p.theta is None else [-p.theta.T.ravel()]
+    loading = pt.concatenate([zeros, -p.gamma_y, pt.zeros(Q), *products, pt.ones(1)])
+    own = pt.concatenate([pt.arange(1 + K), 1 + K + covariates + pt.arange(Q)])
+    columns = pt.zeros((loading.shape[0], size))[own, rest].set(1.0)
+    parts.append(_expand(outcome_gram, loading, columns, p.sigma_y))
+    return Quadratic(*(sum(terms) for terms in zip(*parts, strict=True)))
+
+
+def _expand(
+    gram: TensorVariable, loading: TensorVariable, columns: TensorVariable, sd: TensorVariable
+) -> tuple[TensorVariable, TensorVariable, TensorVariable]:
+    """H, g and k of one regression with residuals z'(loading - columns e) of standard deviation sd."""
+    weighed = pt.matmul(gram, columns)
+    H = pt.matmul(columns.T, weighed) / sd**2
+    g = pt.dot(pt.matmul(gram, loading[:, None])[:, :, 0], columns) / sd**2
+    squares = pt.dot(pt.dot(gram, loading), loading) / sd**2
+    return H, g, -0.5 * squares - gram[:, 0, 0] * (pt.log(sd) + 0.5 * np.log(2 * np.pi))
+
+
+def integrated(
+    density: Quadratic, mean: TensorVariable, factor: TensorVariable, u: TensorVariable
+) -> tuple[TensorVariable, TensorVariable]:
+    """Integrate effects e = mean + factor z, z standard normal, out of the density, and draw them given the data.
+
+    Parameters
+    ----------
+    density
+        Of (trial, effect).
+    mean, factor
+        Mean effects (effect,) and Cholesky factor of their covariance (effect, effect).
+    u
+        Standard normal draws (trial, effect).
+
+    Returns
+    -------
+    Log marginal density, and the effects of each trial, distributed as they are given data and parameters.
+    """
+    inner = pt.matmul(pt.matmul(factor.T, density.H), factor) + pt.eye(factor.shape[0])
+    pull = pt.dot(density.g - pt.dot(density.H, mean), factor)
+    cholesky = pt.linalg.cholesky(inner)
+    white = pt.linalg.solve_triangular(cholesky, pull[:, :, None], lower=True)
+    z = pt.linalg.solve_triangular(cholesky.mT, white + u[:, :, None], lower=False)[:, :, 0]
+    at_mean = density.at(pt.tile(mean[None], (u.shape[0], 1)))
+    log_det = pt.sum(pt.log(pt.diagonal(cholesky, axis1=1, axis2=2)))
+    return at_mean + 0.5 * pt.sum(white**2) - log_det, mean + pt.dot(z, factor.T)
+
+
+def incomplete_log_likelihood(p: Recursion, incomplete: tuple[Incomplete, ...], *, mediators: int) -> TensorVariable:
+    """Log density of what is observed of people who lack a mediator, the missing ones integrated out."""
+    return sum((_incomplete(p, cells, mediators) for cells in incomplete), start=pt.zeros(()))
+
+
+def _product(matrix: TensorVariable, vector: TensorVariable) -> TensorVariable:
+    return pt.matmul(matrix, vector[:, :, None])[:, :, 0]
 
 
 def _each(row: TensorVariable, trials: int) -> TensorVariable:
     return pt.tile(row[None, :], (trials, 1))
 
 
-def _regression(loading: TensorVariable, gram: TensorVariable, sd: TensorVariable) -> TensorVariable:
-    """Sum over participants of log N(z'l | 0, sd^2)."""
-    squares = pt.sum(pt.matmul(gram, loading[:, :, None])[:, :, 0] * loading)
-    return -0.5 * squares / sd**2 - pt.sum(gram[:, 0, 0]) * (pt.log(sd) + 0.5 * np.log(2 * np.pi))
-
-
 def _incomplete(p: Recursion, cells: Incomplete, mediators: int) -> TensorVariable:
-    """Log density of what is observed of people who lack a mediator, the missing ones integrated out."""
+    """Log density of one set of observed columns."""
     j, T, seen = cells.trial, cells.treatment, list(cells.observed)
     solve = unit_lower_inverse(pt.eye(mediators) - p.D, mediators)
     intercept = p.alpha_m[j] + pt.sum(p.a[j] * T[:, None, :], axis=2)

@@ -1,0 +1,164 @@
+"""The report of a mediation analysis, with its methods filled from the fit, and its figures."""
+
+import hashlib
+import importlib.resources
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pillprocess.figures import embedded, house_style
+from pillprocess.mediate import MediationAnalysis
+from pillprocess.models.families import FAMILIES
+from pillprocess.plots import plot_prior_posterior
+from pillprocess.plots_mediation import plot_mediation, plot_overlap, plot_r2_contours, plot_sensitivity
+from pillprocess.sensitivity import r2_contours
+
+FAMILY_WORDS = {
+    "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
+}  # fmt: skip
+
+
+def draw_figures(analysis: MediationAnalysis) -> dict[str, Figure]:
+    """Draw every figure of the analysis, by name."""
+    people, tables = analysis.people, analysis.tables
+    unit = str(people.outcome.name)
+    axes = {}
+    with house_style():
+        for arm in people.treatment.columns:
+            paths, effects = (tables[name][tables[name]["arm"] == arm] for name in ("paths", "effects"))
+            axes[f"paths_{arm}"] = plot_mediation(paths, effects=effects)
+            rows = tables["prior_posterior"]
+            axes[f"prior_posterior_{arm}"] = plot_prior_posterior(rows[rows["arm"] == arm], unit=unit)
+        for (arm, mediator), sensitivity in analysis.sensitivity.items():
+            axes[f"sensitivity_{arm}_{mediator}"] = plot_sensitivity(sensitivity, unit=unit)
+            axes[f"r2_{arm}_{mediator}"] = plot_r2_contours(r2_contours(sensitivity))
+        for mediator in people.mediators.columns:
+            axes[f"overlap_{mediator}"] = plot_overlap(people, mediator=str(mediator))
+    return {_file_name(name): ax.figure for name, ax in axes.items() if isinstance(ax.figure, Figure)}
+
+
+def render_mediation(analysis: MediationAnalysis, figures: dict[str, Figure], *, source: Path, seed: int) -> str:
+    """Render the report as one self-contained HTML page.
+
+    Parameters
+    ----------
+    analysis
+        From `analyse_mediation`.
+    figures
+        From `draw_figures`.
+    source
+        The table of participants.
+    seed
+        The seed that was used.
+
+    Returns
+    -------
+    HTML text.
+    """
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["estimate"] = estimate
+    people, data = analysis.people, analysis.idata["constant_data"].dataset
+    template = (importlib.resources.files("pillprocess") / "templates" / "mediation.html").read_text(encoding="utf-8")
+    families = {role: FAMILY_WORDS[FAMILIES[int(data[f"family_{role}"])]] for role in ("mediator", "outcome")}
+    posterior = analysis.idata["posterior"].dataset
+    return environment.from_string(template).render(
+        answers=list(answers(analysis)),
+        tables={name: table.to_dict("records") for name, table in analysis.tables.items()},
+        figures={name: embedded(figure) for name, figure in figures.items()},
+        arms=[str(a) for a in people.treatment.columns], mediators=[str(q) for q in data["mediator"].to_numpy()],
+        reference=people.reference, outcome=str(people.outcome.name), covariates=list(dict.fromkeys(people.covariate_source)),
+        trials=people.trial.nunique(), participants=len(people), families=families,
+        interaction="theta" in posterior, ordered="d" in posterior, collapsed="outcome_gram" in data,
+        notes=people.notes, doubts=analysis.doubts, provenance=provenance(source, seed),
+    )  # fmt: skip
+
+
+def estimate(row: dict[str, float]) -> str:
+    """Mean and 95 % interval in one string, to three significant digits of the widest limit."""
+    return f"{row['mean']:.3g} [{row['ci_low']:.3g}, {row['ci_high']:.3g}]"
+
+
+def answers(analysis: MediationAnalysis) -> Iterator[str]:
+    """State the result of each arm in sentences whose every number comes from the tables."""
+    people = analysis.people
+    outcome, reference = str(people.outcome.name), people.reference
+    mediators = " and ".join(map(str, people.mediators.columns))
+    for arm in map(str, people.treatment.columns):
+        effects = analysis.tables["effects"]
+        rows = {str(r["estimand"]): r for r in effects[effects["arm"] == arm].to_dict("records")}
+        te = rows["te"]
+        better = te["p_below"] if people.higher_is_worse else 1 - te["p_below"]
+        yield (
+            f"Total effect of {arm} against {reference} on {outcome}: {estimate(te)}, with probability {better:.3f} that it is "
+            "an improvement. It rests on randomisation alone."
+        )
+        yield (
+            f"Through {mediators}: {estimate(rows['tnie'])} (tnie). Not through it: {estimate(rows['pnde'])} (pnde). The split "
+            "also assumes that nothing unmeasured affects both the mediator and the outcome."
+        )
+        if "proportion_mediated" in rows:
+            yield f"Proportion mediated: {estimate(rows['proportion_mediated'])}."
+        else:
+            yield f"No proportion mediated is reported: {proportion_withheld(rows)}."
+        yield from _far(analysis.tables["extrapolation"], arm)
+        yield from _robustness(analysis, arm)
+
+
+def proportion_withheld(rows: dict[str, dict[str, float]]) -> str:
+    """Why there is no proportion mediated."""
+    below = rows["te"]["p_below"]
+    if max(below, 1 - below) <= 0.975:
+        return f"the sign of the total effect is not settled (probability {below:.3f} that it is negative)"
+    return "direct and indirect effect have opposite signs, so neither is a share of the total"
+
+
+def _far(table: pd.DataFrame, arm: str) -> Iterator[str]:
+    for row in table[(table["arm"] == arm) & (table["distance"] > 2)].to_dict("records"):
+        yield (
+            f"Caution: {row['effect']} moves {row['mediator']} {row['distance']:.1f} SDs from where it lies under {arm}; it "
+            "extrapolates beyond the people who had the treatment."
+        )
+
+
+def _robustness(analysis: MediationAnalysis, arm: str) -> Iterator[str]:
+    summary, marks = analysis.tables["sensitivity"], analysis.tables["benchmarks"]
+    for (of, mediator), _ in analysis.sensitivity.items():
+        if of != arm:
+            continue
+        own = summary[(summary["arm"] == arm) & (summary["mediator"] == mediator)].set_index("estimand")
+        text = (
+            f"An unmeasured common cause of {mediator} and the outcome would bring the indirect effect to 0 at a residual "
+            f"correlation of {estimate(own.loc['rho_tipping'].to_dict())}; letting that correlation be uncertain, the indirect "
+            f"effect is {estimate(own.loc['tnie_rho_prior'].to_dict())}."
+        )
+        here = marks[(marks["arm"] == arm) & (marks["mediator"] == mediator)]
+        strength = here[here["estimand"] == "benchmark_rho"]
+        if len(strength):
+            top = strength.loc[strength["mean"].abs().idxmax()]
+            left = here[(here["estimand"] == "benchmark_tnie") & (here["source"] == top["source"])].iloc[0]
+            text += (
+                f" A confounder as strong as {top['source']}, the strongest measured one, would leave {top['mean']:.2f}, and an "
+                f"indirect effect of {estimate(left.to_dict())}."
+            )
+        yield text
+
+
+def provenance(source: Path, seed: int) -> dict[str, str]:
+    """Versions, seed and checksum of the table."""
+    packages = ("pillprocess", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "pandas", "xarray")
+    checksum = hashlib.sha256(source.read_bytes()).hexdigest()
+    return {
+        **{p: version(p) for p in packages}, "Python": platform.python_version(), "seed": str(seed), "table": source.name,
+        "checksum of the table (SHA-256)": checksum,
+    }  # fmt: skip
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
