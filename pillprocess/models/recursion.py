@@ -88,7 +88,7 @@ def unit_lower_inverse(matrix: TensorVariable, size: int) -> TensorVariable:
 
 @dataclass(frozen=True)
 class Quadratic:
-    """Log density of all participants with every mediator as a function of their trial's effects e.
+    r"""Log density of all participants with every mediator as a function of their trial's effects e.
 
     .. math:: \\log p_j(e) = k_j + g_j' e - e' H_j e / 2
 
