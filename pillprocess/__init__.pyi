@@ -19,6 +19,7 @@ from .comparison import comparison_note as comparison_note
 from .contrasts import contrasts as contrasts
 from .contrasts import contrasts_set_aside as contrasts_set_aside
 from .datasets import DatasetError as DatasetError
+from .datasets import fetch_jobs as fetch_jobs
 from .datasets import fetch_ketamine_crossover as fetch_ketamine_crossover
 from .datasets import fetch_microdose as fetch_microdose
 from .datasets import fetch_psiconnect as fetch_psiconnect
@@ -51,6 +52,7 @@ from .leave_out import loro_exact as loro_exact
 from .leave_out import loto_exact as loto_exact
 from .marginals import linear_summary as linear_summary
 from .marginals import scale_summary as scale_summary
+from .mediation_paths import mediation_paths as mediation_paths
 from .models.decomposition import decomposition as decomposition
 from .models.decomposition import decomposition_design as decomposition_design
 from .models.expectancy import expectancy_moderation as expectancy_moderation
@@ -67,6 +69,10 @@ from .plots import plot_predictive_check as plot_predictive_check
 from .plots import plot_prior_posterior as plot_prior_posterior
 from .plots_ledger import plot_identifiability as plot_identifiability
 from .plots_ledger import plot_influence as plot_influence
+from .plots_mediation import plot_mediation as plot_mediation
+from .plots_mediation import plot_overlap as plot_overlap
+from .plots_mediation import plot_r2_contours as plot_r2_contours
+from .plots_mediation import plot_sensitivity as plot_sensitivity
 from .predictive import predictive_check as predictive_check
 from .predictive import prior_predictive as prior_predictive
 from .random_intercept import random_intercept_reml as random_intercept_reml
