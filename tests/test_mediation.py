@@ -49,22 +49,26 @@ def simulated(
     )  # fmt: skip
 
 
-def evaluate(model: pm.Model, seed: int = 3) -> dict[str, np.ndarray]:
-    """Log likelihood and every variable in the units of the data, at a random point."""
-    rng = np.random.default_rng(seed)
-    point = {name: value + 0.3 * rng.normal(size=np.shape(value)) for name, value in model.initial_point().items()}
-    names = [v.name for v in model.deterministics]
+def random_point(model: pm.Model) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(3)
+    return {name: value + 0.3 * rng.normal(size=np.shape(value)) for name, value in model.initial_point().items()}
+
+
+def evaluate(model: pm.Model, *points: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+    """Log likelihood and every variable in the units of the data, at a random point or at those given."""
+    names = ["likelihood", *(v.name for v in model.deterministics)]
     likelihood = model.logp(vars=[*model.observed_RVs, *model.potentials], jacobian=False)
     outputs = [likelihood, *model.replace_rvs_by_values(model.deterministics)]
-    values = model.compile_fn(outputs, inputs=model.value_vars, mode=STABLE, on_unused_input="ignore", point_fn=True)(
-        point
-    )
-    return dict(zip(["likelihood", *names], values, strict=True))
+    compiled = model.compile_fn(outputs, inputs=model.value_vars, mode=STABLE, on_unused_input="ignore")
+    return [dict(zip(names, compiled(point), strict=True)) for point in points or [random_point(model)]]
 
 
-def written_out(people: Participants, v: dict[str, np.ndarray], mediators: list[str]) -> float:
-    """The log density of the model's docstring, row by row, marginal over what is missing, in the units of the data."""
+def written_out(
+    people: Participants, v: dict[str, np.ndarray], mediators: list[str], rows: np.ndarray | None = None
+) -> float:
+    """The log density of the model's docstring, row by row, marginal over what is missing, in SD units."""
     Q, total = len(mediators), 0.0
+    data = standardise(people, mediators=mediators, binary_mediator=False, binary_outcome=False)
     D, corr = np.zeros((Q, Q)), np.eye(Q)
     if "d" in v:
         D[np.triu_indices(Q, 1)[::-1]] = v["d"]
@@ -74,7 +78,7 @@ def written_out(people: Participants, v: dict[str, np.ndarray], mediators: list[
     solve = np.linalg.inv(np.eye(Q) - D)
     sigma = solve @ np.diag(v["sigma_m"]) @ corr @ np.diag(v["sigma_m"]) @ solve.T
     names = list(pd.unique(people.trial))
-    for i in range(len(people)):
+    for i in np.arange(len(people)) if rows is None else rows:
         T, X = people.treatment.iloc[i].to_numpy(), people.covariates.iloc[i].to_numpy()
         j = names.index(people.trial.iloc[i])
         of = {
@@ -91,19 +95,17 @@ def written_out(people: Participants, v: dict[str, np.ndarray], mediators: list[
         if seen.any():
             mean = np.append(mean_m, mean_y)[seen]
             total += stats.multivariate_normal.logpdf(value[seen], mean, covariance[np.ix_(seen, seen)])
-    data = standardise(people, mediators=mediators, binary_mediator=False, binary_outcome=False)
-    observed = people.mediators[mediators].notna().to_numpy().sum(0)
-    return float(total + observed @ np.log(data.m_sd) + people.outcome.notna().sum() * np.log(data.y_sd))
+            total += np.log(np.append(data.m_sd, data.y_sd)[seen]).sum()
+    return float(total)
 
 
 DESIGNS = {
     "one trial": ({}, {}),
     "no interaction": ({}, {"interaction": False}),
     "three arms": ({"arms": 3}, {}),
-    "six trials": ({"trials": 6}, {}),
     "two parallel mediators": ({"mediators": 2}, {}),
     "two ordered mediators": ({"mediators": 2}, {"order": ["m1", "m0"]}),
-    "three mediators, three arms, six trials": ({"mediators": 3, "arms": 3, "trials": 6, "n": 90}, {}),
+    "three mediators, three arms": ({"mediators": 3, "arms": 3, "n": 90}, {}),
 }
 
 
@@ -112,7 +114,7 @@ DESIGNS = {
 def test_the_density_from_sufficient_statistics_is_that_of_the_docstring_row_by_row(name, missing):
     data, model = DESIGNS[name]
     people = simulated(**data, missing=missing)
-    values = evaluate(mediation(people, **model))
+    [values] = evaluate(mediation(people, **model))
     order = model.get("order", [str(m) for m in people.mediators])
     assert values["likelihood"] == pytest.approx(written_out(people, values, order), rel=1e-12, abs=1e-10)
 
@@ -121,8 +123,71 @@ def test_the_density_from_sufficient_statistics_is_that_of_the_docstring_row_by_
 def test_rows_and_sufficient_statistics_give_the_same_log_density(name):
     data, model = DESIGNS[name]
     people = simulated(**data)
-    collapsed, rows = (evaluate(mediation(people, **model, collapsed=c))["likelihood"] for c in (True, False))
+    collapsed, rows = (evaluate(mediation(people, **model, collapsed=c))[0]["likelihood"] for c in (True, False))
     assert abs(collapsed - rows) < 1e-10
+
+
+EFFECTS = ("alpha_m", "a", "alpha_y", "c", "b")
+
+
+def flat(v: dict[str, np.ndarray], suffix: str, j: int | None = None) -> np.ndarray:
+    """Effects of a trial in the units of the data, as a vector."""
+    return np.concatenate([np.ravel(v[name + suffix] if j is None else v[name + suffix][j]) for name in EFFECTS])
+
+
+def with_effects(v: dict[str, np.ndarray], j: int, vector: np.ndarray) -> dict[str, np.ndarray]:
+    """The same variables with other effects in trial j."""
+    out, start = dict(v), 0
+    for name in EFFECTS:
+        values = np.array(v[f"{name}_trial"])
+        values[j] = vector[start : start + values[j].size].reshape(values[j].shape)
+        out[f"{name}_trial"], start = values, start + values[j].size
+    return out
+
+
+def peak_of_quadratic(f, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where a quadratic function has its maximum, and its Hessian, from its values at 0 and one or two steps away."""
+    step = np.eye(size)
+    base, ahead, back = f(np.zeros(size)), [f(s) for s in step], [f(-s) for s in step]
+    gradient = (np.array(ahead) - np.array(back)) / 2
+    hessian = np.diag(np.array(ahead) + np.array(back) - 2 * base)
+    for i in range(size):
+        for k in range(i):
+            hessian[i, k] = hessian[k, i] = f(step[i] + step[k]) - ahead[i] - ahead[k] + base
+    return -np.linalg.solve(hessian, gradient), hessian
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2], ids=["complete", "with missing values"])
+@pytest.mark.parametrize(
+    ("data", "arguments"),
+    [({}, {}), ({"mediators": 2, "n": 72}, {"order": ["m1", "m0"]})],
+    ids=["one mediator", "ordered"],
+)
+def test_over_trials_the_effects_are_integrated_out_and_drawn_given_the_data(data, arguments, missing):
+    """A Gaussian integral is the integrand's peak times its width, and u measures the drawn effects from that peak."""
+    people = simulated(trials=6, missing=missing, **data)
+    order = arguments.get("order", [str(m) for m in people.mediators])
+    model = mediation(people, **arguments)
+    point = random_point(model)
+    size = len(point["u_new_raw"])
+    news = [point | {"u_new_raw": z} for z in (np.zeros(size), *np.eye(size))]
+    v, *new = evaluate(model, point, *news)
+    mean = flat(new[0], "_new")
+    factor = np.column_stack([flat(n, "_new") - mean for n in new[1:]])
+    known = people.mediators.notna().all(axis=1).to_numpy()
+    expected = written_out(people, v, order, np.flatnonzero(~known))
+    for j in range(6):
+        rows = np.flatnonzero(known & (people.trial == f"t{j}").to_numpy())
+
+        def log_density(z, j=j, rows=rows):
+            return written_out(people, with_effects(v, j, mean + factor @ z), order, rows) + stats.norm.logpdf(z).sum()
+
+        peak, hessian = peak_of_quadratic(log_density, size)
+        expected += log_density(peak) + 0.5 * size * np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(-hessian)[1]
+        drawn = np.linalg.solve(factor, flat(v, "_trial", j) - mean)
+        u = point["u_raw"][j]
+        assert log_density(peak) - log_density(drawn) == pytest.approx(0.5 * u @ u, rel=1e-6)
+    assert v["likelihood"] == pytest.approx(expected, abs=1e-7)
 
 
 def test_a_missing_mediator_in_a_row_is_a_latent_variable_with_the_same_integral():
@@ -154,7 +219,7 @@ def test_every_pair_of_families_has_the_density_of_its_docstring(family_mediator
     people.outcome.iloc[3] = np.nan
     if binary["m0"]:
         people.mediators.iloc[[3, 8], 0] = np.nan
-    v = evaluate(mediation(people, family_mediator=family_mediator, family_outcome=family_outcome, collapsed=False))
+    [v] = evaluate(mediation(people, family_mediator=family_mediator, family_outcome=family_outcome, collapsed=False))
     total = 0.0
     for T, X, m, y in zip(
         people.treatment["1"], people.covariates.to_numpy(), people.mediators["m0"], people.outcome, strict=True
@@ -188,7 +253,7 @@ def test_row_order_does_not_matter():
         again = load_participants(
             rows, treatment="1", reference=0, outcome="y", mediators="m0", covariates=["age", "sex[m]"]
         )
-        likelihoods.append(evaluate(mediation(again))["likelihood"])
+        likelihoods.append(evaluate(mediation(again))[0]["likelihood"])
     assert likelihoods[0] == pytest.approx(likelihoods[1], abs=1e-10)
 
 

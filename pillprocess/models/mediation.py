@@ -177,7 +177,7 @@ def mediation(
             if density is None:
                 effects = mean + pt.dot(u, factor.T)
             else:
-                marginal, effects = integrated(density, mean, factor, u)
+                marginal, effects = integrated(density, mean, factor, u, effects=len(scale))
                 pm.Potential("recursion", marginal)
             add_effects(data, shared, effects, suffix="_trial", dim="trial")
             add_effects(data, shared, new[None], suffix="_new", dim=None)

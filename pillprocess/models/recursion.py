@@ -90,7 +90,7 @@ def unit_lower_inverse(matrix: TensorVariable, size: int) -> TensorVariable:
 class Quadratic:
     r"""Log density of all participants with every mediator as a function of their trial's effects e.
 
-    .. math:: \\log p_j(e) = k_j + g_j' e - e' H_j e / 2
+    .. math:: \log p_j(e) = k_j + g_j' e - e' H_j e / 2
 
     Attributes
     ----------
@@ -104,7 +104,8 @@ class Quadratic:
 
     def at(self, effects: TensorVariable) -> TensorVariable:
         """Log density of all trials at their effects, (trial, effect)."""
-        return pt.sum(self.k + pt.sum((self.g - 0.5 * _product(self.H, effects)) * effects, axis=1))
+        pulled = pt.sum(self.H * effects[:, None, :], axis=2)
+        return pt.sum(self.k + pt.sum((self.g - 0.5 * pulled) * effects, axis=1))
 
 
 def quadratic(
@@ -140,15 +141,15 @@ def _expand(
     gram: TensorVariable, loading: TensorVariable, columns: TensorVariable, sd: TensorVariable
 ) -> tuple[TensorVariable, TensorVariable, TensorVariable]:
     """H, g and k of one regression with residuals z'(loading - columns e) of standard deviation sd."""
-    weighed = pt.matmul(gram, columns)
-    H = pt.matmul(columns.T, weighed) / sd**2
-    g = pt.dot(pt.matmul(gram, loading[:, None])[:, :, 0], columns) / sd**2
-    squares = pt.dot(pt.dot(gram, loading), loading) / sd**2
+    H = pt.dot(pt.dot(gram, columns).mT, columns) / sd**2
+    weighed = pt.dot(gram, loading)
+    g = pt.dot(weighed, columns) / sd**2
+    squares = pt.dot(weighed, loading) / sd**2
     return H, g, -0.5 * squares - gram[:, 0, 0] * (pt.log(sd) + 0.5 * np.log(2 * np.pi))
 
 
 def integrated(
-    density: Quadratic, mean: TensorVariable, factor: TensorVariable, u: TensorVariable
+    density: Quadratic, mean: TensorVariable, factor: TensorVariable, u: TensorVariable, *, effects: int
 ) -> tuple[TensorVariable, TensorVariable]:
     """Integrate effects e = mean + factor z, z standard normal, out of the density, and draw them given the data.
 
@@ -165,23 +166,47 @@ def integrated(
     -------
     Log marginal density, and the effects of each trial, distributed as they are given data and parameters.
     """
-    inner = pt.matmul(pt.matmul(factor.T, density.H), factor) + pt.eye(factor.shape[0])
+    inner = pt.dot(pt.dot(density.H, factor).mT, factor) + pt.eye(factor.shape[0])
     pull = pt.dot(density.g - pt.dot(density.H, mean), factor)
-    cholesky = pt.linalg.cholesky(inner)
-    white = pt.linalg.solve_triangular(cholesky, pull[:, :, None], lower=True)
-    z = pt.linalg.solve_triangular(cholesky.mT, white + u[:, :, None], lower=False)[:, :, 0]
-    at_mean = density.at(pt.tile(mean[None], (u.shape[0], 1)))
-    log_det = pt.sum(pt.log(pt.diagonal(cholesky, axis1=1, axis2=2)))
-    return at_mean + 0.5 * pt.sum(white**2) - log_det, mean + pt.dot(z, factor.T)
+    columns, sds, white = factorise(inner, pull[:, :, None], effects)
+    z = pt.zeros_like(u)
+    marginal = density.at(pt.tile(mean[None], (u.shape[0], 1)))
+    for i in reversed(range(effects)):
+        value = (white[i][:, 0] + u[:, i] - pt.sum(columns[i] * z, axis=1)) / sds[i]
+        z = z + value[:, None] * np.eye(effects)[i]
+        marginal += pt.sum(0.5 * white[i] ** 2) - pt.sum(pt.log(sds[i]))
+    return marginal, mean + pt.dot(z, factor.T)
+
+
+def factorise(
+    matrix: TensorVariable, right: TensorVariable, size: int
+) -> tuple[list[TensorVariable], list[TensorVariable], list[TensorVariable]]:
+    """Cholesky factor L of each matrix of a batch, and L^-1 right; all matrices advance together, column by column.
+
+    Parameters
+    ----------
+    matrix, right
+        (batch, size, size) and (batch, size, width).
+
+    Returns
+    -------
+    Columns of L (batch, size), its diagonal (batch,), and rows of L^-1 right (batch, width), each a list over columns.
+    """
+    columns, diagonal, solved = [], [], []
+    for k in range(size):
+        sd = pt.sqrt(matrix[:, k, k])
+        column, row = matrix[:, :, k] / sd[:, None], right[:, k] / sd[:, None]
+        matrix = matrix - column[:, :, None] * column[:, None, :]
+        right = right - column[:, :, None] * row[:, None, :]
+        columns.append(column)
+        diagonal.append(sd)
+        solved.append(row)
+    return columns, diagonal, solved
 
 
 def incomplete_log_likelihood(p: Recursion, incomplete: tuple[Incomplete, ...], *, mediators: int) -> TensorVariable:
     """Log density of what is observed of people who lack a mediator, the missing ones integrated out."""
     return sum((_incomplete(p, cells, mediators) for cells in incomplete), start=pt.zeros(()))
-
-
-def _product(matrix: TensorVariable, vector: TensorVariable) -> TensorVariable:
-    return pt.matmul(matrix, vector[:, :, None])[:, :, 0]
 
 
 def _each(row: TensorVariable, trials: int) -> TensorVariable:
@@ -203,21 +228,12 @@ def _incomplete(p: Recursion, cells: Incomplete, mediators: int) -> TensorVariab
     loading = pt.concatenate([pt.tile(factor[None], (len(j), 1, 1)), pt.dot(slope, factor)[:, None, :]], axis=1)[
         :, seen
     ]
-    own_variance = [p.sigma_y**2 if column == mediators else 0.0 for column in seen]
-    n = cells.gram[:, 0, 0]
-    total = pt.zeros(())
-    cholesky: list[list[TensorVariable]] = []
-    white: list[TensorVariable] = []
-    for k, own in enumerate(own_variance):
-        row: list[TensorVariable] = []
-        residual = pt.concatenate([-mean[:, k], _each(pt.as_tensor(np.eye(len(seen))[k]), len(j))], axis=1)
-        for i in range(k):
-            shared = pt.sum(loading[:, k] * loading[:, i], axis=1)
-            row.append((shared - sum(row[h] * cholesky[i][h] for h in range(i))) / cholesky[i][i])
-            residual = residual - row[i][:, None] * white[i]
-        sd = pt.sqrt(own + pt.sum(loading[:, k] ** 2, axis=1) - sum(x**2 for x in row))
-        cholesky.append([*row, sd])
-        white.append(residual / sd[:, None])
-        squares = pt.sum(pt.sum(cells.gram * white[k][:, None, :], axis=2) * white[k])
+    of_outcome = np.diag([float(column == mediators) for column in seen])
+    covariance = pt.matmul(loading, loading.mT) + of_outcome * p.sigma_y**2
+    residual = pt.concatenate([-mean, pt.tile(np.eye(len(seen))[None], (len(j), 1, 1))], axis=2)
+    _, sds, white = factorise(covariance, residual, len(seen))
+    n, total = cells.gram[:, 0, 0], pt.zeros(())
+    for sd, row in zip(sds, white, strict=True):
+        squares = pt.sum(pt.sum(cells.gram * row[:, None, :], axis=2) * row)
         total += -0.5 * squares - pt.sum(n * (pt.log(sd) + 0.5 * np.log(2 * np.pi)))
     return total
