@@ -69,6 +69,7 @@ from .plots import plot_predictive_check as plot_predictive_check
 from .plots import plot_prior_posterior as plot_prior_posterior
 from .plots_ledger import plot_identifiability as plot_identifiability
 from .plots_ledger import plot_influence as plot_influence
+from .plots_mediation import plot_effects as plot_effects
 from .plots_mediation import plot_mediation as plot_mediation
 from .plots_mediation import plot_overlap as plot_overlap
 from .plots_mediation import plot_r2_contours as plot_r2_contours

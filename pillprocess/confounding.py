@@ -27,9 +27,10 @@ def check_families(k: Coefficients, several_trials: bool) -> None:
         return
     if not known or several_trials or k.b.shape[1] > 1:
         where = " pooled over trials" if several_trials else ""
+        several = " among several mediators" if k.b.shape[1] > 1 else ""
         raise ValueError(
-            f"no sensitivity analysis is known for a {pair[0]} mediator and a {pair[1]} outcome{where} with "
-            f"{k.b.shape[1]} mediators; refit with Gaussian families, or one mediator with one probit family"
+            f"no sensitivity analysis is known for a {pair[0]} mediator{several} and a {pair[1]} outcome{where}; refit with "
+            "Gaussian families, or in one trial with one mediator and one probit family"
         )
 
 

@@ -242,7 +242,7 @@ def extrapolation(effects: Mapping[str, xr.Dataset], mediators: Sequence[str]) -
 def prior_posterior(
     idata: xr.DataTree, effects: xr.Dataset, *, m: float | Mapping[str, float] | None, arm: str
 ) -> pd.DataFrame:
-    """Compare the implied prior of each effect with its posterior, in the columns of `plot_prior_posterior`."""
+    """Compare the implied prior of each effect with its posterior, in the columns of `plot_effects`."""
     names = [n for n in ("te", "pnde", "tnie", "pnie", "cde") if n in effects]
     prior = effect_table(compute_effects(idata, m=m, arm=arm, group="prior")[names])
     table = effect_table(effects[names]).rename(columns={"estimand": "parameter"})

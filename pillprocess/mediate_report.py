@@ -8,14 +8,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import jinja2
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pillprocess.figures import embedded, house_style
 from pillprocess.mediate import MediationAnalysis
+from pillprocess.mediation_paths import estimate_text
 from pillprocess.models.families import FAMILIES
-from pillprocess.plots import plot_prior_posterior
-from pillprocess.plots_mediation import plot_mediation, plot_overlap, plot_r2_contours, plot_sensitivity
+from pillprocess.plots_mediation import plot_effects, plot_mediation, plot_overlap, plot_r2_contours, plot_sensitivity
 from pillprocess.sensitivity import r2_contours
 
 FAMILY_WORDS = {
@@ -28,12 +29,13 @@ def draw_figures(analysis: MediationAnalysis) -> dict[str, Figure]:
     people, tables = analysis.people, analysis.tables
     unit = str(people.outcome.name)
     axes = {}
-    with house_style():
+    with house_style(), mpl.rc_context({"figure.max_open_warning": 0}):
         for arm in people.treatment.columns:
             paths, effects = (tables[name][tables[name]["arm"] == arm] for name in ("paths", "effects"))
             axes[f"paths_{arm}"] = plot_mediation(paths, effects=effects)
             rows = tables["prior_posterior"]
-            axes[f"prior_posterior_{arm}"] = plot_prior_posterior(rows[rows["arm"] == arm], unit=unit)
+            own = rows[rows["arm"] == arm]
+            axes[f"effects_{arm}"] = plot_effects(own, higher_is_worse=people.higher_is_worse, unit=unit)
         for (arm, mediator), sensitivity in analysis.sensitivity.items():
             axes[f"sensitivity_{arm}_{mediator}"] = plot_sensitivity(sensitivity, unit=unit)
             axes[f"r2_{arm}_{mediator}"] = plot_r2_contours(r2_contours(sensitivity))
@@ -63,7 +65,7 @@ def render_mediation(analysis: MediationAnalysis, figures: dict[str, Figure], *,
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["estimate"] = estimate
+    environment.filters["estimate"] = estimate_text
     people, data = analysis.people, analysis.idata["constant_data"].dataset
     template = (importlib.resources.files("pillprocess") / "templates" / "mediation.html").read_text(encoding="utf-8")
     families = {role: FAMILY_WORDS[FAMILIES[int(data[f"family_{role}"])]] for role in ("mediator", "outcome")}
@@ -80,11 +82,6 @@ def render_mediation(analysis: MediationAnalysis, figures: dict[str, Figure], *,
     )  # fmt: skip
 
 
-def estimate(row: dict[str, float]) -> str:
-    """Mean and 95 % interval in one string, to three significant digits of the widest limit."""
-    return f"{row['mean']:.3g} [{row['ci_low']:.3g}, {row['ci_high']:.3g}]"
-
-
 def answers(analysis: MediationAnalysis) -> Iterator[str]:
     """State the result of each arm in sentences whose every number comes from the tables."""
     people = analysis.people
@@ -96,15 +93,15 @@ def answers(analysis: MediationAnalysis) -> Iterator[str]:
         te = rows["te"]
         better = te["p_below"] if people.higher_is_worse else 1 - te["p_below"]
         yield (
-            f"Total effect of {arm} against {reference} on {outcome}: {estimate(te)}, with probability {better:.3f} that it is "
+            f"Total effect of {arm} against {reference} on {outcome}: {estimate_text(te)}, with probability {better:.3f} that it is "
             "an improvement. It rests on randomisation alone."
         )
         yield (
-            f"Through {mediators}: {estimate(rows['tnie'])} (tnie). Not through it: {estimate(rows['pnde'])} (pnde). The split "
+            f"Through {mediators}: {estimate_text(rows['tnie'])} (tnie). Not through it: {estimate_text(rows['pnde'])} (pnde). The split "
             "also assumes that nothing unmeasured affects both the mediator and the outcome."
         )
         if "proportion_mediated" in rows:
-            yield f"Proportion mediated: {estimate(rows['proportion_mediated'])}."
+            yield f"Proportion mediated: {estimate_text(rows['proportion_mediated'])}."
         else:
             yield f"No proportion mediated is reported: {proportion_withheld(rows)}."
         yield from _far(analysis.tables["extrapolation"], arm)
@@ -135,8 +132,8 @@ def _robustness(analysis: MediationAnalysis, arm: str) -> Iterator[str]:
         own = summary[(summary["arm"] == arm) & (summary["mediator"] == mediator)].set_index("estimand")
         text = (
             f"An unmeasured common cause of {mediator} and the outcome would bring the indirect effect to 0 at a residual "
-            f"correlation of {estimate(own.loc['rho_tipping'].to_dict())}; letting that correlation be uncertain, the indirect "
-            f"effect is {estimate(own.loc['tnie_rho_prior'].to_dict())}."
+            f"correlation of {estimate_text(own.loc['rho_tipping'].to_dict())}; letting that correlation be uncertain, the indirect "
+            f"effect is {estimate_text(own.loc['tnie_rho_prior'].to_dict())}."
         )
         here = marks[(marks["arm"] == arm) & (marks["mediator"] == mediator)]
         strength = here[here["estimand"] == "benchmark_rho"]
@@ -145,7 +142,7 @@ def _robustness(analysis: MediationAnalysis, arm: str) -> Iterator[str]:
             left = here[(here["estimand"] == "benchmark_tnie") & (here["source"] == top["source"])].iloc[0]
             text += (
                 f" A confounder as strong as {top['source']}, the strongest measured one, would leave {top['mean']:.2f}, and an "
-                f"indirect effect of {estimate(left.to_dict())}."
+                f"indirect effect of {estimate_text(left.to_dict())}."
             )
         yield text
 

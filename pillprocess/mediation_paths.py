@@ -1,7 +1,10 @@
 """The coefficients of a fitted mediation model as arrows of its path diagram."""
 
+from collections.abc import Mapping
 from itertools import combinations
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -51,6 +54,15 @@ def mediation_paths(idata: xr.DataTree, *, arm: str | None = None) -> pd.DataFra
     table = pd.concat(tables, ignore_index=True)
     described = ["start", "end", "kind", "given", "unit"]
     return table[described + [c for c in table.columns if c not in described]]
+
+
+def estimate_text(row: Mapping[Any, Any]) -> str:
+    """Mean and interval of a row of `effect_table`, to the second digit of the posterior SD."""
+    if not np.isfinite(row["sd"]):
+        return "undefined"
+    digits = int(np.clip(1 - np.floor(np.log10(max(row["sd"], 1e-9))), 0, 4))
+    mean, low, high = (f"{round(row[name], digits) + 0.0:.{digits}f}" for name in ("mean", "ci_low", "ci_high"))
+    return f"{mean} [{low}, {high}]"
 
 
 def _unit(family: str) -> str:

@@ -1,6 +1,7 @@
 """Figures of a mediation analysis: each takes a table or draws and returns a Matplotlib Axes."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from pillprocess.mediation_paths import estimate_text
 from pillprocess.participants import Participants
 
 if TYPE_CHECKING:
@@ -53,11 +55,55 @@ def plot_mediation(paths: pd.DataFrame, *, effects: pd.DataFrame | None = None, 
         summary = effects.set_index("estimand").loc[["te", "tnie", "pnde"]]
         named = zip(("total", "indirect (tnie)", "direct (pnde)"), summary.to_dict("records"), strict=True)
         ax.text(
-            0.5, -0.3, "     ".join(f"{name} {_estimate(row)}" for name, row in named), ha="center", va="top", fontsize=8
+            0.5, -0.3, "     ".join(f"{name} {estimate_text(row)}" for name, row in named), ha="center", va="top", fontsize=8
         )  # fmt: skip
     ax.set_xlim(-0.22, 1.22)
     ax.set_ylim(-0.42, max(y for _, y in place.values()) + 0.2)
     ax.set_axis_off()
+    return ax
+
+
+def plot_effects(
+    table: pd.DataFrame, *, higher_is_worse: bool = True, ax: "Axes | None" = None, unit: str = "units of the outcome"
+) -> "Axes":
+    """Draw 95 % prior and posterior intervals of the effects.
+
+    Parameters
+    ----------
+    table
+        ``parameter``, ``prior_low``, ``prior_high``, ``mean``, ``ci_low``, ``ci_high`` and ``contraction``, 1 - posterior
+        variance / prior variance.
+    higher_is_worse
+        Whether high outcomes are bad, so that negative effects are improvement.
+    ax
+        Axes to draw on.
+    unit
+        Unit of the effects.
+
+    Returns
+    -------
+    Axes.
+    """
+    ax = ax or plt.subplots(figsize=(7.2, 0.32 * len(table) + 1.2), layout="constrained")[1]
+    y = np.arange(len(table))[::-1]
+    ax.hlines(y + 0.14, table["prior_low"], table["prior_high"], color="#C4C4C4", lw=3, label="prior")
+    ax.hlines(y - 0.14, table["ci_low"], table["ci_high"], color=DIRECT, lw=3, label="posterior")
+    ax.plot(table["mean"], y - 0.14, "o", color="white", mec=DIRECT, ms=4)
+    reach = 1.6 * np.abs(table[["ci_low", "ci_high"]].to_numpy()).max()
+    ax.set_xlim(-reach, reach)
+    ax.set_yticks(y, table["parameter"])
+    ax.set_ylim(-0.6, len(table) - 0.4)
+    ax.axvline(0, color="black", lw=0.8)
+    sides = ("improvement", "worsening") if higher_is_worse else ("worsening", "improvement")
+    for text, side, gap in ((f"← {sides[0]}", "right", -4), (f"{sides[1]} →", "left", 4)):
+        ax.annotate(
+            text, (0, 1), xycoords=("data", "axes fraction"), xytext=(gap, 2), textcoords="offset points", ha=side, fontsize=7
+        )  # fmt: skip
+    for row, value in zip(y, table["contraction"], strict=True):
+        ax.text(1.01, row, f"{100 * value:.0f} % learned", transform=ax.get_yaxis_transform(), va="center", fontsize=7)
+    ax.legend(fontsize=7, frameon=False, loc="lower left", ncols=2, bbox_to_anchor=(0, 1))
+    _label(ax, f"effect ({unit})", "")
+    ax.spines["left"].set_visible(False)
     return ax
 
 
@@ -110,7 +156,7 @@ def plot_sensitivity(
             ax.axvline(value, ymax=0.05, color=DIRECT, lw=1.5)
             ax.annotate(
                 str(name), (value, 0.05), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
-                rotation=90, ha="center", va="bottom", fontsize=6.5, color=DIRECT,
+                rotation=90, ha="center", va="bottom", fontsize=6.5, color=DIRECT, annotation_clip=True,
             )  # fmt: skip
         handles.append(Line2D([], [], color=DIRECT, lw=1.5, label="a confounder as strong as"))
     ax.legend(handles=handles, fontsize=7, frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -215,22 +261,14 @@ def _arrow(
     )
 
 
-def _arrow_label(row: dict[str, object]) -> str:
+def _arrow_label(row: dict[Hashable, Any]) -> str:
     where = (
         f"in {row['given']}: "
         if row["given"]
         else {"correlation": "r = ", "direct": "direct "}.get(str(row["kind"]), "")
     )
     scale = f" ({row['unit']})" if row["unit"] != "data" else ""
-    return f"{where}{_estimate(row)}{scale}"
-
-
-def _estimate(row: dict[str, object]) -> str:
-    """Mean and interval, to the second digit of the posterior SD."""
-    mean, sd, low, high = (float(str(row[name])) for name in ("mean", "sd", "ci_low", "ci_high"))
-    digits = int(np.clip(1 - np.floor(np.log10(max(sd, 1e-9))), 0, 4))
-    text = [f"{round(x, digits) + 0.0:.{digits}f}" for x in (mean, low, high)]
-    return f"{text[0]} [{text[1]}, {text[2]}]"
+    return f"{where}{estimate_text(row)}{scale}"
 
 
 def _crosses(surface: xr.DataArray) -> bool:

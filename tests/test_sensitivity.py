@@ -310,9 +310,9 @@ def test_contours_follow_the_curve_at_the_product_of_the_shares():
         (
             {"family_outcome": "logit"},
             {},
-            "for a gaussian mediator and a logit outcome with 1 mediators; refit with Gaussian",
+            "for a gaussian mediator and a logit outcome; refit with Gaussian",
         ),
-        ({"family_outcome": "probit", "trials": 6}, {}, "a probit outcome pooled over trials with 1 mediators"),
+        ({"family_outcome": "probit", "trials": 6}, {}, "a probit outcome pooled over trials; refit"),
     ],
 )
 def test_what_cannot_be_computed_is_refused(kind, arguments, message):

@@ -69,8 +69,8 @@ def mediation(
     """Build the mediation model of a trial's participants, or of several trials'.
 
     Gaussian participants enter as one cross-product matrix per trial, so the cost of a fit does not depend on how many
-    people there are. Missing mediators and outcomes are missing at random given treatment and covariates: they are
-    integrated out, not dropped.
+    people there are; the trials' effects are integrated out in closed form and drawn given the data. Missing mediators and
+    outcomes are missing at random given treatment and covariates: they are integrated out, not dropped.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def mediation(
         All mediators, causes first. By default several mediators are parallel, with correlated residuals.
     collapsed
         Use sufficient statistics where both families are Gaussian. False writes every participant's row into the model:
-        the same posterior, and one log-likelihood per participant beside it.
+        the same posterior, for predictive checks and log-likelihoods person by person.
     prior_a_sd, prior_b_sd, prior_c_sd, prior_interaction_sd, prior_d_sd, prior_intercept_sd, prior_covariate_sd
         SDs of the normal priors, in SD units: treatment on mediator, mediator on outcome (per SD), treatment on outcome
         at the mean mediator, interaction, earlier on later mediator, intercepts, covariates (per SD).

@@ -1,0 +1,45 @@
+"""Published mediation analyses side by side with ours."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from pillprocess import reproduce_mediation as module
+from pillprocess.datasets import DatasetError, fetch_jobs
+from pillprocess.reproduce_mediation import DIARY, JOBS, PUBLISHED, reproduce_mediation
+
+
+def test_jobs_is_read_from_a_folder(shared):
+    table = fetch_jobs(folder=shared("cases/mediation_jobs"))
+    assert len(table) == 899
+    assert table["treat"].mean() == pytest.approx(600 / 899)
+
+
+def test_what_is_not_there_is_said_and_nothing_is_made_up(monkeypatch):
+    def offline(**_):
+        raise DatasetError("jobs.csv could not be fetched")
+
+    monkeypatch.setattr(module, "fetch_jobs", offline)
+    table = reproduce_mediation()
+    assert table["reproduced"].isna().all()
+    notes = dict(zip(table["case"], table["note"], strict=True))
+    assert notes == {
+        JOBS: "not run: jobs.csv could not be fetched",
+        DIARY: "not run: give folder=... a folder that holds BLch9.csv, exported from the R package bmlm",
+    }
+
+
+@pytest.mark.slow
+def test_published_and_reproduced_figures_agree(shared, tmp_path):
+    for file in ("cases/mediation_jobs/jobs.csv", "cases/bmlm_blch9/BLch9.csv"):
+        shutil.copy(shared(file), tmp_path)
+    table = reproduce_mediation(folder=tmp_path, draws=1000)
+    assert len(table) == sum(len(quantities) for quantities in PUBLISHED.values())
+    assert (table["note"] == "").all()
+    width = (table["ci_high"] - table["ci_low"]) / 4
+    # Published means are of other samplers' draws, at times of 1,000: within a fifth of a posterior SD, or for tnie at a
+    # fixed rho, printed to four decimals, of their last digit. The published tipping correlation is a point of a grid of .05.
+    grid = table["quantity"].map({"rho_tipping": 0.025}).fillna(2e-4)
+    close = (table["reproduced"] - table["published"]).abs() <= np.maximum(0.2 * width, grid)
+    assert close.all(), table[~close]
