@@ -6,7 +6,7 @@ Exit status: 0 done; 1 the evidence has problems, the fit did not converge, or a
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ app = typer.Typer(
     help="Bayesian hierarchical models of the pill and the process in trials of psilocybin, LSD, MDMA, ketamine and esketamine.",
 )  # fmt: skip
 
+Family = Literal["gaussian", "probit", "logit", "student_t"]  # as in models.families, which imports NumPy
 EvidenceOption = Annotated[
     Path | None, typer.Option("--evidence", help="Folder of evidence tables; the embedded ones by default.")
 ]
@@ -107,23 +108,31 @@ def mediate(
     participant: Annotated[str | None, typer.Option("--id", help="Column that names the participant.")] = None,
     interaction: Annotated[bool, typer.Option(help="Let the mediator act differently under treatment.")] = True,
     higher_is_better: Annotated[bool, typer.Option("--higher-is-better", help="The outcome is a good thing.")] = False,
-    family_mediator: Annotated[str, typer.Option(help="gaussian, student_t, probit or logit.")] = "gaussian",
-    family_outcome: Annotated[str, typer.Option(help="gaussian, student_t, probit or logit.")] = "gaussian",
+    order: Annotated[
+        list[str] | None, typer.Option(help="The mediators, causes first; parallel by default. Repeat per mediator.")
+    ] = None,
+    single_arm: Annotated[
+        Literal["set_aside", "keep"],
+        typer.Option(help="Trials with one arm: set_aside, or keep them for the mediator's path."),
+    ] = "set_aside",
+    incomplete: Annotated[
+        Literal["error", "set_aside"],
+        typer.Option(help="Rows with a blank covariate: error, or set_aside and list them."),
+    ] = "error",
+    family_mediator: Annotated[Family, typer.Option(help="Distribution of the mediator.")] = "gaussian",
+    family_outcome: Annotated[Family, typer.Option(help="Distribution of the outcome.")] = "gaussian",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("mediation"),
     seed: Annotated[int, typer.Option(help="Seed of every draw.", min=0)] = 1,
     quiet: QuietOption = False,
 ) -> None:
     """Analyse mediation in your own participants and write tables, figures, posterior and an AGReMA report."""
-    from typing import cast
-
     from pillprocess.mediate import run_mediate
-    from pillprocess.models.families import Family
 
     report = run_mediate(
         source, treatment=treatment, outcome=outcome, mediators=mediator, reference=reference, baseline=baseline, trial=trial,
         covariates=covariate or (), id=participant, interaction=interaction, higher_is_worse=not higher_is_better,
-        family_mediator=cast(Family, family_mediator), family_outcome=cast(Family, family_outcome), out=out, seed=seed,
-        progress=not quiet,
+        family_mediator=family_mediator, family_outcome=family_outcome, order=order, single_arm=single_arm, incomplete=incomplete,
+        out=out, seed=seed, progress=not quiet,
     )  # fmt: skip
     typer.echo(f"Report: {report}")
 
