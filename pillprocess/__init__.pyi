@@ -1,3 +1,5 @@
+from .acute_scores import acute_scores as acute_scores
+from .acute_scores import scores_set_aside as scores_set_aside
 from .arms import arm_changes as arm_changes
 from .arms import pre_post_correlation as pre_post_correlation
 from .arms import set_aside as set_aside
@@ -36,8 +38,12 @@ from .evidence import EvidenceError as EvidenceError
 from .evidence import evidence_counts as evidence_counts
 from .evidence import evidence_problems as evidence_problems
 from .evidence import load_evidence as load_evidence
+from .evidence_conflict import conflict as conflict
+from .evidence_conflict import without_each_kind as without_each_kind
 from .exact import fit_exact as fit_exact
 from .exact import integrate as integrate
+from .experience_outcome import associations_set_aside as associations_set_aside
+from .experience_outcome import experience_correlations as experience_correlations
 from .identifiability import contraction as contraction
 from .identifiability import drug_identifiability as drug_identifiability
 from .identifiability import identifiability as identifiability
@@ -59,7 +65,10 @@ from .models.expectancy import expectancy_moderation as expectancy_moderation
 from .models.expectancy import moderation_effects as moderation_effects
 from .models.gaussian import gaussian_model as gaussian_model
 from .models.mediation import mediation as mediation
+from .models.synthesis import SYNTHESIS_HYPOTHESES as SYNTHESIS_HYPOTHESES
+from .models.synthesis import synthesis as synthesis
 from .models.unblinding import unblinding as unblinding
+from .participant_arms import person_arms as person_arms
 from .participants import ParticipantError as ParticipantError
 from .participants import Participants as Participants
 from .participants import load_participants as load_participants
@@ -80,6 +89,15 @@ from .random_intercept import random_intercept_reml as random_intercept_reml
 from .reproduce_unblinding import microdose_mediation as microdose_mediation
 from .sensitivity import mediation_sensitivity as mediation_sensitivity
 from .sensitivity import r2_contours as r2_contours
+from .synthesis_comparison import compare_synthesis as compare_synthesis
+from .synthesis_effects import mediated_share as mediated_share
+from .synthesis_effects import path_effects as path_effects
+from .synthesis_effects import path_table as path_table
+from .synthesis_effects import share_curve as share_curve
+from .synthesis_fits import compile_synthesis as compile_synthesis
+from .synthesis_fits import prior_of as prior_of
+from .synthesis_items import synthesis_items as synthesis_items
+from .synthesis_items import without as without
 from .tables import effect_table as effect_table
 from .terms import DRUGS as DRUGS
 from .terms import HEADLINE as HEADLINE

@@ -24,6 +24,10 @@ def sample(
             draws=draws, tune=tune, chains=chains, random_seed=seed, target_accept=target_accept, nuts_sampler="nutpie",
             progressbar=progress, quiet=not progress,
         )  # fmt: skip
+    if hasattr(model, "items"):
+        from pillprocess.synthesis_fits import finish_synthesis
+
+        return finish_synthesis(idata, model.items, seed=seed)
     design = getattr(model, "design", None)
     attrs = {"route": "sampler", "sampler": f"nutpie {version('nutpie')}", "pymc": version("pymc"), "seed": seed}
     if design is not None:
