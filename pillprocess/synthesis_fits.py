@@ -33,7 +33,7 @@ def compile_synthesis(model: pm.Model) -> Refit:
     """
     import nutpie
 
-    compiled = nutpie.compile_pymc_model(model)
+    compiled = nutpie.compile_pymc_model(model, freeze_model=False)
     settings = json.loads(model.items.attrs["settings"])
 
     def refit(

@@ -255,6 +255,7 @@ def _score_items(
     return xr.Dataset(
         {
             "score_d": ("score", scores["d"].to_numpy(float)), "score_n": ("score", scores["n"].to_numpy(float)),
+            "score_se": ("score", scores["se"].to_numpy(float)),
             "score_dose": ("score", scores["dose"].to_numpy(float)), "score_extra": ("score", np.zeros(len(scores))),
             "score_path": ("score", scores["drug"].to_numpy(str)), "score_instrument": ("score", scores["instrument"].to_numpy(str)),
             "score_study": ("score", scores["study"].to_numpy(str)), "score_arm": ("score", arm.to_numpy(str)),

@@ -95,9 +95,8 @@ def add_scores(
     n, dose = items["score_n"].to_numpy(), items["score_dose"].to_numpy()
     latent = dose * in_study[of_study] + error[positions(items, "score_arm", arms)] / np.sqrt(n)
     own = loading[positions(items, "score_instrument", items["instrument"].to_numpy())]
-    mean = own * latent
-    sd = pt.sqrt((1 - own**2) / n + mean**2 / (2 * (n - 1)) + model["score_extra"] ** 2)
-    pm.Normal("score_d", mean, sd, observed=model["score_data"], dims="score")
+    sd = pt.sqrt((1 - own**2) / n + items["score_se"].to_numpy() ** 2 + model["score_extra"] ** 2)
+    pm.Normal("score_d", own * latent, sd, observed=model["score_data"], dims="score")
 
 
 def add_bridges(items: xr.Dataset, loading: TensorVariable) -> None:

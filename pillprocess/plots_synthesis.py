@@ -1,0 +1,230 @@
+"""Figures of the synthesis: the paths, what runs through them, and what would change the answer."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pillprocess.acute_scores import EXPERIENCES
+from pillprocess.tables import effect_table
+from pillprocess.visual_style import (
+    DRUG_COLOURS,
+    DRUG_MARKERS,
+    GREY,
+    INK,
+    NORMAL,
+    SMALL,
+    TERM_COLOURS,
+    Width,
+    finish,
+    legend_above,
+    new_axes,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PATH_NAMES = {
+    "total": "total effect", "direct": "direct (drug)", "interaction": "drug x therapy", "experience": "through the experience",
+    "belief": "through belief", "without_experience": "drug without its experience", "experience_alone": "experience without the drug",
+}  # fmt: skip
+
+
+def plot_paths(draws: xr.DataTree, *, drug: str, ax: "Axes | None" = None, width: Width = "two_column") -> "Axes":
+    """Draw the paths from a drug to symptoms, each arrow with its estimate and 95 % interval.
+
+    Parameters
+    ----------
+    draws
+        A fit of :func:`pillprocess.synthesis`.
+    drug
+        Which drug, at its reference dose.
+    ax
+        Axes to draw on; a new figure by default.
+    width
+        Print width of a new figure.
+
+    Returns
+    -------
+    Axes.
+
+    Raises
+    ------
+    ValueError
+        The fit does not know the drug.
+    """
+    posterior = draws["posterior"].dataset
+    known = posterior["drug"].to_numpy().tolist()
+    if drug not in known:
+        raise ValueError(f"drug = {drug!r}; the fit knows {', '.join(known)}")
+    one = posterior.sel(drug=drug)
+    experience = EXPERIENCES[drug]
+    arrows = {
+        ("drug", "experience"): ("a", one["a"], "SD"), ("experience", "symptoms"): ("b", one["b"].sel(dimension=experience), "per SD"),
+        ("drug", "symptoms"): ("direct", one["direct"], ""), ("experience", "belief"): ("probit", one["g_experience"], "per SD"),
+        ("drug", "belief"): ("probit", one["g_drug"], ""),
+    }  # fmt: skip
+    if "epsilon" in posterior:
+        arrows["belief", "symptoms"] = ("belief", one["epsilon"], "")
+    place = {"drug": (0.0, 0.5), "experience": (0.5, 1.0), "belief": (0.5, 0.0), "symptoms": (1.0, 0.5)}
+    words = {
+        "drug": drug,
+        "experience": f"{experience} experience",
+        "belief": "belief of having\nhad the drug",
+        "symptoms": "symptoms",
+    }
+    ax = ax or new_axes(width, 78.0)
+    for (start, end), (name, values, unit) in arrows.items():
+        style = {"arrowstyle": "-|>", "color": GREY, "lw": 1.0, "shrinkA": 22, "shrinkB": 26}
+        ax.annotate("", place[end], place[start], arrowprops=style)
+        row = effect_table(values).iloc[0]
+        x, y = (0.45 * place[start][0] + 0.55 * place[end][0], 0.45 * place[start][1] + 0.55 * place[end][1])
+        text = f"{name} {row['mean']:.2f} {unit}".rstrip() + f"\n[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+        box = {"fc": "white", "ec": "none", "pad": 1.0}
+        ax.text(x, y, text, ha="center", va="center", fontsize=SMALL, color=INK, bbox=box, zorder=3)
+    for name, (x, y) in place.items():
+        box = {
+            "boxstyle": "round,pad=0.5",
+            "fc": "white",
+            "ec": DRUG_COLOURS[drug] if name == "drug" else INK,
+            "lw": 1.2,
+        }
+        ax.text(x, y, words[name], ha="center", va="center", fontsize=NORMAL, fontweight="bold", bbox=box, zorder=4)
+    ax.set_xlim(-0.16, 1.16)
+    ax.set_ylim(-0.2, 1.16)
+    ax.set_axis_off()
+    return ax
+
+
+def plot_path_effects(
+    table: pd.DataFrame,
+    *,
+    therapy: float = 1.0,
+    paths: Sequence[str] = tuple(PATH_NAMES),
+    ax: "Axes | None" = None,
+    width: Width = "two_column",
+    title: str = "",
+) -> "Axes":
+    """Draw each drug's effect by path, with 95 % intervals; an open marker is carried over from other drugs or settings.
+
+    Parameters
+    ----------
+    table
+        From :func:`pillprocess.path_table`.
+    therapy
+        Which amount of therapy.
+    paths
+        Which paths, from the top.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
+
+    Returns
+    -------
+    Axes; left is improvement.
+    """
+    table = table[table["therapy"] == therapy]
+    drugs = [d for d in DRUG_COLOURS if d in set(table["drug"])]
+    step = len(drugs) + 1
+    ax = ax or new_axes(width, 3.1 * step * len(paths) + 26)
+    for i, path in enumerate(paths):
+        rows = table[table["path"] == path].set_index("drug")
+        for k, drug in enumerate(drugs):
+            row, y, colour = rows.loc[drug], -(i * step + k), DRUG_COLOURS[drug]
+            ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=1.3, solid_capstyle="butt")
+            fill = colour if row["n_trials"] > 0 else "white"
+            ax.plot(row["mean"], y, DRUG_MARKERS[drug], ms=3.6, color=colour, mfc=fill, mew=0.9, zorder=3)
+        if i:
+            ax.axhline(-(i * step - 1), color="#E4E4E4", lw=0.6)
+    middle = [-(i * step + (len(drugs) - 1) / 2) for i in range(len(paths))]
+    ax.set_yticks(middle, [PATH_NAMES[p] for p in paths], fontsize=NORMAL)
+    ax.set_ylim(-(step * len(paths)) + 0.6, 0.9)
+    ax.axvline(0, color=INK, lw=0.7)
+    handles = [ax.plot([], [], DRUG_MARKERS[d], ms=3.6, color=DRUG_COLOURS[d], label=d)[0] for d in drugs]
+    if (table["n_trials"] == 0).any():
+        handles += ax.plot([], [], "o", ms=3.6, color=GREY, mfc="white", label="no such trial: carried over")
+    legend_above(ax, handles)
+    finish(ax, "effect of the reference dose (reference SD)", title, favours=("improves", "worsens"))
+    return ax
+
+
+def plot_share_curve(
+    curve: pd.DataFrame, *, drug: str, ax: "Axes | None" = None, width: Width = "one_column", title: str = ""
+) -> "Axes":
+    """Draw a drug's direct effect and its effect through the experience over the causal share.
+
+    Parameters
+    ----------
+    curve
+        From :func:`pillprocess.share_curve`.
+    drug
+        Which drug.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
+
+    Returns
+    -------
+    Axes; down is improvement.
+    """
+    ax = ax or new_axes(width, 70.0)
+    colours = {"experience": TERM_COLOURS["experience"], "direct": TERM_COLOURS["drug"]}
+    for path, colour in colours.items():
+        rows = curve[(curve["drug"] == drug) & (curve["path"] == path)]
+        ax.fill_between(rows["causal_share"], rows["ci_low"], rows["ci_high"], color=colour, alpha=0.22, lw=0)
+        ax.plot(
+            rows["causal_share"],
+            rows["mean"],
+            color=colour,
+            lw=1.5,
+            ls="-" if path == "direct" else "--",
+            label=PATH_NAMES[path],
+        )
+    ax.axhline(0, color=INK, lw=0.7)
+    ax.set_xlim(0, 1)
+    ax.set_xticks([0, 0.5, 1], ["0\nall epiphenomenon", "0.5", "1\nall causal"])
+    ax.get_xticklabels()[0].set_ha("left")
+    ax.get_xticklabels()[-1].set_ha("right")
+    ax.set_ylabel(f"effect of {drug}\n(reference SD; down is improvement)", fontsize=NORMAL)
+    ax.tick_params(axis="y", labelsize=SMALL)
+    legend_above(ax, ax.get_legend_handles_labels()[0])
+    finish(ax, "causal share of the within-arm association", title)
+    ax.spines["left"].set_visible(True)
+    return ax
+
+
+def plot_without(
+    table: pd.DataFrame, *, drug: str, ax: "Axes | None" = None, width: Width = "two_column", title: str = ""
+) -> "Axes":
+    """Draw a drug's effect through the experience and its direct effect, without each kind of evidence in turn.
+
+    Parameters
+    ----------
+    table
+        From :func:`pillprocess.without_each_kind`.
+    drug
+        Which drug.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
+
+    Returns
+    -------
+    Axes; left is improvement.
+    """
+    rows = table[table["drug"] == drug].reset_index(drop=True)
+    ax = ax or new_axes(width, 7.0 * len(rows) + 24)
+    y = np.arange(len(rows))[::-1]
+    handles = []
+    for path, colour, shift, marker in (
+        ("experience", TERM_COLOURS["experience"], 0.15, "o"),
+        ("direct", TERM_COLOURS["drug"], -0.15, "s"),
+    ):
+        ax.hlines(y + shift, rows[f"{path}_low"], rows[f"{path}_high"], color=colour, lw=1.4)
+        handles += ax.plot(rows[path], y + shift, marker, ms=3.6, color=colour, label=PATH_NAMES[path])
+    names = [f"without {kind}" if kind != "nothing" else "all the evidence" for kind in rows["without"]]
+    ax.set_yticks(y, names, fontsize=NORMAL)
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.axvline(0, color=INK, lw=0.7)
+    legend_above(ax, handles)
+    finish(ax, f"effect of {drug} (reference SD)", title, favours=("improves", "worsens"))
+    return ax

@@ -1,0 +1,114 @@
+"""The synthesis as the main job runs it: one compiled model, its fits, and the tables the report shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import xarray as xr
+
+from pillprocess.acute_scores import scores_set_aside
+from pillprocess.evidence import Evidence
+from pillprocess.evidence_conflict import conflict, without_each_kind
+from pillprocess.experience_outcome import associations_set_aside
+from pillprocess.inference import check_fit
+from pillprocess.models.synthesis import synthesis
+from pillprocess.synthesis_comparison import compare_synthesis
+from pillprocess.synthesis_effects import mediated_share, path_table, share_curve
+from pillprocess.synthesis_fits import Refit, compile_synthesis, prior_of
+from pillprocess.synthesis_items import KINDS, has_kind
+
+type Step = Callable[[str], None]
+
+STEPS = ("synthesis: compiling", "synthesis: fit", "synthesis: each kind of evidence removed", "synthesis: hypotheses")
+FIT_DRAWS, REFIT_DRAWS = 1500, 400
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """Tables by name, the fit, and what the comparison decides."""
+
+    tables: dict[str, pd.DataFrame]
+    fit: xr.DataTree
+    note: str
+
+
+def analyse_synthesis(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> Synthesis:
+    """Fit the synthesis and everything the report says about it.
+
+    Parameters
+    ----------
+    evidence
+        The checked tables.
+    seed
+        Seed of every draw.
+    step
+        Called with the name of each step as it begins.
+
+    Returns
+    -------
+    Synthesis.
+
+    Raises
+    ------
+    ConvergenceError
+        The fit did not converge.
+    """
+    step(STEPS[0])
+    model = synthesis(evidence)
+    refit = compile_synthesis(model)
+    step(STEPS[1])
+    whole = refit(seed=seed, draws=FIT_DRAWS, tune=FIT_DRAWS, target_accept=0.97)
+    convergence = check_fit(whole)
+    prior = prior_of(model, seed=seed)
+    step(STEPS[2])
+    removed = without_each_kind(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
+    split = conflict(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
+    step(STEPS[3])
+    hypotheses, note = compare_synthesis(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
+    tables = {
+        "synthesis_effects": path_table(whole),
+        "synthesis_share": mediated_share(whole, prior=prior),
+        "synthesis_curve": share_curve(whole),
+        "synthesis_without": removed,
+        "synthesis_conflict": split,
+        "synthesis_hypotheses": hypotheses,
+        "synthesis_choices": choices(refit, seed=seed),
+        "synthesis_evidence": evidence_kinds(model.items),
+        "synthesis_convergence": convergence.reset_index(),
+        "scores_set_aside": scores_set_aside(evidence),
+        "associations_set_aside": associations_set_aside(evidence),
+    }
+    return Synthesis(tables, whole, note)
+
+
+def choices(refit: Refit, *, seed: int) -> pd.DataFrame:
+    """Refit under the two extreme readings of the within-arm association."""
+    rows = []
+    for name, share in (
+        ("all of the association is causal", 1.0),
+        ("half of it is", 0.5),
+        ("none of it is: an epiphenomenon", 0.0),
+    ):
+        fit = refit(seed=seed, causal_share=share, draws=REFIT_DRAWS, tune=REFIT_DRAWS)
+        effects = path_table(fit, therapy=(0.0,))
+        effects = effects[effects["path"].isin(["total", "direct", "experience", "belief"])]
+        rows.append(effects.assign(choice=name, causal_share=share))
+    return pd.concat(rows, ignore_index=True)
+
+
+def evidence_kinds(items: xr.Dataset) -> pd.DataFrame:
+    """Count what each kind of evidence holds."""
+    sizes = {
+        "response counts": ("count", "arms"), "acute scores": ("score", "scores"), "experience-outcome associations":
+        ("association", "trials"), "treatment guesses": ("guess", "counts"), "participants": ("person_arm", "arms"),
+    }  # fmt: skip
+    rows = []
+    for kind in KINDS:
+        dim, unit = sizes.get(kind, ("row", "rows"))
+        n = items.sizes[dim] if kind in sizes else int((items["row_kind"] == kind).sum())
+        trials = (
+            len(set(items["trial"].to_numpy()[items["row_kind"].to_numpy() == kind])) if kind not in sizes else None
+        )
+        if has_kind(items, kind):
+            rows.append({"kind": kind, "n": n, "unit": unit, "trials": trials})
+    return pd.DataFrame(rows)
