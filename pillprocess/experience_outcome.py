@@ -69,7 +69,7 @@ def _candidates(evidence: Evidence, healthy: bool) -> pd.DataFrame:
     rows["n"] = rows["n"].fillna(
         pd.Series(list(zip(rows["trial"], rows["arm"], strict=True)), index=rows.index).map(sizes)
     )
-    sign = rows["positive_means"].map({"worse_symptoms": 1.0, "improvement": -1.0})
+    sign = rows["positive_means"].map({"worse_symptoms": 1.0, "improvement": -1.0}).astype(float)
     estimate = sign * rows["estimate"].where(rows["statistic"].isin(["r", "beta"]))
     rows["z"] = np.arctanh(estimate.clip(-0.999, 0.999))
     by_size = 1 / np.sqrt(rows["n"].where(rows["n"] > 3) - 3)

@@ -34,6 +34,7 @@ def compile_synthesis(model: pm.Model) -> Refit:
     import nutpie
 
     compiled = nutpie.compile_pymc_model(model, freeze_model=False)
+    names = {variable.name for variable in compiled.shared_var_keys}
     settings = json.loads(model.items.attrs["settings"])
 
     def refit(
@@ -52,7 +53,7 @@ def compile_synthesis(model: pm.Model) -> Refit:
         check_synthesis_terms(chosen, causal_share)
         given = model.items if items is None else items
         data = synthesis_data(given, terms=chosen, causal_share=causal_share)
-        used = {name: np.asarray(values) for name, values in data.items() if name in compiled.shared_data}
+        used = {name: np.asarray(values) for name, values in data.items() if name in names}
         trace = nutpie.sample(
             compiled.with_data(**used), draws=draws, tune=tune, chains=chains, seed=seed, target_accept=target_accept,
             progress_bar=progress,

@@ -124,7 +124,7 @@ def response_counts(
     rows = rows[(rows["include"] == 1) & (rows["primary"] == 1) & rows["responders"].notna() & (rows["n"] > 0)]
     described = describe_arms(evidence)
     keys = list(zip(rows["trial"], rows["arm"], strict=True))
-    rows = rows[[described["reason"].get(k, "no such arm") == "" for k in keys]]
+    rows = rows[np.array([described["reason"].get(k, "no such arm") == "" for k in keys], bool)]
     keys = list(zip(rows["trial"], rows["arm"], strict=True))
     rows = rows.assign(study_drug=[described["study_drug"][k] for k in keys])
     rows = rows[rows["study_drug"].isin(drugs) & rows["construct"].isin(SYMPTOMS) & rows["instrument"].ne("relapse")]

@@ -1,10 +1,13 @@
 """Simulated evidence of the same shape as the real: the same trials, doses, people and missingness, known paths."""
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pymc as pm
 import xarray as xr
+from pymc.pytensorf import compile as compile_function
+from pymc.pytensorf import find_rng_nodes, reseed_rngs
 
 from pillprocess.synthesis_data import told_associations
 from pillprocess.synthesis_draws import expected_rows, replicate_rows
@@ -16,21 +19,20 @@ MEASURED = {
 """Observed variables of the model, and the items they are."""
 
 
-def simulate_synthesis(model: pm.Model, *, seed: int, draws: int) -> tuple[xr.Dataset, list[xr.Dataset]]:
-    """Draw parameters from the prior of a synthesis and evidence from the parameters.
+type Simulate = Callable[[np.random.Generator], tuple[xr.Dataset, xr.Dataset]]
+
+
+def synthesis_simulator(model: pm.Model) -> Simulate:
+    """Make a function that draws parameters from the prior of a synthesis and evidence from the parameters.
 
     Parameters
     ----------
     model
         From :func:`pillprocess.synthesis`, without participants.
-    seed
-        Seed of the draws.
-    draws
-        How many bodies of evidence.
 
     Returns
     -------
-    The parameters (chain = 1, draw), as a posterior group holds them, and one Dataset of items per draw.
+    Function of a generator; it returns the parameters (chain = 1, draw = 1), as a posterior group holds them, and items.
 
     Raises
     ------
@@ -41,23 +43,28 @@ def simulate_synthesis(model: pm.Model, *, seed: int, draws: int) -> tuple[xr.Da
     if items.sizes["person_arm"]:
         raise ValueError("items with participants cannot be simulated; gather them without participants")
     settings = json.loads(items.attrs["settings"])
-    parameters, observed = held_variables(model, settings["terms"]), model.observed_RVs
-    values = pm.draw([*parameters, *observed], draws=draws, random_seed=seed, mode="FAST_COMPILE")
-    prior = xr.Dataset(
-        {
-            v.name: (("chain", "draw", *model.named_vars_to_dims.get(v.name, ())), value[None])
-            for v, value in zip(parameters, values, strict=False)
-        },
-        coords={"draw": np.arange(draws)}
-        | {d: list(labels) for d, labels in model.coords.items() if labels is not None},
-    )
-    if settings["causal_share"] is not None:
-        prior["causal_share"] = prior["causal_share"] * 0 + settings["causal_share"]
-    y = replicate_rows(prior, items, expected_rows(prior, items), seed=seed).isel(chain=0)
-    measured = dict(zip([v.name for v in observed], values[len(parameters) :], strict=True))
-    return prior, [
-        _with_values(items, y.isel(draw=i).to_numpy(), {k: v[i] for k, v in measured.items()}) for i in range(draws)
-    ]
+    parameters = held_variables(model, settings["terms"])
+    variables = [*parameters, *model.observed_RVs]
+    draw = compile_function([], variables, mode="FAST_COMPILE", random_seed=0)
+    generators = find_rng_nodes(variables)
+    coords = {d: list(labels) for d, labels in model.coords.items() if labels is not None}
+
+    def simulate(rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
+        reseed_rngs(generators, rng.integers(0, 2**63))
+        values = {v.name: np.asarray(value) for v, value in zip(variables, draw(), strict=True)}
+        truth = xr.Dataset(
+            {
+                v.name: (("chain", "draw", *model.named_vars_to_dims.get(v.name, ())), values[v.name][None, None])
+                for v in parameters
+            },
+            coords=coords,
+        )
+        if settings["causal_share"] is not None:
+            truth["causal_share"] = truth["causal_share"] * 0 + settings["causal_share"]
+        y = replicate_rows(truth, items, expected_rows(truth, items), seed=int(rng.integers(0, 2**31)))
+        return truth, _with_values(items, y.isel(chain=0, draw=0).to_numpy(), values)
+
+    return simulate
 
 
 def _with_values(items: xr.Dataset, y: np.ndarray, measured: dict[str, np.ndarray]) -> xr.Dataset:
