@@ -104,5 +104,6 @@ from .terms import HEADLINE as HEADLINE
 from .terms import HYPOTHESES as HYPOTHESES
 from .terms import TERMS as TERMS
 from .terms import with_belief_by_design as with_belief_by_design
+from .therapy_prior import therapy_prior as therapy_prior
 
 __version__: str

@@ -101,7 +101,7 @@ def conflict(
     rows = []
     within = next(iter(pure.values()), None)
     if within is not None and has_kind(items, "experience-outcome associations"):
-        slope = np.tanh(within["zeta"]) * float(items["outcome_sd"])
+        slope = xr.apply_ufunc(np.tanh, within["zeta"]) * float(items["outcome_sd"])
         for kind in OUTCOMES[:2]:
             for drug in _drugs(items, kind) if kind in pure else ():
                 fit = pure[kind].sel(drug=drug)

@@ -183,8 +183,8 @@ def plot_share_curve(
     ax.axhline(0, color=INK, lw=0.7)
     ax.set_xlim(0, 1)
     ax.set_xticks([0, 0.5, 1], ["0\nall epiphenomenon", "0.5", "1\nall causal"])
-    ax.get_xticklabels()[0].set_ha("left")
-    ax.get_xticklabels()[-1].set_ha("right")
+    for label, side in zip(ax.get_xticklabels(), ("left", "center", "right"), strict=True):
+        label.set(ha=side)
     ax.set_ylabel(f"effect of {drug}\n(reference SD; down is improvement)", fontsize=NORMAL)
     ax.tick_params(axis="y", labelsize=SMALL)
     legend_above(ax, ax.get_legend_handles_labels()[0])

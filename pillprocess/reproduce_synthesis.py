@@ -16,6 +16,7 @@ from pillprocess.synthesis_comparison import compare_synthesis
 from pillprocess.synthesis_effects import mediated_share, path_table, share_curve
 from pillprocess.synthesis_fits import Refit, compile_synthesis, prior_of
 from pillprocess.synthesis_items import KINDS, has_kind
+from pillprocess.therapy_prior import therapy_prior
 
 type Step = Callable[[str], None]
 
@@ -82,18 +83,20 @@ def analyse_synthesis(evidence: Evidence, *, seed: int, step: Step = lambda _: N
 
 
 def choices(refit: Refit, *, seed: int) -> pd.DataFrame:
-    """Refit under the two extreme readings of the within-arm association."""
-    rows = []
-    for name, share in (
-        ("all of the association is causal", 1.0),
-        ("half of it is", 0.5),
-        ("none of it is: an epiphenomenon", 0.0),
-    ):
-        fit = refit(seed=seed, causal_share=share, draws=REFIT_DRAWS, tune=REFIT_DRAWS)
-        effects = path_table(fit, therapy=(0.0,))
-        effects = effects[effects["path"].isin(["total", "direct", "experience", "belief"])]
-        rows.append(effects.assign(choice=name, causal_share=share))
-    return pd.concat(rows, ignore_index=True)
+    """Refit under the extreme readings of the within-arm association, and with psychotherapy trials behind the therapy term."""
+    known = therapy_prior("depression", "any control")
+    informed = (float(known["prior_mean"]), float(known["prior_sd"]))
+    fits = {
+        name: refit(seed=seed, causal_share=share, draws=REFIT_DRAWS, tune=REFIT_DRAWS)
+        for name, share in (
+            ("all of the association is causal", 1.0), ("half of it is", 0.5), ("none of it is: an epiphenomenon", 0.0)
+        )
+    }  # fmt: skip
+    name = f"therapy term informed by {known['k']:.0f} psychotherapy trials"
+    fits[name] = refit(seed=seed, therapy_prior=informed, draws=REFIT_DRAWS, tune=REFIT_DRAWS)
+    tables = [path_table(fit, therapy=(1.0,)).assign(choice=choice) for choice, fit in fits.items()]
+    table = pd.concat(tables, ignore_index=True)
+    return table[table["path"].isin(["total", "direct", "interaction", "experience", "belief"])].reset_index(drop=True)
 
 
 def evidence_kinds(items: xr.Dataset) -> pd.DataFrame:

@@ -13,7 +13,11 @@ PERSON_STATISTICS = ("n", "mean_s", "mean_y", "ss", "yy", "sy", "kept")
 
 
 def synthesis_data(
-    items: xr.Dataset, *, terms: frozenset[str] | set[str], causal_share: float | None
+    items: xr.Dataset,
+    *,
+    terms: frozenset[str] | set[str],
+    causal_share: float | None,
+    therapy_prior: tuple[float, float] = (0.0, 0.7),
 ) -> dict[str, np.ndarray]:
     """Return the data of the model, by name.
 
@@ -25,6 +29,8 @@ def synthesis_data(
         Terms that are in; the others are multiplied by 0.
     causal_share
         The causal share of the within-arm association, or None where it is estimated.
+    therapy_prior
+        Mean and SD of the therapy term's prior.
     """
     told, kept = told_associations(items), items["association_kept"].to_numpy()
     loadings, gram = whitened_loadings(
@@ -36,6 +42,7 @@ def synthesis_data(
     return {
         "term_in": np.array([float(term in terms) for term in TERMS]),
         "share_fixed": np.array([0.0, 0.0] if causal_share is None else [1.0, causal_share]),
+        "therapy_prior": np.array(therapy_prior, float),
         "y_data": items["y"].to_numpy(), "whitener": items["whitener"].to_numpy(),
         "whitened_loadings": loadings.reshape(-1, items.sizes["row"]), "gram": gram,
         "score_data": items["score_d"].to_numpy(), "score_extra": items["score_extra"].to_numpy(),

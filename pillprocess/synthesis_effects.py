@@ -45,7 +45,7 @@ def path_effects(draws: xr.DataTree | xr.Dataset, *, therapy: tuple[float, ...] 
         "direct": posterior["direct"] + 0 * amount, "interaction": posterior["interaction"] * amount,
         "experience": a * experience_slope(posterior) + 0 * amount, "belief": believed(1.0, a) + 0 * amount,
     }  # fmt: skip
-    effects = {"total": sum(parts.values())} | parts
+    effects = {"total": parts["direct"] + parts["interaction"] + parts["experience"] + parts["belief"]} | parts
     effects["without_experience"] = parts["direct"] + parts["interaction"] + believed(1.0, 0.0)
     effects["experience_alone"] = parts["experience"] + believed(0.0, a)
     order = ("chain", "draw", "drug", "therapy")

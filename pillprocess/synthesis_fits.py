@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -28,8 +29,9 @@ def compile_synthesis(model: pm.Model) -> Refit:
 
     Returns
     -------
-    ``refit(items=None, *, terms=None, causal_share=None, seed, draws=1000, tune=1000, chains=4, target_accept=0.95)``: a fit to
-    other items of the same shape (see ``without``), other terms, or a fixed causal share; by default the model's own.
+    ``refit(items=None, *, seed, terms, causal_share, therapy_prior, draws=1000, tune=1000, chains=4, target_accept=0.95)``: a fit
+    to other items of the same shape (see ``without``), other terms, a fixed causal share or another prior of the therapy term
+    (mean, SD); by default the model's own.
     """
     import nutpie
 
@@ -43,6 +45,7 @@ def compile_synthesis(model: pm.Model) -> Refit:
         seed: int,
         terms: frozenset[str] | set[str] | None = None,
         causal_share: float | None = settings["causal_share"],
+        therapy_prior: tuple[float, float] = tuple(settings["prior_therapy"]),
         draws: int = 1000,
         tune: int = 1000,
         chains: int = 4,
@@ -52,13 +55,13 @@ def compile_synthesis(model: pm.Model) -> Refit:
         chosen = frozenset(settings["terms"] if terms is None else terms)
         check_synthesis_terms(chosen, causal_share)
         given = model.items if items is None else items
-        data = synthesis_data(given, terms=chosen, causal_share=causal_share)
+        data = synthesis_data(given, terms=chosen, causal_share=causal_share, therapy_prior=therapy_prior)
         used = {name: np.asarray(values) for name, values in data.items() if name in names}
         trace = nutpie.sample(
             compiled.with_data(**used), draws=draws, tune=tune, chains=chains, seed=seed, target_accept=target_accept,
             progress_bar=progress,
         )  # fmt: skip
-        changed = settings | {"terms": sorted(chosen), "causal_share": causal_share}
+        changed = settings | {"terms": sorted(chosen), "causal_share": causal_share, "prior_therapy": therapy_prior}
         return finish_synthesis(trace, given.assign_attrs(settings=json.dumps(changed)), seed=seed)
 
     return refit
@@ -78,10 +81,9 @@ def refit_of(idata: xr.DataTree) -> Refit:
 def model_of(idata: xr.DataTree) -> pm.Model:
     """Build the model of a fit from the items and settings the fit carries."""
     items = items_of(idata)
-    settings = json.loads(items.attrs["settings"])
-    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()} | {
-        "terms": frozenset(settings["terms"])
-    }
+    stored = json.loads(items.attrs["settings"])
+    settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+    settings["terms"] = frozenset(stored["terms"])
     return synthesis(items, **settings)
 
 

@@ -54,7 +54,7 @@ def synthesis_simulator(model: pm.Model) -> Simulate:
         values = {v.name: np.asarray(value) for v, value in zip(variables, draw(), strict=True)}
         truth = xr.Dataset(
             {
-                v.name: (("chain", "draw", *model.named_vars_to_dims.get(v.name, ())), values[v.name][None, None])
+                str(v.name): (("chain", "draw", *model.named_vars_to_dims.get(v.name, ())), values[v.name][None, None])
                 for v in parameters
             },
             coords=coords,

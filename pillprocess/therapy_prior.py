@@ -31,8 +31,8 @@ def therapy_prior(condition: str, comparator: str) -> pd.Series:
 
     Returns
     -------
-    Series: ``prior_mean`` and ``prior_sd`` in SDs (negative is improvement), for :func:`pillprocess.synthesis`'s
-    ``prior_therapy_mean`` and ``prior_therapy_sd``; ``k``, ``mean``, ``se``, ``tau``, ``source`` and ``source_url``.
+    Series: ``prior_mean`` and ``prior_sd`` in SDs (negative is improvement), the ``prior_therapy`` of
+    :func:`pillprocess.synthesis`; ``k``, ``mean``, ``se``, ``tau``, ``source`` and ``source_url``.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Likelihoods of the synthesis, one function per kind of evidence; ``models/synthesis.py`` holds the formulas."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +53,7 @@ def normal_cdf(x: TensorVariable) -> TensorVariable:
     return 0.5 * pt.erfc(-x / np.sqrt(2))
 
 
-def positions(items: xr.Dataset, variable: str, labels: Sequence[str]) -> np.ndarray:
+def positions(items: xr.Dataset, variable: str, labels: Iterable[str]) -> np.ndarray:
     """Return where each of the variable's labels stands among the labels."""
     where = {label: i for i, label in enumerate(labels)}
     return np.array([where[v] for v in items[variable].to_numpy()], int)

@@ -70,8 +70,7 @@ def synthesis(
     causal_share: float | None = None,
     prior_causal_share: tuple[float, float] = (1.0, 1.0),
     prior_drug_sd: float = 0.7,
-    prior_therapy_mean: float = 0.0,
-    prior_therapy_sd: float = 0.7,
+    prior_therapy: tuple[float, float] = (0.0, 0.7),
     prior_course_sd: float = 0.7,
     prior_waitlist_sd: float = 0.7,
     prior_comparator_sd: float = 0.7,
@@ -99,8 +98,10 @@ def synthesis(
         Fix the causal share of the within-arm association: 1 calls all of it causal, 0 an epiphenomenon.
     prior_causal_share
         Beta prior of that share where it is not fixed.
-    prior_drug_sd, prior_therapy_mean, prior_therapy_sd, prior_course_sd, prior_waitlist_sd, prior_comparator_sd
-        Normal priors of the main terms, in reference SDs; :func:`pillprocess.therapy_prior` informs the therapy's.
+    prior_drug_sd, prior_course_sd, prior_waitlist_sd, prior_comparator_sd
+        SDs of the zero-mean normal priors of the main terms, in reference SDs.
+    prior_therapy
+        Mean and SD of the therapy term's; :func:`pillprocess.therapy_prior` informs it.
     prior_interaction_sd, prior_expectancy_sd
         Of drug x therapy, and of belief (0 to 1).
     prior_experience_sd
@@ -141,13 +142,15 @@ def synthesis(
     of_drug = np.array([dimensions.index(EXPERIENCES[d]) for d in drugs])
     coords = {"drug": drugs, "dimension": dimensions, "instrument": items["instrument"].to_numpy(), "term": TERMS}
     with pm.Model(coords=coords) as model:
-        for name, values in synthesis_data(items, terms=terms, causal_share=causal_share).items():
+        for name, values in synthesis_data(
+            items, terms=terms, causal_share=causal_share, therapy_prior=prior_therapy
+        ).items():
             pm.Data(name, values)
         has = dict(zip(TERMS, [model["term_in"][i] for i in range(len(TERMS))], strict=True))
         tau, tau_mu = pm.HalfNormal("tau", prior_tau_sd), pm.HalfNormal("tau_mu", prior_tau_sd)
         tau_drug, tau_a = pm.HalfNormal("tau_drug", prior_tau_sd), pm.HalfNormal("tau_a", prior_tau_sd)
 
-        psi = has["therapy"] * pm.Normal("psi", prior_therapy_mean, prior_therapy_sd)
+        psi = has["therapy"] * pm.Normal("psi", model["therapy_prior"][0], model["therapy_prior"][1])
         delta, kappa = pm.Normal("delta", 0, prior_drug_sd), pm.Normal("kappa", 0, prior_interaction_sd)
         epsilon = has["expectancy"] * pm.Normal("epsilon", 0, prior_expectancy_sd)
         omega, chi = pm.Normal("omega", 0, prior_waitlist_sd), pm.Normal("chi", 0, prior_comparator_sd)
@@ -170,8 +173,8 @@ def synthesis(
         b = has["experience"] * share * pt.tanh(zeta) * float(items["outcome_sd"])
         pm.Deterministic("b", b, dims="dimension")
 
-        g = [pm.Normal(f"g_{name}", 0, prior_belief_sd) for name in ("0", "placebo", "drug", "experience")]
-        belief = Belief(*g, pm.HalfNormal("tau_belief", prior_tau_sd))
+        g = {name: pm.Normal(f"g_{name}", 0, prior_belief_sd) for name in ("0", "placebo", "drug", "experience")}
+        belief = Belief(g["0"], g["placebo"], g["drug"], g["experience"], pm.HalfNormal("tau_belief", prior_tau_sd))
         columns = arm_columns(items, drugs)
         S = pt.dot(columns["experience"], a)
         known = items["arm_known"].to_numpy()
