@@ -18,7 +18,7 @@ from .comparison import compare as compare
 from .comparison import comparison_note as comparison_note
 from .contrasts import contrasts as contrasts
 from .contrasts import contrasts_set_aside as contrasts_set_aside
-from .datasets import DatasetError as DatasetError
+from .dataset_files import DatasetError as DatasetError
 from .datasets import fetch_jobs as fetch_jobs
 from .datasets import fetch_ketamine_crossover as fetch_ketamine_crossover
 from .datasets import fetch_microdose as fetch_microdose

@@ -8,7 +8,8 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.causal import compute_effects
-from pillprocess.datasets import DatasetError, fetch_jobs
+from pillprocess.dataset_files import DatasetError
+from pillprocess.datasets import fetch_jobs
 from pillprocess.inference import check_fit, fit
 from pillprocess.models.mediation import mediation
 from pillprocess.participants import load_participants

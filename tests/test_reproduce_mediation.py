@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pillprocess import reproduce_mediation as module
-from pillprocess.datasets import DatasetError, fetch_jobs
+from pillprocess.dataset_files import DatasetError
+from pillprocess.datasets import fetch_jobs
 from pillprocess.reproduce_mediation import DIARY, JOBS, PUBLISHED, reproduce_mediation
 
 
