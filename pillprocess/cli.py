@@ -98,7 +98,20 @@ def mediate(
     source: Annotated[Path, typer.Argument(help="CSV with one row per participant.")],
     treatment: Annotated[str, typer.Option(help="Column of the arms.")],
     outcome: Annotated[str, typer.Option(help="Column of the outcome.")],
-    mediator: Annotated[list[str], typer.Option(help="Column of a mediator; may be given several times.")],
+    mediator: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of a mediator; may be given several times, or left out with --guess."),
+    ] = None,
+    guess: Annotated[
+        str | None,
+        typer.Option(help="Column of a treatment guess: labels of arms, 0/1, don't know; or of an expectation."),
+    ] = None,
+    guess_timing: Annotated[
+        Literal["pre_dose", "post_dose", "endpoint"] | None,
+        typer.Option(
+            help="When it was measured; a guess after dosing is a mediator, an expectation before it a moderator."
+        ),
+    ] = None,
     reference: Annotated[str | None, typer.Option(help="The arm the others are compared with.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Column of the outcome before treatment.")] = None,
     trial: Annotated[str | None, typer.Option(help="Column that names the trial, for several trials.")] = None,
@@ -125,14 +138,15 @@ def mediate(
     seed: Annotated[int, typer.Option(help="Seed of every draw.", min=0)] = 1,
     quiet: QuietOption = False,
 ) -> None:
-    """Analyse mediation in your own participants and write tables, figures, posterior and an AGReMA report."""
-    from pillprocess.mediate import run_mediate
+    """Analyse mediation and belief in your own participants and write tables, figures, posterior and an AGReMA report."""
+    from pillprocess.run_mediate import run_mediate
 
     report = run_mediate(
-        source, treatment=treatment, outcome=outcome, mediators=mediator, reference=reference, baseline=baseline, trial=trial,
-        covariates=covariate or (), id=participant, interaction=interaction, higher_is_worse=not higher_is_better,
-        family_mediator=family_mediator, family_outcome=family_outcome, order=order, single_arm=single_arm, incomplete=incomplete,
-        out=out, seed=seed, progress=not quiet,
+        source, treatment=treatment, outcome=outcome, mediators=mediator or (), guess=guess, guess_timing=guess_timing,
+        reference=reference, baseline=baseline, trial=trial, covariates=covariate or (), id=participant,
+        interaction=interaction, higher_is_worse=not higher_is_better, family_mediator=family_mediator,
+        family_outcome=family_outcome, order=order, single_arm=single_arm, incomplete=incomplete, out=out, seed=seed,
+        progress=not quiet,
     )  # fmt: skip
     typer.echo(f"Report: {report}")
 

@@ -111,7 +111,8 @@ def load_participants(
     source
         DataFrame, or path of a comma-separated file, with one row per participant.
     treatment, outcome, mediators
-        Columns. The mediators are measured after treatment and before the outcome.
+        Columns. The mediators are measured after treatment and before the outcome; there may be none where an expectation
+        moderates (`expectancy_moderation`), and `mediation` then refuses.
     reference
         The comparator's value of ``treatment``; may be left out when the treatment is coded 0/1, where it is 0.
     active
@@ -153,7 +154,7 @@ def load_participants(
     """
     mediators = [mediators] if isinstance(mediators, str) else list(mediators)
     before = ([baseline] if baseline else []) + list(covariates)
-    table, name = _read(source)
+    table, name = read_table(source)
     roles = {
         "treatment": [treatment], "outcome": [outcome], "mediator": mediators,
         "baseline": [baseline] if baseline else [], "trial": [trial] if trial else [], "covariate": list(covariates),
@@ -215,7 +216,7 @@ def load_participants(
     )  # fmt: skip
 
 
-def _read(source: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str]:
+def read_table(source: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str]:
     """Table indexed by line of the file (or its own index), and the name that errors call it by."""
     if isinstance(source, pd.DataFrame):
         return source.copy(), "the table of participants"

@@ -96,7 +96,6 @@ def test_three_arms_with_a_reference_are_two_comparisons_or_one_with_the_rest_se
         ({"reference": "sham"}, r"column 'arm': the reference 'sham' is none of its levels \(drug, placebo\)"),
         ({"active": "lsd"}, r"column 'arm': the active arm 'lsd' is none of its other levels"),
         ({"reference": None}, r"column 'arm': 2 levels \(drug, placebo\) and no reference"),
-        ({"mediators": []}, "no mediator was named"),
         ({"mediators": ["meq", "asc"]}, "column 'asc' is not in the table, which has person, arm, meq"),
         ({"covariates": ["meq"]}, "column 'meq' has two roles, mediator and covariate"),
         ({"baseline": "madrs"}, "column 'madrs' has two roles, outcome and baseline"),
