@@ -159,7 +159,7 @@ def plot_belief_split(effects: xr.Dataset, *, unit: str = "units of the outcome"
     step = max(1, len(x) // 2000)
     for value in np.quantile(x + y, [0.025, 0.5, 0.975]):
         ax.axline((value, 0), slope=-1, color="black", lw=0.8, ls="--", zorder=3)
-    ax.plot(x[::step], y[::step], ".", color=BELIEF_FIRST, ms=3, alpha=0.25, mew=0)
+    ax.plot(x[::step], y[::step], ".", color=BELIEF_FIRST, ms=4, alpha=0.4, mew=0)
     ax.axhline(0, color=PALE, lw=0.8, zorder=0)
     ax.axvline(0, color=PALE, lw=0.8, zorder=0)
     for setter, values in ((ax.set_xlim, x), (ax.set_ylim, y)):

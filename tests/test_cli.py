@@ -142,6 +142,17 @@ def test_published_expectancy_figures_are_printed_beside_the_reproduced_ones(sha
     assert "-6.75" in done.stdout
 
 
+def test_mediate_refuses_a_guess_made_after_dosing_as_a_covariate(tmp_path):
+    (tmp_path / "trial.csv").write_text("arm,guess,madrs\nplacebo,drug,1\ndrug,drug,2\n", encoding="utf-8")
+    options = ("--treatment", "arm", "--reference", "placebo", "--outcome", "madrs", "--covariate", "guess")
+    guess = ("--guess", "guess", "--guess-timing", "endpoint")
+    done = run("mediate", str(tmp_path / "trial.csv"), *options, *guess, "--out", str(tmp_path / "out"), "--quiet")
+    assert done.returncode == 1
+    assert "column 'guess' was measured after dosing (endpoint)" in done.stderr
+    assert "as --guess it is fitted as a mediator" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_mediate_lists_every_problem_of_a_table_and_writes_nothing(tmp_path):
     (tmp_path / "trial.csv").write_text("arm,meq,madrs\nplacebo,a,1\ndrug,2,x\n", encoding="utf-8")
     options = ("--treatment", "arm", "--reference", "placebo", "--mediator", "meq", "--outcome", "madrs")
