@@ -67,6 +67,11 @@ from .plots import plot_contributions as plot_contributions
 from .plots import plot_forest as plot_forest
 from .plots import plot_predictive_check as plot_predictive_check
 from .plots import plot_prior_posterior as plot_prior_posterior
+from .plots_belief import plot_belief_bounds as plot_belief_bounds
+from .plots_belief import plot_belief_split as plot_belief_split
+from .plots_belief import plot_blinding as plot_blinding
+from .plots_belief import plot_guess_rate as plot_guess_rate
+from .plots_belief import plot_moderation as plot_moderation
 from .plots_ledger import plot_identifiability as plot_identifiability
 from .plots_ledger import plot_influence as plot_influence
 from .plots_mediation import plot_effects as plot_effects
@@ -77,6 +82,7 @@ from .plots_mediation import plot_sensitivity as plot_sensitivity
 from .predictive import predictive_check as predictive_check
 from .predictive import prior_predictive as prior_predictive
 from .random_intercept import random_intercept_reml as random_intercept_reml
+from .reproduce_expectancy import reproduce_expectancy as reproduce_expectancy
 from .reproduce_unblinding import microdose_mediation as microdose_mediation
 from .sensitivity import mediation_sensitivity as mediation_sensitivity
 from .sensitivity import r2_contours as r2_contours

@@ -27,6 +27,14 @@ def test_a_notebook_is_a_question_with_its_answer_first_and_committed_outputs(pa
     assert not re.search(r"(?<![a-z.])/(home|root|tmp|Users|work)/", str(notebook)), "machine paths in the outputs"
 
 
+LOCAL = {
+    "DATA": "cases/mediation_jobs",
+    "MICRODOSE": "evidence/public/szb37_mcrds_public",
+    "KETAMINE": "evidence/public/openneuro_ds005917",
+}
+"""Where copies of the public data lie, by the name a notebook sets to None to fetch them."""
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # the kernel's own libraries warn in their own process
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -34,8 +42,9 @@ def test_a_notebook_runs(path, tmp_path, shared):
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.source = re.sub(r"^DRAWS = \d+", "DRAWS = 1000", cell.source, flags=re.MULTILINE)
-        if "DATA = None" in cell.source:
-            cell.source = cell.source.replace("DATA = None", f"DATA = {str(shared('cases/mediation_jobs'))!r}")
+        for name, folder in LOCAL.items():
+            if f"{name} = None" in cell.source:
+                cell.source = cell.source.replace(f"{name} = None", f"{name} = {str(shared(folder))!r}")
     NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()

@@ -105,6 +105,9 @@ def test_the_reports_numbers_are_the_tables_numbers(results, tables):
         assert f"{row['drug']:.2f} [{row['drug_low']:.2f}, {row['drug_high']:.2f}]" in text
     for row in tables["hypotheses"].to_dict("records"):
         assert f"{row['elpd_diff']:.1f} ({row['se_diff']:.1f})" in text
+    for row in tables["blinding"].dropna(subset="mean").to_dict("records"):
+        assert estimate(row) in text
+        assert f"{row['correct']:.0f} of {row['n']:.0f}" in text
     for verdict in tables["ledger"]["verdict"]:
         assert verdict in text
     assert (
