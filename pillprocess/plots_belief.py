@@ -46,7 +46,7 @@ def plot_blinding(table: pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":
     ax.plot(rows["mean"], y, "o", color="white", mec=GREY, mew=1.5, ms=5)
     names = rows["arm"].astype(str)
     if "trial" in rows:
-        names = rows["trial"] + ": " + names
+        names = rows["trial"] + ": " + names.replace("all", "arms pooled")
         names = names + rows["guesser"].map(lambda g: "" if g == "participant" else f" ({g})")
     ax.set_yticks(y, list(names))
     for at, row in zip(y, rows.itertuples(), strict=True):
@@ -61,9 +61,9 @@ def plot_blinding(table: pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":
     ax.set_xlim(-1.05, 1.05)
     ax.set_ylim(-0.6, len(rows) - 0.4)
     for x, text, side in (
-        (-1.05, "all named the other arm", "left"),
+        (-1.05, "all wrong", "left"),
         (0, "coin tosses", "center"),
-        (1.05, "all knew", "right"),
+        (1.05, "all right", "right"),
     ):
         ax.annotate(
             text,
