@@ -135,7 +135,7 @@ def load_participants(
         Trials with a single arm are ``"set_aside"``, or ``"keep"``: kept with a free intercept, so that they inform the
         mediator-outcome slope alone.
     incomplete
-        Participants without treatment, trial or a covariate are an ``"error"``, or ``"set_aside"`` and listed.
+        Participants without treatment, trial, a covariate or an id are an ``"error"``, or ``"set_aside"`` and listed.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def load_participants(
     if problems:
         raise ParticipantError(problems, name)
 
-    given = [treatment, *([trial] if trial else []), *before]
+    given = [treatment, *([trial] if trial else []), *before, *([id] if id else [])]
     observed = [outcome, *mediators, *([baseline] if baseline else [])]
     problems = duplicate_problems(table, id) + time_problems(table, mediator_time, outcome_time)
     problems += number_problems(table, observed + ([treatment] if treatment_kind == "dose" else []))
@@ -182,7 +182,7 @@ def load_participants(
     X, source_column, notes, covariate_problems = code_covariates(table[kept], before)
     problems += covariate_problems
     if problems:
-        raise ParticipantError(problems, name)
+        raise ParticipantError(list(dict.fromkeys(problems)), name)
 
     unused = labels(table.loc[arm.isna(), treatment]).value_counts()
     aside += [(f"arm {a}", n, f"only {active!r} is compared with the reference") for a, n in unused.items()]
@@ -220,7 +220,15 @@ def _read(source: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str]:
     if isinstance(source, pd.DataFrame):
         return source.copy(), "the table of participants"
     path = Path(source)
-    table = pd.read_csv(path, encoding="utf-8-sig")
+    try:
+        table = pd.read_csv(path, encoding="utf-8-sig")
+    except OSError as error:
+        raise ParticipantError([f"{path} cannot be read: {error.strerror}"], path.name) from error
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        problem = (
+            f"it is no table of comma-separated values in UTF-8, with the names of columns on its first line: {error}"
+        )
+        raise ParticipantError([problem], path.name) from error
     table.index = pd.RangeIndex(2, len(table) + 2)
     return table, path.name
 
