@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from pillprocess.participant_checks import (
+    binary_notes,
     constant_problems,
     duplicate_problems,
     incomplete_problems,
@@ -19,6 +20,7 @@ from pillprocess.participant_checks import (
     role_problems,
     size_notes,
     time_problems,
+    unobserved_notes,
 )
 from pillprocess.participant_coding import code_arms, code_covariates, code_dose, labels, numbers, single_arm_trials
 
@@ -159,6 +161,7 @@ def load_participants(
         "baseline": [baseline] if baseline else [], "trial": [trial] if trial else [], "covariate": list(covariates),
         "id": [id] if id else [],
     }  # fmt: skip
+    mediator_time, outcome_time = (_time(given, table) for given in (mediator_time, outcome_time))
     times = [c for c in (mediator_time, outcome_time) if isinstance(c, str)]
     problems = role_problems(table, roles, times)
     if problems:
@@ -204,6 +207,7 @@ def load_participants(
         raise ParticipantError(problems, name)
 
     doubts = size_notes(arm) + mediator_notes(M, arm, reference_label)
+    notes += binary_notes(M, y) + unobserved_notes(M, y)
     for doubt in doubts:
         warnings.warn(doubt, stacklevel=2)
     notes += outcome_notes(y, X[baseline] if baseline else None, higher_is_worse) + doubts
@@ -231,6 +235,14 @@ def _read(source: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str]:
         raise ParticipantError([problem], path.name) from error
     table.index = pd.RangeIndex(2, len(table) + 2)
     return table, path.name
+
+
+def _time(given: str | float | None, table: pd.DataFrame) -> str | float | None:
+    """Column of times, or one time; the text of a number is a number unless a column is called so."""
+    if not isinstance(given, str) or given in table.columns:
+        return given
+    number = pd.to_numeric(given, errors="coerce")
+    return given if pd.isna(number) else float(number)
 
 
 def _missing(observed: pd.DataFrame, arm: pd.Series) -> pd.DataFrame:

@@ -104,6 +104,7 @@ def test_three_arms_with_a_reference_are_two_comparisons_or_one_with_the_rest_se
         ({"mediator_time": "hours"}, "column 'hours' is not in the table"),
         ({"mediator_time": -1.0}, "the mediator was measured before dosing on row 0, 1, 2, 3, 4 and 19 more"),
         ({"mediator_time": 5.0, "outcome_time": 5.0}, "the mediator was not measured before the outcome on row 0, 1"),
+        ({"mediator_time": "7", "outcome_time": "1"}, "the mediator was not measured before the outcome on row 0, 1"),
     ],
 )
 def test_a_wrong_role_or_time_is_refused_by_name(change, message):
@@ -185,6 +186,22 @@ def test_a_file_with_semicolons_is_recognised(tmp_path: Path):
     trial().to_csv(path, index=False, sep=";", decimal=",")
     with pytest.raises(ParticipantError, match="separated by ';' where ',' is expected"):
         load_participants(path, **ROLES)
+
+
+def test_participants_of_whom_nothing_was_observed_are_named():
+    table = trial()
+    table.loc[[4, 7], ["meq", "madrs"]] = np.nan
+    notes = load_participants(table, **ROLES).notes
+    assert "neither mediator nor outcome was observed on row 4, 7: they add nothing but their covariates" in notes
+
+
+def test_columns_of_zero_and_one_are_said_to_have_families_of_their_own():
+    table = trial().assign(response=lambda t: (t["madrs"] < 12).astype(int))
+    notes = load_participants(table, **(ROLES | {"outcome": "response"})).notes
+    assert [note for note in notes if "holds 0 and 1 alone" in note] == [
+        "outcome 'response' holds 0 and 1 alone: family_outcome 'probit' or 'logit' models its risk, the Gaussian default a "
+        "straight line through it"
+    ]
 
 
 def test_a_file_that_is_not_there_or_no_table_is_said_so(tmp_path: Path):
