@@ -253,13 +253,18 @@ def prior_posterior(
 
 
 def _with_prior(model: pm.Model, idata: xr.DataTree, seed: int) -> xr.DataTree:
-    """Add draws of the prior; the likelihood plays no part in them, as it should not."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The effect of Potentials", category=UserWarning)
-        prior = pm.sample_prior_predictive(
-            PRIOR_DRAWS, model=model, var_names=[v.name for v in model.deterministics], random_seed=seed
-        )
-    idata["prior"] = prior["prior"].dataset
+    """Add draws of the prior.
+
+    The trials' own effects are drawn given the data where participants are collapsed, so they have no place here.
+    """
+    fitted = [v for v in model.deterministics if not (v.name.endswith("_trial") and "outcome_gram" in model.named_vars)]
+    draws = pm.draw(fitted, PRIOR_DRAWS, random_seed=seed)
+    dims = {v.name: ("chain", "draw", *model.named_vars_to_dims.get(v.name, ())) for v in fitted}
+    used = {d for names in dims.values() for d in names}
+    idata["prior"] = xr.Dataset(
+        {v.name: (dims[v.name], values[None]) for v, values in zip(fitted, draws, strict=True)},
+        coords={"chain": [0], "draw": range(PRIOR_DRAWS)} | {d: list(v) for d, v in model.coords.items() if d in used},
+    )
     return idata
 
 
