@@ -132,6 +132,11 @@ def mediate(
         Literal["error", "set_aside"],
         typer.Option(help="Rows with a blank covariate: error, or set_aside and list them."),
     ] = "error",
+    active: Annotated[str | None, typer.Option(help="The one arm to compare; every other arm by default.")] = None,
+    mediator_time: Annotated[
+        str | None, typer.Option(help="When the mediator was measured, since dosing: a number or a column.")
+    ] = None,
+    outcome_time: Annotated[str | None, typer.Option(help="When the outcome was measured, likewise.")] = None,
     family_mediator: Annotated[Family, typer.Option(help="Distribution of the mediator.")] = "gaussian",
     family_outcome: Annotated[Family, typer.Option(help="Distribution of the outcome.")] = "gaussian",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("mediation"),
@@ -142,7 +147,8 @@ def mediate(
     from pillprocess.run_mediate import run_mediate
 
     report = run_mediate(
-        source, treatment=treatment, outcome=outcome, mediators=mediator or (), guess=guess, guess_timing=guess_timing,
+        source, active=active, mediator_time=mediator_time, outcome_time=outcome_time,
+        treatment=treatment, outcome=outcome, mediators=mediator or (), guess=guess, guess_timing=guess_timing,
         reference=reference, baseline=baseline, trial=trial, covariates=covariate or (), id=participant,
         interaction=interaction, higher_is_worse=not higher_is_better, family_mediator=family_mediator,
         family_outcome=family_outcome, order=order, single_arm=single_arm, incomplete=incomplete, out=out, seed=seed,

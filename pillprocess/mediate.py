@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import xarray as xr
+from pytensor.tensor import TensorVariable
 
 from pillprocess.causal import compute_effects, natural_effects, natural_effects_by_trial
 from pillprocess.inference import check_fit, fit
@@ -95,7 +96,7 @@ def analyse_mediation(
         idata = fit(model, seed=seed, draws=draws)
         convergence = check_fit(idata)
         step("prior")
-        idata = with_prior(model, idata, [v.name for v in model.deterministics], seed=seed)
+        idata = with_prior(model, idata, prior_variables(model), seed=seed)
         step("effects and sensitivity")
         arms = [str(a) for a in people.treatment.columns]
         effects = {arm: natural_effects(idata, m=m, arm=arm) for arm in arms}
@@ -157,12 +158,23 @@ def prior_posterior(
     )  # fmt: skip
 
 
-def with_prior(model: pm.Model, idata: xr.DataTree, names: Sequence[str], *, seed: int) -> xr.DataTree:
-    """Add draws of the prior; the likelihood plays no part in them, as it should not."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The effect of Potentials", category=UserWarning)
-        prior = pm.sample_prior_predictive(PRIOR_DRAWS, model=model, var_names=list(names), random_seed=seed)
-    idata["prior"] = prior["prior"].dataset
+def prior_variables(model: pm.Model) -> list[TensorVariable]:
+    """Return the quantities that have a prior.
+
+    The trials' own effects are drawn given the data where participants are collapsed, so they have no place here.
+    """
+    return [v for v in model.deterministics if not (v.name.endswith("_trial") and "outcome_gram" in model.named_vars)]
+
+
+def with_prior(model: pm.Model, idata: xr.DataTree, variables: Sequence[TensorVariable], *, seed: int) -> xr.DataTree:
+    """Add draws of these variables from the prior; the likelihood plays no part in them, as it should not."""
+    draws = pm.draw(list(variables), PRIOR_DRAWS, random_seed=seed)
+    dims = {v.name: ("chain", "draw", *model.named_vars_to_dims.get(v.name, ())) for v in variables}
+    used = {d for names in dims.values() for d in names}
+    idata["prior"] = xr.Dataset(
+        {v.name: (dims[v.name], values[None]) for v, values in zip(variables, draws, strict=True)},
+        coords={"chain": [0], "draw": range(PRIOR_DRAWS)} | {d: list(v) for d, v in model.coords.items() if d in used},
+    )
     return idata
 
 

@@ -100,7 +100,7 @@ def analyse_belief(
         model = unblinding(complete, belief=guess, belief_timing=timing, order=order)
         idata = fit(model, seed=seed, draws=draws)
         convergence.append(check_fit(idata).reset_index().assign(order=order))
-        fits[order] = with_prior(model, idata, [v.name for v in model.free_RVs], seed=seed)
+        fits[order] = with_prior(model, idata, model.free_RVs, seed=seed)
     curves, refusals = guess_rate_curves(people, guess=guess)
     silent = int(complete.mediators[guess].isna().sum())
     doubts = [*refusals]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import FancyBboxPatch, Patch
 from matplotlib.ticker import MaxNLocator
 
 from pillprocess.mediation_paths import estimate_text
@@ -42,23 +42,24 @@ def plot_mediation(paths: pd.DataFrame, *, effects: pd.DataFrame | None = None, 
     ax = ax or plt.subplots(figsize=(7.2, 2.0 + 1.1 * len(mediators)), layout="constrained")[1]
     place = {treatment: (0.0, 0.0), outcome: (1.0, 0.0)}
     place |= {m: (0.5, 0.62 + 0.8 * i) for i, m in enumerate(mediators)}
+    boxes = {}
+    for name, (x, y) in place.items():
+        style = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": GREY if name in mediators else "black", "lw": 1.1}
+        drawn = ax.text(x, y, name, ha="center", va="center", fontsize=9, fontweight="bold", bbox=style, zorder=2)
+        boxes[name] = drawn.get_bbox_patch()
     for start, end, kind in dict.fromkeys(paths[["start", "end", "kind"]].itertuples(index=False, name=None)):
         rows = paths[(paths["start"] == start) & (paths["end"] == end)]
         near = {"a": 0.62, "b": 0.38 + 0.07 * (start != mediators[0])}.get(kind, 0.5)
-        _arrow(
-            ax, place[start], place[end], kind, "\n".join(_arrow_label(row) for row in rows.to_dict("records")), near
-        )
-    for name, (x, y) in place.items():
-        box = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": GREY if name in mediators else "black", "lw": 1.1}
-        ax.text(x, y, name, ha="center", va="center", fontsize=9, fontweight="bold", bbox=box, zorder=5)
+        label = "\n".join(_arrow_label(row) for row in rows.to_dict("records"))
+        _arrow(ax, place[start], place[end], kind, label, near, (boxes[start], boxes[end]))
     if effects is not None:
         summary = effects.set_index("estimand").loc[["te", "tnie", "pnde"]]
         named = zip(("total", "indirect (tnie)", "direct (pnde)"), summary.to_dict("records"), strict=True)
-        ax.text(
-            0.5, -0.3, "     ".join(f"{name} {estimate_text(row)}" for name, row in named), ha="center", va="top", fontsize=8
-        )  # fmt: skip
+        unit = "risk" if (paths.loc[paths["kind"] == "direct", "unit"] == "risk").any() else outcome
+        text = " · ".join(f"{name} {estimate_text(row)}" for name, row in named)
+        ax.text(0.5, -0.3, f"{text}\nin units of {unit}", ha="center", va="top", fontsize=8, linespacing=1.4)
     ax.set_xlim(-0.22, 1.22)
-    ax.set_ylim(-0.42, max(y for _, y in place.values()) + 0.2)
+    ax.set_ylim(-0.52, max(y for _, y in place.values()) + 0.2)
     ax.set_axis_off()
     return ax
 
@@ -112,8 +113,8 @@ def plot_sensitivity(
 ) -> "Axes":
     """Draw the indirect effect against the residual correlation of mediator and outcome.
 
-    The band is the 95 % interval at each correlation; the bar on the zero line is the 95 % interval of the tipping
-    correlation; the shaded strip is the prior of the correlation; ticks mark confounders as strong as measured covariates.
+    The band and the bar on the zero line are 95 % intervals, of the effect and of the tipping correlation; the shaded strip is
+    the prior of the correlation; ticks mark confounders as strong as measured covariates.
 
     Parameters
     ----------
@@ -152,12 +153,13 @@ def plot_sensitivity(
     if "benchmark_rho" in sensitivity:
         strength = sensitivity["benchmark_rho"].mean(("chain", "draw"))
         strongest = strength.isel(source=np.argsort(-np.abs(strength.to_numpy()))[:3])
-        for name, value in zip(strongest["source"].to_numpy(), strongest.to_numpy(), strict=True):
-            ax.axvline(value, ymax=0.05, color=DIRECT, lw=1.5)
+        for names, value in _apart(strongest, 0.03 * float(np.ptp(ax.get_xlim()))):
             ax.annotate(
-                str(name), (value, 0.05), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
+                names, (value, 0.05), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
                 rotation=90, ha="center", va="bottom", fontsize=6.5, color=DIRECT, annotation_clip=True,
             )  # fmt: skip
+        for value in strongest.to_numpy():
+            ax.axvline(value, ymax=0.05, color=DIRECT, lw=1.5)
         handles.append(Line2D([], [], color=DIRECT, lw=1.5, label="a confounder as strong as"))
     ax.legend(handles=handles, fontsize=7, frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     _label(ax, "residual correlation of mediator and outcome", f"indirect effect ({unit})")
@@ -190,7 +192,8 @@ def plot_r2_contours(contours: xr.DataArray, *, direction: str | None = None, ax
     if _crosses(surface):
         ax.contour(x, y, z, levels=[0.0], colors="black", linewidths=2)
     _label(ax, "share of the mediator's residual variance", "share of the outcome's residual variance")
-    ax.set_title(f"confounder moves both in the {direction} direction", fontsize=8, loc="left")
+    way = "the same way" if direction == "same" else "opposite ways"
+    ax.set_title(f"mean indirect effect; the confounder moves\nmediator and outcome {way}", fontsize=8, loc="left")
     return ax
 
 
@@ -220,7 +223,8 @@ def plot_overlap(people: Participants, *, mediator: str | None = None, ax: "Axes
         raise ValueError(f"mediator = {name!r}: the mediators are {', '.join(map(str, people.mediators.columns))}")
     ax = ax or plt.subplots(figsize=(7.2, 2.8), layout="constrained")[1]
     values = people.mediators[name].dropna()
-    edges = np.histogram_bin_edges(values, bins="fd" if values.nunique() > 20 else min(values.nunique(), 20))
+    fewest = min(values.nunique(), 15)
+    edges = np.histogram_bin_edges(values, bins=max(len(np.histogram_bin_edges(values, bins="fd")) - 1, fewest))
     arms = [people.reference, *people.treatment.columns]
     present = [arm for arm in arms if (people.arm == arm).any()] or ["all"]
     for arm, colour in zip(present, ARM_COLOURS, strict=False):
@@ -242,33 +246,40 @@ def plot_overlap(people: Participants, *, mediator: str | None = None, ax: "Axes
 
 
 def _arrow(
-    ax: "Axes", start: tuple[float, float], end: tuple[float, float], kind: str, label: str, near: float
-) -> None:
-    """Draw one arrow with its label at the share ``near`` of its length."""
-    across = start[0] == end[0]
+    ax: "Axes", start: tuple[float, float], end: tuple[float, float], kind: str, label: str, near: float,
+    boxes: tuple[FancyBboxPatch | None, FancyBboxPatch | None],
+) -> None:  # fmt: skip
+    """Draw an arrow, labelled at the share ``near`` of its length, above the boxes: they are placed before it is clipped."""
+    skips = start[0] == end[0] and end[1] - start[1] > 1  # past a mediator between them, so around it
     colour = {"direct": DIRECT, "correlation": GREY}.get(kind, INDIRECT)
     style = {
-        "arrowstyle": "<|-|>" if kind == "correlation" else "-|>", "color": colour, "lw": 1.4, "shrinkA": 26, "shrinkB": 26,
-        "linestyle": "--" if kind == "correlation" else "-", "connectionstyle": "arc3,rad=0.0",
+        "arrowstyle": "<|-|>" if kind == "correlation" else "-|>", "linestyle": "--" if kind == "correlation" else "-",
+        "color": colour, "lw": 1.4, "shrinkA": 2, "shrinkB": 2, "patchA": boxes[0], "patchB": boxes[1],
+        "connectionstyle": f"arc3,rad={0.5 * skips}",
     }  # fmt: skip
-    if not across:
-        style |= {"shrinkA": 38, "shrinkB": 38}
-    ax.annotate("", xy=end, xytext=start, arrowprops=style, zorder=1)
-    x, y = (start[i] + near * (end[i] - start[i]) for i in (0, 1))
-    background = {"fc": "white", "ec": "none", "pad": 1.5}
-    ax.text(
-        x, y, label, ha="center", va="center", fontsize=7.5, color=colour, bbox=background, zorder=3, linespacing=1.35
-    )
+    ax.annotate("", xy=end, xytext=start, arrowprops=style, zorder=3)
+    at = (start[0] + near * (end[0] - start[0]), start[1] + near * (end[1] - start[1]))
+    ax.annotate(
+        label, at, xytext=(54.0 * skips, 0), textcoords="offset points", ha="center", va="center", fontsize=7.5, color=colour,
+        bbox={"fc": "white", "ec": "none", "pad": 1.5}, zorder=4, linespacing=1.35,
+    )  # fmt: skip
 
 
 def _arrow_label(row: dict[Hashable, Any]) -> str:
-    where = (
-        f"in {row['given']}: "
-        if row["given"]
-        else {"correlation": "r = ", "direct": "direct "}.get(str(row["kind"]), "")
-    )
+    kinds = {"correlation": "r = ", "direct": "direct "}
+    where = f"in {row['given']}: " if row["given"] else kinds.get(str(row["kind"]), "")
     scale = f" ({row['unit']})" if row["unit"] != "data" else ""
     return f"{where}{estimate_text(row)}{scale}"
+
+
+def _apart(values: xr.DataArray, gap: float) -> list[tuple[str, float]]:
+    """Labels of values (source,), those closer than ``gap`` to the first of a group in one, at their mean."""
+    groups: list[list[tuple[float, str]]] = []
+    for value, name in sorted(zip(values.to_numpy().tolist(), map(str, values["source"].to_numpy()), strict=True)):
+        if not groups or value - groups[-1][0][0] >= gap:
+            groups.append([])
+        groups[-1].append((value, name))
+    return [(", ".join(name for _, name in group), float(np.mean([v for v, _ in group]))) for group in groups]
 
 
 def _crosses(surface: xr.DataArray) -> bool:

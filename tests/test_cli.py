@@ -156,8 +156,10 @@ def test_mediate_refuses_a_guess_made_after_dosing_as_a_covariate(tmp_path):
 def test_mediate_lists_every_problem_of_a_table_and_writes_nothing(tmp_path):
     (tmp_path / "trial.csv").write_text("arm,meq,madrs\nplacebo,a,1\ndrug,2,x\n", encoding="utf-8")
     options = ("--treatment", "arm", "--reference", "placebo", "--mediator", "meq", "--outcome", "madrs")
-    done = run("mediate", str(tmp_path / "trial.csv"), *options, "--out", str(tmp_path / "out"), "--quiet")
+    times = ("--mediator-time", "28", "--outcome-time", "1", "--active", "drug")
+    done = run("mediate", str(tmp_path / "trial.csv"), *options, *times, "--out", str(tmp_path / "out"), "--quiet")
     assert done.returncode == 1
+    assert "the mediator was not measured before the outcome on row 2, 3" in done.stderr
     assert "meq" in done.stderr
     assert "madrs" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,11 +1,19 @@
 """Every committed notebook runs from start to end, on reduced draws."""
 
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+PUBLIC = (
+    "cases/mediation_jobs/jobs.csv",
+    "evidence/public/szb37_mcrds_public/pacutes.csv",
+    "evidence/public/openneuro_ds006110_psiconnect/participants.csv",
+)
+"""Files that the notebooks read where there is no network."""
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
@@ -28,7 +36,6 @@ def test_a_notebook_is_a_question_with_its_answer_first_and_committed_outputs(pa
 
 
 LOCAL = {
-    "DATA": "cases/mediation_jobs",
     "MICRODOSE": "evidence/public/szb37_mcrds_public",
     "KETAMINE": "evidence/public/openneuro_ds005917",
 }
@@ -43,6 +50,10 @@ def test_a_notebook_runs(path, tmp_path, shared):
     for cell in notebook.cells:
         cell.source = re.sub(r"^DRAWS = \d+", "DRAWS = 1000", cell.source, flags=re.MULTILINE)
         cell.source = re.sub(r"^OUTCOMES = .+", 'OUTCOMES = ["PANAS"]', cell.source, flags=re.MULTILINE)
+        if "DATA = None" in cell.source:
+            for file in PUBLIC:
+                shutil.copy(shared(file), tmp_path)
+            cell.source = cell.source.replace("DATA = None", f"DATA = {str(tmp_path)!r}")
         for name, folder in LOCAL.items():
             if f"{name} = None" in cell.source:
                 cell.source = cell.source.replace(f"{name} = None", f"{name} = {str(shared(folder))!r}")

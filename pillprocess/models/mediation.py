@@ -226,7 +226,8 @@ def _correlation_prior(trials: int, eta: float) -> float | None:
     """LKJ concentration for so many trials, or None where correlations are fixed at 0; warns when there are few."""
     if trials < CORRELATED_FROM:
         warnings.warn(
-            f"{trials} trials cannot show how effects vary together: their correlations are fixed at 0, so cov(a, b) is 0",
+            f"{trials} trials cannot show how effects vary together: their correlations are fixed at 0, so cov(a, b) is 0; how "
+            "much effects vary rests on the prior of tau, which widens the pooled effects (sites of one trial can be a covariate)",
             stacklevel=3,
         )
         return None
