@@ -36,6 +36,7 @@ from .evidence import EvidenceError as EvidenceError
 from .evidence import evidence_counts as evidence_counts
 from .evidence import evidence_problems as evidence_problems
 from .evidence import load_evidence as load_evidence
+from .evidence_map import evidence_map as evidence_map
 from .exact import fit_exact as fit_exact
 from .exact import integrate as integrate
 from .identifiability import contraction as contraction
@@ -72,13 +73,15 @@ from .plots_belief import plot_belief_split as plot_belief_split
 from .plots_belief import plot_blinding as plot_blinding
 from .plots_belief import plot_guess_rate as plot_guess_rate
 from .plots_belief import plot_moderation as plot_moderation
+from .plots_evidence import plot_evidence_map as plot_evidence_map
 from .plots_ledger import plot_identifiability as plot_identifiability
 from .plots_ledger import plot_influence as plot_influence
 from .plots_mediation import plot_effects as plot_effects
 from .plots_mediation import plot_mediation as plot_mediation
 from .plots_mediation import plot_overlap as plot_overlap
-from .plots_mediation import plot_r2_contours as plot_r2_contours
-from .plots_mediation import plot_sensitivity as plot_sensitivity
+from .plots_network import plot_network as plot_network
+from .plots_sensitivity import plot_r2_contours as plot_r2_contours
+from .plots_sensitivity import plot_sensitivity as plot_sensitivity
 from .predictive import predictive_check as predictive_check
 from .predictive import prior_predictive as prior_predictive
 from .random_intercept import random_intercept_reml as random_intercept_reml
@@ -92,5 +95,6 @@ from .terms import HEADLINE as HEADLINE
 from .terms import HYPOTHESES as HYPOTHESES
 from .terms import TERMS as TERMS
 from .terms import with_belief_by_design as with_belief_by_design
+from .visual_style import save_figure as save_figure
 
 __version__: str

@@ -183,8 +183,8 @@ def _settings(design: xr.Dataset) -> dict[tuple[str, float], int]:
 
 
 def with_observed(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Add each row's observed change, kind, drug and role to a table of contributions."""
-    facts = rows.set_index("label")[["trial", "kind", "study_drug", "role", "y"]].rename(columns={"y": "observed"})
+    """Add each row's observed change, kind, drug, role and people to a table of contributions."""
+    facts = rows.set_index("label")[["trial", "kind", "study_drug", "role", "n", "y"]].rename(columns={"y": "observed"})
     return table.join(facts, on="row")
 
 

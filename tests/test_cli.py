@@ -1,5 +1,6 @@
 """The command line, run in processes of its own."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -86,6 +87,37 @@ def test_compare_ranks_the_hypotheses_and_says_what_that_decides():
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in ("pill", "additive", "course"))
     assert "Weights are shares in the best predictive mixture" in done.stdout
+
+
+def test_json_holds_the_tables_and_nothing_else_is_printed():
+    counts = json.loads(run("evidence", "--json").stdout)
+    assert sum(row["arms"] for row in counts["counts"]) == pp.evidence_counts(pp.load_evidence())["arms"].sum()
+    assert counts["checksum"] == pp.load_evidence().checksum
+    done = run("decompose", "--terms", "drug", "--construct", "ptsd", "--json")
+    tables = json.loads(done.stdout)
+    assert done.stderr == ""
+    assert set(tables) == {"terms", "drug_effects", "heterogeneity"}
+    evidence = pp.load_evidence()
+    arms = pp.arm_changes(evidence, constructs=("ptsd",))
+    design = pp.decomposition_design(
+        arms, pp.contrasts(evidence, constructs=("ptsd",), besides=arms), terms=frozenset({"drug"})
+    )
+    mean = float(pp.fit(design, seed=1)["posterior"].dataset["delta"].mean())
+    assert next(r["mean"] for r in tables["terms"] if r["term"] == "drug") == pytest.approx(mean)
+    compared = json.loads(run("compare", "--construct", "ptsd", "--json").stdout)
+    assert {row["model"] for row in compared["hypotheses"]} >= {"pill", "course"}
+    assert "decides nothing" in compared["note"] or "predicts" in compared["note"]
+
+
+def test_long_work_shows_its_steps_unless_told_not_to():
+    assert "fit in closed form" in run("decompose", "--construct", "ptsd").stderr
+    assert run("decompose", "--construct", "ptsd", "--quiet").stderr == ""
+
+
+def test_the_help_says_the_exit_status_and_how_to_complete_in_a_shell():
+    text = run("--help").stdout
+    assert "Exit status: 0 done" in text
+    assert "--install-completion" in text
 
 
 def test_compare_refuses_an_unknown_unit():

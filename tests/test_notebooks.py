@@ -1,5 +1,6 @@
-"""Every committed notebook runs from start to end, on reduced draws."""
+"""The rules of the notebooks; and every committed notebook runs from start to end, on reduced draws."""
 
+import ast
 import re
 import shutil
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+import pillprocess as pp
 
 PUBLIC = (
     "cases/mediation_jobs/jobs.csv",
@@ -18,8 +21,14 @@ PUBLIC = (
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 
-def test_there_are_notebooks():
-    assert len(NOTEBOOKS) >= 3
+def code(notebook: nbformat.NotebookNode) -> str:
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_there_are_notebooks_in_order():
+    numbers = [int(path.stem[:2]) for path in NOTEBOOKS]
+    assert {1, 2, 3, 6} <= set(numbers)
+    assert len(set(numbers)) == len(numbers)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -31,7 +40,10 @@ def test_a_notebook_is_a_question_with_its_answer_first_and_committed_outputs(pa
         "the title is a question and the answer follows it"
     )
     assert len(notebook.cells) <= 25
-    assert any(cell.get("outputs") for cell in notebook.cells)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), "run once, from the top"
+    assert sum(bool(cell.outputs) for cell in cells) >= len(cells) / 2
+    assert not [o for cell in cells for o in cell.outputs if o.output_type == "error" or o.get("name") == "stderr"]
     assert not re.search(r"(?<![a-z.])/(home|root|tmp|Users|work)/", str(notebook)), "machine paths in the outputs"
 
 
@@ -40,6 +52,26 @@ LOCAL = {
     "KETAMINE": "evidence/public/openneuro_ds005917",
 }
 """Where copies of the public data lie, by the name a notebook sets to None to fetch them."""
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_uses_the_public_names_only_and_seeds_every_draw(path):
+    tree = ast.parse(code(nbformat.read(path, as_version=4)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert not str(node.module).startswith("pillprocess"), (
+                "import pillprocess as pp, and nothing from inside it"
+            )
+        if isinstance(node, ast.Import):
+            assert all(not a.name.startswith("pillprocess.") for a in node.names)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "pp":
+            assert node.attr in pp.__all__, f"pp.{node.attr} is not public"
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("fit", "prior_predictive")
+        ):
+            assert "seed" in {k.arg for k in node.keywords}, "every draw has a fixed seed"
 
 
 @pytest.mark.slow
