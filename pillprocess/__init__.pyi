@@ -20,7 +20,7 @@ from .comparison import compare as compare
 from .comparison import comparison_note as comparison_note
 from .contrasts import contrasts as contrasts
 from .contrasts import contrasts_set_aside as contrasts_set_aside
-from .datasets import DatasetError as DatasetError
+from .dataset_files import DatasetError as DatasetError
 from .datasets import fetch_jobs as fetch_jobs
 from .datasets import fetch_ketamine_crossover as fetch_ketamine_crossover
 from .datasets import fetch_microdose as fetch_microdose
@@ -40,6 +40,7 @@ from .evidence import evidence_problems as evidence_problems
 from .evidence import load_evidence as load_evidence
 from .evidence_conflict import conflict as conflict
 from .evidence_conflict import without_each_kind as without_each_kind
+from .evidence_map import evidence_map as evidence_map
 from .exact import fit_exact as fit_exact
 from .exact import integrate as integrate
 from .experience_outcome import associations_set_aside as associations_set_aside
@@ -76,16 +77,24 @@ from .plots import plot_contributions as plot_contributions
 from .plots import plot_forest as plot_forest
 from .plots import plot_predictive_check as plot_predictive_check
 from .plots import plot_prior_posterior as plot_prior_posterior
+from .plots_belief import plot_belief_bounds as plot_belief_bounds
+from .plots_belief import plot_belief_split as plot_belief_split
+from .plots_belief import plot_blinding as plot_blinding
+from .plots_belief import plot_guess_rate as plot_guess_rate
+from .plots_belief import plot_moderation as plot_moderation
+from .plots_evidence import plot_evidence_map as plot_evidence_map
 from .plots_ledger import plot_identifiability as plot_identifiability
 from .plots_ledger import plot_influence as plot_influence
 from .plots_mediation import plot_effects as plot_effects
 from .plots_mediation import plot_mediation as plot_mediation
 from .plots_mediation import plot_overlap as plot_overlap
-from .plots_mediation import plot_r2_contours as plot_r2_contours
-from .plots_mediation import plot_sensitivity as plot_sensitivity
+from .plots_network import plot_network as plot_network
+from .plots_sensitivity import plot_r2_contours as plot_r2_contours
+from .plots_sensitivity import plot_sensitivity as plot_sensitivity
 from .predictive import predictive_check as predictive_check
 from .predictive import prior_predictive as prior_predictive
 from .random_intercept import random_intercept_reml as random_intercept_reml
+from .reproduce_expectancy import reproduce_expectancy as reproduce_expectancy
 from .reproduce_unblinding import microdose_mediation as microdose_mediation
 from .sensitivity import mediation_sensitivity as mediation_sensitivity
 from .sensitivity import r2_contours as r2_contours
@@ -105,5 +114,6 @@ from .terms import HYPOTHESES as HYPOTHESES
 from .terms import TERMS as TERMS
 from .terms import with_belief_by_design as with_belief_by_design
 from .therapy_prior import therapy_prior as therapy_prior
+from .visual_style import save_figure as save_figure
 
 __version__: str

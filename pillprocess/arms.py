@@ -298,6 +298,13 @@ def arm_changes(
 def set_aside(evidence: Evidence, *, window: tuple[float, float] | None = None) -> pd.DataFrame:
     """List every included arm of patients that has no arm-level model row, with the reason.
 
+    Parameters
+    ----------
+    evidence
+        The checked tables.
+    window
+        Days from and to between which an outcome counts, as in :func:`arm_changes`.
+
     Returns
     -------
     DataFrame with columns ``trial``, ``arm``, ``reason``.

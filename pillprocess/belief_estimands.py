@@ -23,7 +23,7 @@ from scipy.special import ndtr
 from pillprocess.tables import effect_table
 
 
-def belief_effects(idata: xr.DataTree, *, arm: str | None = None) -> xr.Dataset:
+def belief_effects(idata: xr.DataTree, *, arm: str | None = None, group: str = "posterior") -> xr.Dataset:
     r"""Draw total effect and its parts, in units of the outcome.
 
     Parameters
@@ -32,6 +32,8 @@ def belief_effects(idata: xr.DataTree, *, arm: str | None = None) -> xr.Dataset:
         A fit of `unblinding`.
     arm
         Active arm; may be left out where there is one.
+    group
+        ``"posterior"``, or ``"prior"`` where the fit carries draws of it.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def belief_effects(idata: xr.DataTree, *, arm: str | None = None) -> xr.Dataset:
     """
     if "constant_data" not in idata.children or "outcome_first" not in idata["constant_data"].dataset:
         raise ValueError("this fit is not of unblinding(...): it carries no belief")
-    data, posterior = idata["constant_data"].dataset, idata["posterior"].dataset
+    data, posterior = idata["constant_data"].dataset, idata[group].dataset
     arms = [str(a) for a in posterior["arm"].to_numpy()]
     if (arm is None and len(arms) > 1) or arm not in (None, *arms):
         raise ValueError(f"arm = {arm!r}: name one of the active arms, {', '.join(arms)}")

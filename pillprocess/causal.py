@@ -10,7 +10,7 @@ With :math:`Y(t, M(t'))` the outcome under treatment t and the mediator that tre
 
 Only te rests on randomisation alone. The others assume, beyond the model, that nothing unmeasured affects both a mediator
 and the outcome, and that no such common cause is itself changed by the treatment (VanderWeele 2015, ISBN 9780199325870).
-Effects on a binary outcome are differences of risk.
+Effects on a binary outcome are differences of risk, or on request of its log odds or logarithm.
 """
 
 import warnings
@@ -20,9 +20,11 @@ from typing import Literal
 
 import numpy as np
 import xarray as xr
+from scipy import special
 
 from pillprocess.gcomputation import Coefficients, controlled_outcome, potential_outcome
 from pillprocess.mediation_draws import coefficients, compared_arm, path_effects, profiles, stack
+from pillprocess.models.families import BINARY
 
 FAR = 2.0
 """Distance, in drug-arm SDs, beyond which a mediator value counts as an extrapolation."""
@@ -32,6 +34,14 @@ CERTAIN = 0.975
 
 Part = tuple[Coefficients, np.ndarray, np.ndarray]
 
+Scale = Literal["difference", "log_odds_ratio", "log_risk_ratio"]
+
+TRANSFORMS: dict[Scale, Callable[[np.ndarray], np.ndarray]] = {
+    "difference": np.asarray,
+    "log_odds_ratio": special.logit,
+    "log_risk_ratio": np.log,
+}
+
 
 def natural_effects(
     idata: xr.DataTree,
@@ -40,6 +50,7 @@ def natural_effects(
     at: Mapping[str, float] | None = None,
     arm: str | None = None,
     group: Literal["posterior", "prior"] = "posterior",
+    scale: Scale = "difference",
 ) -> xr.Dataset:
     """Compute total, direct and indirect effects of every draw.
 
@@ -56,11 +67,14 @@ def natural_effects(
         Active arm to compare with the reference; needed where there are several.
     group
         Draws of the posterior, or of the prior.
+    scale
+        ``"difference"`` of mean outcomes, or for a binary outcome ``"log_odds_ratio"`` or ``"log_risk_ratio"`` of its mean
+        risks (marginal over mediators and covariates; exponentiate for ratios). te is the sum of its parts on each.
 
     Returns
     -------
     Dataset with dims chain and draw: ``te``, ``pnde``, ``tnie``, ``tnde``, ``pnie``, ``cde``, and ``proportion_mediated``
-    where it can be reported (the attribute ``proportion_withheld`` says why not). Several mediators add ``iie`` (dim
+    where it can be reported (the attribute ``proportion_withheld`` says why not). Of differences, several mediators add ``iie`` (dim
     mediator), ``iie_dependence`` and ``ide``, the interventional effects; a declared order adds ``path`` (dim path).
     Several trials add ``ab`` and ``cov_ab`` (dim mediator where there are several), whose sum is the indirect effect at
     the reference, and ``te_new``, ``pnde_new`` and ``tnie_new``, the effects in a new trial. The attributes
@@ -69,14 +83,14 @@ def natural_effects(
     Raises
     ------
     ValueError
-        The fit is no mediation, or lacks the arm, mediator or covariate.
+        The fit is no mediation, or lacks the arm, mediator or covariate; or ratios of an outcome that is not binary.
 
     Warns
     -----
     UserWarning
         cde(m) or pnde moves a mediator beyond 2 SDs of the drug arm.
     """
-    effects = compute_effects(idata, m=m, at=at, arm=arm, group=group)
+    effects = compute_effects(idata, m=m, at=at, arm=arm, group=group, scale=scale)
     mediators = idata["constant_data"].dataset["mediator"].to_numpy()
     for name in ("cde", "pnde"):
         distance = np.array(effects.attrs[f"extrapolation_{name}"])
@@ -96,6 +110,7 @@ def compute_effects(
     at: Mapping[str, float] | None = None,
     arm: str | None = None,
     group: Literal["posterior", "prior"] = "posterior",
+    scale: Scale = "difference",
 ) -> xr.Dataset:
     """Compute what `natural_effects` returns, without its warnings."""
     arm = compared_arm(idata, arm)
@@ -104,6 +119,11 @@ def compute_effects(
     value = _mediator_value(m, mediators)
     several = "trial" in draws.dims
     population = coefficients(idata, arm, group=group)
+    if scale not in TRANSFORMS or (scale != "difference" and population.family_outcome not in BINARY):
+        raise ValueError(
+            f"scale = {scale!r}: it must be {', '.join(TRANSFORMS)}, the last two for a probit or logit outcome; this outcome "
+            f"is {population.family_outcome}"
+        )
     X, weight, trial = profiles(idata, at, linear=population.linear)
     parts: list[Part] = [(population, X, weight)]
     if several and not population.linear:
@@ -111,14 +131,14 @@ def compute_effects(
         parts = [(k, X[trial == j], weight[trial == j]) for j, k in enumerate(trials) if (trial == j).any()]
 
     dims = {"mediator": mediators} if len(mediators) > 1 else {}
-    single = _effects(parts, value)
+    single = _effects(parts, value, scale)
     by_mediator: dict[str, np.ndarray] = {}
-    if len(mediators) > 1:
+    if len(mediators) > 1 and scale == "difference":
         single |= _interventional(parts, by_mediator, te=single["te"], linear=population.linear)
     if several and population.linear:
         by_mediator |= {"ab": population.a * population.b, "cov_ab": population.cov_ab}
     if several:
-        new = _effects([(coefficients(idata, arm, group=group, new=True), X, weight)], value)
+        new = _effects([(coefficients(idata, arm, group=group, new=True), X, weight)], value, scale)
         single |= {f"{name}_new": new[name] for name in ("te", "pnde", "tnie")}
     effects = stack(idata, single, group)
     effects = effects.merge(
@@ -127,7 +147,7 @@ def compute_effects(
     if "d" in draws and population.linear:
         names, paths = path_effects(idata, arm, group=group)
         effects = effects.merge(stack(idata, {"path_effect": paths}, group, path=names))
-    return _describe(effects, data, arm, value)
+    return _describe(effects.assign_attrs(scale=scale), data, arm, value)
 
 
 def natural_effects_by_trial(idata: xr.DataTree, *, arm: str | None = None) -> xr.Dataset:
@@ -176,10 +196,11 @@ def _mean(parts: list[Part], outcome: Callable[..., np.ndarray], **setting: floa
     return np.asarray(sum(outcome(k, X, weight, **setting) for k, X, weight in parts))
 
 
-def _effects(parts: list[Part], m: np.ndarray) -> dict[str, np.ndarray]:
+def _effects(parts: list[Part], m: np.ndarray, scale: Scale = "difference") -> dict[str, np.ndarray]:
     """Effects that need no more than one mediator, each (draw,)."""
-    y00, y01, y10, y11 = (_mean(parts, potential_outcome, t=t, t_m=s) for t in (0, 1) for s in (0, 1))
-    cde = _mean(parts, controlled_outcome, t=1, m=m) - _mean(parts, controlled_outcome, t=0, m=m)
+    on = TRANSFORMS[scale]
+    y00, y01, y10, y11 = (on(_mean(parts, potential_outcome, t=t, t_m=s)) for t in (0, 1) for s in (0, 1))
+    cde = on(_mean(parts, controlled_outcome, t=1, m=m)) - on(_mean(parts, controlled_outcome, t=0, m=m))
     return {"te": y11 - y00, "pnde": y10 - y00, "tnie": y11 - y10, "tnde": y11 - y01, "pnie": y01 - y00, "cde": cde}
 
 
@@ -205,7 +226,9 @@ def _describe(effects: xr.Dataset, data: xr.Dataset, arm: str, m: np.ndarray) ->
     te, pnde, tnie = (effects[name] for name in ("te", "pnde", "tnie"))
     below = float((te < 0).mean())
     attrs: dict[str, object] = {"arm": arm, "reference": str(data["level"].to_numpy()[0]), "m": m.tolist()}
-    if max(below, 1 - below) <= CERTAIN:
+    if effects.attrs["scale"] != "difference":
+        attrs["proportion_withheld"] = "a proportion mediated is a share of a difference, not of a ratio"
+    elif max(below, 1 - below) <= CERTAIN:
         attrs["proportion_withheld"] = f"the sign of te is not settled: P(te < 0) = {below:.3f}"
     elif float(pnde.mean()) * float(tnie.mean()) < 0:
         attrs["proportion_withheld"] = "pnde and tnie have opposite signs, so neither is a share of te"

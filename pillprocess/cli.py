@@ -6,12 +6,16 @@ Exit status: 0 done; 1 the evidence has problems, the fit did not converge, or a
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    epilog="Exit status: 0 done; 1 the data, the fit or a choice does not allow it (one message says why); 2 wrong usage.",
     help="Bayesian hierarchical models of the pill and the process in trials of psilocybin, LSD, MDMA, ketamine and esketamine.",
 )  # fmt: skip
 
@@ -20,6 +24,7 @@ EvidenceOption = Annotated[
     Path | None, typer.Option("--evidence", help="Folder of evidence tables; the embedded ones by default.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress display.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the tables as JSON, for scripts; implies --quiet.")]
 
 
 def main() -> None:
@@ -56,11 +61,15 @@ def evidence(
     folder: Annotated[
         Path | None, typer.Argument(help="Folder of evidence tables; the embedded ones by default.")
     ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Print what the evidence tables hold and every problem in them; exit status 1 if there is any."""
     from pillprocess.evidence import evidence_counts, load_evidence
 
     tables = load_evidence(folder)
+    if json:
+        _print_json({"counts": evidence_counts(tables), "checksum": tables.checksum})
+        return
     typer.echo(evidence_counts(tables).to_string(index=False))
     typer.echo(f"No problems. Checksum {tables.checksum}")
 
@@ -81,15 +90,22 @@ def reproduce(
         typer.Option(help="mediation, expectancy: folder that holds the public data files; fetched by default."),
     ] = None,
     quiet: QuietOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Run the whole analysis and write tables, figures, posterior and report.html; or reproduce published analyses."""
-    from pillprocess.run import run_published, run_reproduce
+    from pillprocess.run import run_published, run_reproduce, run_tables
 
     if what == "decomposition":
-        report = run_reproduce(out, seed=seed, evidence=evidence, progress=not quiet)
-        typer.echo(f"Report: {report}")
+        report = run_reproduce(out, seed=seed, evidence=evidence, progress=not (quiet or json))
+        if json:
+            _print_json(run_tables(report.parent) | {"report": str(report)})
+        else:
+            typer.echo(f"Report: {report}")
         return
-    table = run_published(what, data=data, seed=seed, progress=not quiet)
+    table = run_published(what, data=data, seed=seed, progress=not (quiet or json))
+    if json:
+        _print_json({"published": table})
+        return
     typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.4f}", na_rep=""))
 
 
@@ -98,7 +114,20 @@ def mediate(
     source: Annotated[Path, typer.Argument(help="CSV with one row per participant.")],
     treatment: Annotated[str, typer.Option(help="Column of the arms.")],
     outcome: Annotated[str, typer.Option(help="Column of the outcome.")],
-    mediator: Annotated[list[str], typer.Option(help="Column of a mediator; may be given several times.")],
+    mediator: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of a mediator; may be given several times, or left out with --guess."),
+    ] = None,
+    guess: Annotated[
+        str | None,
+        typer.Option(help="Column of a treatment guess: labels of arms, 0/1, don't know; or of an expectation."),
+    ] = None,
+    guess_timing: Annotated[
+        Literal["pre_dose", "post_dose", "endpoint"] | None,
+        typer.Option(
+            help="When it was measured; a guess after dosing is a mediator, an expectation before it a moderator."
+        ),
+    ] = None,
     reference: Annotated[str | None, typer.Option(help="The arm the others are compared with.")] = None,
     baseline: Annotated[str | None, typer.Option(help="Column of the outcome before treatment.")] = None,
     trial: Annotated[str | None, typer.Option(help="Column that names the trial, for several trials.")] = None,
@@ -119,20 +148,27 @@ def mediate(
         Literal["error", "set_aside"],
         typer.Option(help="Rows with a blank covariate: error, or set_aside and list them."),
     ] = "error",
+    active: Annotated[str | None, typer.Option(help="The one arm to compare; every other arm by default.")] = None,
+    mediator_time: Annotated[
+        str | None, typer.Option(help="When the mediator was measured, since dosing: a number or a column.")
+    ] = None,
+    outcome_time: Annotated[str | None, typer.Option(help="When the outcome was measured, likewise.")] = None,
     family_mediator: Annotated[Family, typer.Option(help="Distribution of the mediator.")] = "gaussian",
     family_outcome: Annotated[Family, typer.Option(help="Distribution of the outcome.")] = "gaussian",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("mediation"),
     seed: Annotated[int, typer.Option(help="Seed of every draw.", min=0)] = 1,
     quiet: QuietOption = False,
 ) -> None:
-    """Analyse mediation in your own participants and write tables, figures, posterior and an AGReMA report."""
-    from pillprocess.mediate import run_mediate
+    """Analyse mediation and belief in your own participants and write tables, figures, posterior and an AGReMA report."""
+    from pillprocess.run_mediate import run_mediate
 
     report = run_mediate(
-        source, treatment=treatment, outcome=outcome, mediators=mediator, reference=reference, baseline=baseline, trial=trial,
-        covariates=covariate or (), id=participant, interaction=interaction, higher_is_worse=not higher_is_better,
-        family_mediator=family_mediator, family_outcome=family_outcome, order=order, single_arm=single_arm, incomplete=incomplete,
-        out=out, seed=seed, progress=not quiet,
+        source, active=active, mediator_time=mediator_time, outcome_time=outcome_time,
+        treatment=treatment, outcome=outcome, mediators=mediator or (), guess=guess, guess_timing=guess_timing,
+        reference=reference, baseline=baseline, trial=trial, covariates=covariate or (), id=participant,
+        interaction=interaction, higher_is_worse=not higher_is_better, family_mediator=family_mediator,
+        family_outcome=family_outcome, order=order, single_arm=single_arm, incomplete=incomplete, out=out, seed=seed,
+        progress=not quiet,
     )  # fmt: skip
     typer.echo(f"Report: {report}")
 
@@ -148,12 +184,19 @@ def decompose(
     construct: Annotated[list[str] | None, typer.Option(help="Outcome construct; may be given several times.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draws.", min=0)] = 1,
     evidence: EvidenceOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Fit one decomposition in closed form and print its terms and drug effects."""
     from pillprocess.run import run_decompose
 
     chosen = tuple(construct) if construct else None
-    for heading, table in run_decompose(terms, baseline=baseline, constructs=chosen, seed=seed, evidence=evidence):
+    progress = not (quiet or json)
+    tables = run_decompose(terms, baseline=baseline, constructs=chosen, seed=seed, evidence=evidence, progress=progress)
+    if json:
+        _print_json(dict(zip(("terms", "drug_effects", "heterogeneity"), (table for _, table in tables), strict=False)))
+        return
+    for heading, table in tables:
         typer.echo(heading)
         typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
         typer.echo("")
@@ -169,11 +212,26 @@ def compare(
         str, typer.Option(help="exchangeable, or free: only within-trial contrasts speak.")
     ] = "exchangeable",
     evidence: EvidenceOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Compare the review's hypotheses by exact leave-one-trial-out prediction and print what it decides."""
     from pillprocess.run import run_compare
 
     chosen = tuple(construct) if construct else None
-    table, note = run_compare(unit, constructs=chosen, baseline=baseline, evidence=evidence)
+    progress = not (quiet or json)
+    table, note = run_compare(unit, constructs=chosen, baseline=baseline, evidence=evidence, progress=progress)
+    if json:
+        _print_json({"hypotheses": table, "note": note})
+        return
     typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
     typer.echo(note)
+
+
+def _print_json(parts: "dict[str, pd.DataFrame | str]") -> None:
+    """Print tables as lists of records and texts as they are; what is missing is null."""
+    import json
+
+    typer.echo(
+        json.dumps({k: v if isinstance(v, str) else json.loads(v.to_json(orient="records")) for k, v in parts.items()})
+    )

@@ -194,6 +194,11 @@ def comparison_note(table: pd.DataFrame) -> str:
     ----------
     table : DataFrame
         As returned by :func:`compare`.
+
+    Returns
+    -------
+    str
+        Which models the comparison tells apart, which it does not, and what prediction cannot say.
     """
     best, unit, n_units = table.index[0], table.attrs["unit"], table.attrs["n_units"]
     units = {"trial": "trials", "contrast": "trials' contrasts, each given its control arm", "arm": "arms"}[unit]

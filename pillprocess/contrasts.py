@@ -59,7 +59,17 @@ def contrasts(
 
 
 def contrasts_set_aside(evidence: Evidence) -> pd.DataFrame:
-    """List the primary between-arm differences of included patient trials that cannot become model rows, with the reason."""
+    """List the primary between-arm differences of included patient trials that cannot become model rows, with the reason.
+
+    Parameters
+    ----------
+    evidence
+        The checked tables.
+
+    Returns
+    -------
+    DataFrame with columns ``trial``, ``arm``, ``reference_arm``, ``effect_type``, ``reason``.
+    """
     rows = _standardise(evidence)
     return rows.loc[rows["reason"] != "", ["trial", "arm", "reference_arm", "effect_type", "reason"]].reset_index(
         drop=True

@@ -74,7 +74,21 @@ def relative_effects(
 
 
 def predictive_effects(idata: xr.DataTree, *, seed: int, therapy: tuple[float, ...] = (0.0, 1.0)) -> xr.DataArray:
-    """Effect of each drug in a new trial: :func:`relative_effects` plus a new trial-specific deviation with SD tau."""
+    """Effect of each drug in a new trial: :func:`relative_effects` plus a new trial-specific deviation with SD tau.
+
+    Parameters
+    ----------
+    idata
+        A fit of a decomposition whose terms include the drug.
+    seed
+        Seed of the deviations.
+    therapy
+        Amounts of therapy, the same in both arms.
+
+    Returns
+    -------
+    DataArray (chain, draw, drug, therapy) in the model's unit; negative favours the drug.
+    """
     effect = relative_effects(idata, therapy=therapy)
     noise = np.random.default_rng(seed).standard_normal(effect.isel(therapy=0).shape)
     deviation = idata["posterior"].dataset["tau"] * xr.DataArray(noise, dims=("chain", "draw", "drug"))
@@ -83,6 +97,11 @@ def predictive_effects(idata: xr.DataTree, *, seed: int, therapy: tuple[float, .
 
 def trial_effects(idata: xr.DataTree) -> xr.DataArray:
     """Drug effect of each trial at the reference dose, with the trial's own therapy.
+
+    Parameters
+    ----------
+    idata
+        A fit of a decomposition whose terms include the drug.
 
     Returns
     -------
@@ -102,7 +121,17 @@ def trial_effects(idata: xr.DataTree) -> xr.DataArray:
 
 
 def heterogeneity(idata: xr.DataTree) -> xr.Dataset:
-    """Heterogeneity SDs: tau (drug effect between trials), tau_drug (between drugs), tau_mu (course between trials)."""
+    """Heterogeneity SDs: tau (drug effect between trials), tau_drug (between drugs), tau_mu (course between trials).
+
+    Parameters
+    ----------
+    idata
+        A fit of a decomposition, by either route.
+
+    Returns
+    -------
+    Dataset (chain, draw) of those that the model has, in its unit.
+    """
     posterior = idata["posterior"].dataset
     return posterior[[v for v in ("tau", "tau_drug", "tau_mu") if v in posterior]]
 

@@ -123,6 +123,11 @@ def load_evidence(folder: str | Path | None = None) -> Evidence:
 def evidence_problems(folder: str | Path | None = None) -> pd.DataFrame:
     """List what is wrong with a folder of evidence tables, as :func:`load_evidence` would raise it.
 
+    Parameters
+    ----------
+    folder
+        As for :func:`load_evidence`.
+
     Returns
     -------
     DataFrame with columns ``file``, ``row`` (line in the file, header = 1), ``column``, ``trial``, ``arm``, ``problem``;
@@ -133,6 +138,11 @@ def evidence_problems(folder: str | Path | None = None) -> pd.DataFrame:
 
 def evidence_counts(evidence: Evidence) -> pd.DataFrame:
     """Count the included evidence per drug and condition.
+
+    Parameters
+    ----------
+    evidence
+        The checked tables.
 
     Returns
     -------

@@ -2,57 +2,74 @@
 
 import base64
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pillprocess.evidence import Evidence
 from pillprocess.plots import plot_contributions, plot_forest, plot_predictive_check, plot_prior_posterior
+from pillprocess.plots_evidence import plot_evidence_map
 from pillprocess.plots_ledger import plot_identifiability, plot_influence
+from pillprocess.plots_network import plot_network
 from pillprocess.reproduce import Analysis
+from pillprocess.terms import DRUGS
+from pillprocess.visual_style import Width, house_style
 
 
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Matplotlib settings of every figure: off-screen, sans serif, text kept as text, no timestamps."""
-    with mpl.rc_context({"font.size": 8, "svg.fonttype": "none", "svg.hashsalt": "pillprocess", "savefig.dpi": 200}):
-        yield
-
-
-def draw_figures(analysis: Analysis) -> dict[str, Figure]:
-    """Draw every figure of the analysis, by name."""
-    tables = analysis.tables
+def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_column") -> dict[str, Figure]:
+    """Draw every figure of the analysis, by name, at a print width."""
+    tables, rows = analysis.tables, analysis.rows
     outcome = tables["contributions"]
     controlled = outcome[(outcome["kind"] == "arm") & outcome.groupby("trial")["row"].transform("nunique").gt(1)]
+    base = f"k = {rows['trial'].nunique()} trials, n = {rows.loc[rows['kind'] == 'arm', 'n'].sum():.0f} people in arms"
     with house_style():
         axes = {
+            "evidence_map": plot_evidence_map(
+                evidence, width=width, title="What trials of patients compared and measured"
+            ),
+            "network": plot_network(
+                rows[rows["kind"] == "arm"],
+                rows[rows["kind"] == "contrast"],
+                width=width,
+                title="What was compared within trials",
+            ),
             "drug_effects": plot_forest(
-                forest_rows(analysis), title="Drug effect by trial, pooled, and in a new trial"
+                forest_rows(analysis, evidence), width=width, title="Drug effect by trial, pooled, and in a new trial"
             ),
             "contributions": plot_contributions(
-                controlled.sort_values(["study_drug", "trial"], kind="stable"),
-                title="What each arm's change is made of",
+                in_drug_order(controlled), width=width, title="What each arm's change is made of"
             ),
-            "terms": plot_prior_posterior(tables["terms"], title="What the data taught about each term"),
-            "ledger": plot_identifiability(tables["ledger"]),
-            "influence": plot_influence(tables["influence"]),
-            "posterior_predictive": plot_predictive_check(
-                tables["predictive_check"].sort_values(["study_drug", "trial"], kind="stable")
+            "terms": plot_prior_posterior(
+                tables["terms"], width=width, title=f"What the data taught about each term ({base})"
             ),
+            "ledger": plot_identifiability(tables["ledger"], width=width, title="What identifies each term"),
+            "influence": plot_influence(tables["influence"], width=width, title="The drug term without each trial"),
+            "posterior_predictive": plot_predictive_check(in_drug_order(tables["predictive_check"]), width=width),
         }
-    return {name: ax.figure for name, ax in axes.items() if isinstance(ax.figure, Figure)}
+        figures = {name: ax.figure for name, ax in axes.items() if isinstance(ax.figure, Figure)}
+        for figure in figures.values():
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # laid out once, not again for every file
+    return figures
 
 
-def forest_rows(analysis: Analysis) -> pd.DataFrame:
+def in_drug_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows by drug, in the order of every figure, then by trial."""
+    return table.sort_values(["study_drug", "trial"], kind="stable", key=_drug_rank)
+
+
+def _drug_rank(column: pd.Series) -> pd.Series:
+    return column.map({d: i for i, d in enumerate(DRUGS)}) if column.name == "study_drug" else column
+
+
+def forest_rows(analysis: Analysis, evidence: Evidence) -> pd.DataFrame:
     """Trial rows with their own observed contrast, then each drug's pooled and predictive rows."""
     trials = analysis.tables["trial_effects"].copy()
     trials[["trial", "drug"]] = trials["trial_drug"].str.rsplit(": ", n=1, expand=True).to_numpy()
     observed = observed_contrasts(analysis.rows)
-    trials = trials.join(observed, on=["trial", "drug"])
+    trials = trials.join(observed, on=["trial", "drug"]).join(people_compared(analysis.rows, evidence), on="trial")
     trials = (
         trials[trials["observed"].notna()]
         .assign(label=lambda t: t["trial"], kind="trial")
@@ -61,13 +78,12 @@ def forest_rows(analysis: Analysis) -> pd.DataFrame:
     pooled = analysis.tables["drug_effects"]
     pooled = pooled[pooled["n_trials"] > 0]
     setting = pooled["therapy"].map({0.0: "alone", 1.0: "with therapy"})
-    label = pooled["drug"] + " " + setting
-    pooled = pooled.assign(label=label.where(pooled["kind"] == "pooled", "new trial, " + setting))
+    pooled = pooled.assign(label=pooled["kind"].map({"pooled": "pooled, ", "predictive": "new trial, "}) + setting)
     table = pd.concat([trials, pooled], ignore_index=True)
     return table.assign(
         text=[
-            f"{m:5.2f} [{lo:5.2f}, {hi:5.2f}]"
-            for m, lo, hi in zip(table["mean"], table["ci_low"], table["ci_high"], strict=True)
+            f"{'' if pd.isna(n) else f'{n:.0f}':>3} {m:5.2f} [{lo:5.2f}, {hi:5.2f}]"
+            for n, m, lo, hi in zip(table["n"], table["mean"], table["ci_low"], table["ci_high"], strict=True)
         ]
     )
 
@@ -98,6 +114,24 @@ def observed_contrasts(rows: pd.DataFrame) -> pd.DataFrame:
             se = (top["se"] ** 2 + bottom["se"] ** 2) ** 0.5
             out[trial, drug] = {"observed": (top["y"] - bottom["y"]) / gap, "observed_se": se / gap}
     return pd.DataFrame.from_dict(out, orient="index").rename_axis(["trial", "drug"])
+
+
+def people_compared(rows: pd.DataFrame, evidence: Evidence) -> pd.Series:
+    """People of each trial: the sum over its arms, at most those randomised (a crossover has the same people in both arms).
+
+    Missing where an arm has no n.
+    """
+    sides = [
+        rows.loc[rows["kind"] == "arm", ["trial", "arm", "n"]],
+        rows.loc[rows["kind"] == "contrast", ["trial", "arm", "n_arm"]].rename(columns={"n_arm": "n"}),
+        rows.loc[rows["kind"] == "contrast", ["trial", "reference_arm", "n_reference"]].rename(
+            columns={"reference_arm": "arm", "n_reference": "n"}
+        ),
+    ]
+    arms = pd.concat(sides).drop_duplicates(["trial", "arm"])
+    total = arms.groupby("trial")["n"].sum(skipna=False)
+    randomised = evidence.trials.set_index("trial_id")["n_randomised"].reindex(total.index)
+    return total.where(~(randomised < total), randomised)
 
 
 def save_figures(figures: dict[str, Figure], folder: Path) -> None:

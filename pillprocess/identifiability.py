@@ -45,7 +45,17 @@ def contraction(idata: xr.DataTree) -> pd.DataFrame:
 
 
 def posterior_correlations(idata: xr.DataTree) -> pd.DataFrame:
-    """Posterior correlations of the pooled terms, strongest first: terms that the data cannot tell apart."""
+    """Posterior correlations of the pooled terms, strongest first: terms that the data cannot tell apart.
+
+    Parameters
+    ----------
+    idata
+        A fit of a decomposition, by either route.
+
+    Returns
+    -------
+    DataFrame with columns ``term``, ``other_term``, ``correlation``, one row per pair.
+    """
     variables = contraction(idata)["variable"].tolist()
     draws = {v: idata["posterior"].dataset[v].to_numpy().ravel() for v in variables}
     pairs = [

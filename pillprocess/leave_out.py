@@ -88,6 +88,13 @@ def loto_exact(design: xr.Dataset, *, trials: Sequence[str] | None = None, toler
 def loro_exact(design: xr.Dataset, *, tolerance: float = 1e-3) -> pd.Series:
     """Leave each row out in turn: its log density given all other rows, its own trial's among them.
 
+    Parameters
+    ----------
+    design : Dataset
+        The labelled description of the model.
+    tolerance : float
+        Largest error of a log density from the grid of the variance parameters.
+
     Returns
     -------
     Series

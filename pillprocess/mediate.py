@@ -1,26 +1,22 @@
-"""The whole mediation analysis of one table of participants: fit, effects, sensitivity, figures, report."""
+"""The whole mediation analysis of one table of participants: fit, effects, sensitivity, tables."""
 
 import inspect
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 import xarray as xr
+from pytensor.tensor import TensorVariable
 
 from pillprocess.causal import compute_effects, natural_effects, natural_effects_by_trial
 from pillprocess.inference import check_fit, fit
 from pillprocess.mediation_paths import mediation_paths
 from pillprocess.models.families import Family
 from pillprocess.models.mediation import mediation
-from pillprocess.participants import Participants, TreatmentKind, load_participants
-from pillprocess.results import results_folder
-from pillprocess.run import steps
+from pillprocess.participants import Participants
 from pillprocess.sensitivity import mediation_sensitivity
 from pillprocess.tables import effect_table
 
@@ -52,96 +48,6 @@ class MediationAnalysis:
     tables: dict[str, pd.DataFrame]
     sensitivity: dict[tuple[str, str], xr.Dataset]
     doubts: tuple[str, ...]
-
-
-def run_mediate(
-    source: str | Path,
-    *,
-    treatment: str,
-    outcome: str,
-    mediators: Sequence[str],
-    out: Path,
-    reference: str | None = None,
-    active: str | None = None,
-    treatment_kind: TreatmentKind = "arms",
-    baseline: str | None = None,
-    trial: str | None = None,
-    covariates: Sequence[str] = (),
-    id: str | None = None,
-    mediator_time: str | float | None = None,
-    outcome_time: str | float | None = None,
-    higher_is_worse: bool = True,
-    single_arm: Literal["set_aside", "keep"] = "set_aside",
-    incomplete: Literal["error", "set_aside"] = "error",
-    interaction: bool = True,
-    family_mediator: Family = "gaussian",
-    family_outcome: Family = "gaussian",
-    order: Sequence[str] | None = None,
-    m: float | Mapping[str, float] | None = None,
-    seed: int = 1,
-    draws: int = 2000,
-    progress: bool = True,
-) -> Path:
-    """Analyse a table of participants and write tables, figures, posterior and report.
-
-    Parameters
-    ----------
-    source
-        Path of the table.
-    treatment, outcome, mediators, reference, active, treatment_kind, baseline, trial, covariates, id, mediator_time,
-    outcome_time, higher_is_worse, single_arm, incomplete
-        As in `load_participants`.
-    out
-        Folder for the results; earlier results there are replaced when the new ones are complete.
-    interaction, family_mediator, family_outcome, order
-        As in `mediation`.
-    m
-        As in `natural_effects`.
-    seed, draws
-        Seed of every draw, and draws per chain.
-    progress
-        Show what is under way.
-
-    Returns
-    -------
-    Path of report.html.
-
-    Raises
-    ------
-    ParticipantError, ValueError, ConvergenceError, ResultsError
-        Nothing is then left behind, and earlier results stay as they were.
-    """
-    from pillprocess.figures import save_figures
-    from pillprocess.mediate_report import draw_figures, render_mediation
-
-    started = time.perf_counter()
-    record: dict[str, object] = {"command": "mediate", "source": Path(source).name, "seed": seed}
-    with results_folder(out, record) as work, steps(progress) as step:
-        step("participants")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # kept in the participants' notes, which the report prints
-            people = load_participants(
-                source, treatment=treatment, outcome=outcome, mediators=mediators, reference=reference, active=active,
-                treatment_kind=treatment_kind, baseline=baseline, trial=trial, covariates=covariates, id=id,
-                mediator_time=mediator_time, outcome_time=outcome_time, higher_is_worse=higher_is_worse,
-                single_arm=single_arm, incomplete=incomplete,
-            )  # fmt: skip
-        analysis = analyse_mediation(
-            people, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome, order=order,
-            m=m, seed=seed, draws=draws, step=step,
-        )  # fmt: skip
-        step("figures and report")
-        figures = draw_figures(analysis)
-        page = render_mediation(analysis, figures, source=Path(source), seed=seed)
-        (work / "report.html").write_text(page, encoding="utf-8")
-        save_figures(figures, work / "figures")
-        (work / "tables").mkdir()
-        for name, table in analysis.tables.items():
-            table.to_csv(work / "tables" / f"{name}.csv", index=False, lineterminator="\n")
-        (work / "posterior").mkdir()
-        analysis.idata.to_netcdf(work / "posterior" / "mediation.nc", engine="h5netcdf")
-        record |= {"participants": len(people), "seconds": round(time.perf_counter() - started, 1)}
-    return out / "report.html"
 
 
 def analyse_mediation(
@@ -190,7 +96,7 @@ def analyse_mediation(
         idata = fit(model, seed=seed, draws=draws)
         convergence = check_fit(idata)
         step("prior")
-        idata = _with_prior(model, idata, seed)
+        idata = with_prior(model, idata, prior_variables(model), seed=seed)
         step("effects and sensitivity")
         arms = [str(a) for a in people.treatment.columns]
         effects = {arm: natural_effects(idata, m=m, arm=arm) for arm in arms}
@@ -221,9 +127,9 @@ def analyse_mediation(
     return MediationAnalysis(people, idata, tables, sensitivity, tuple(dict.fromkeys(said)))
 
 
-def default_priors() -> pd.DataFrame:
-    """Tabulate the priors that `mediation` uses unless told otherwise: ``keyword``, ``value`` (SD units)."""
-    parameters = inspect.signature(mediation).parameters
+def default_priors(model: Callable[..., pm.Model] = mediation) -> pd.DataFrame:
+    """Tabulate the priors that a model uses unless told otherwise: ``keyword``, ``value`` (SD units)."""
+    parameters = inspect.signature(model).parameters
     rows = [(name, float(p.default)) for name, p in parameters.items() if name.startswith("prior_")]
     return pd.DataFrame(rows, columns=["keyword", "value"])
 
@@ -252,14 +158,23 @@ def prior_posterior(
     )  # fmt: skip
 
 
-def _with_prior(model: pm.Model, idata: xr.DataTree, seed: int) -> xr.DataTree:
-    """Add draws of the prior; the likelihood plays no part in them, as it should not."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The effect of Potentials", category=UserWarning)
-        prior = pm.sample_prior_predictive(
-            PRIOR_DRAWS, model=model, var_names=[v.name for v in model.deterministics], random_seed=seed
-        )
-    idata["prior"] = prior["prior"].dataset
+def prior_variables(model: pm.Model) -> list[TensorVariable]:
+    """Return the quantities that have a prior.
+
+    The trials' own effects are drawn given the data where participants are collapsed, so they have no place here.
+    """
+    return [v for v in model.deterministics if not (v.name.endswith("_trial") and "outcome_gram" in model.named_vars)]
+
+
+def with_prior(model: pm.Model, idata: xr.DataTree, variables: Sequence[TensorVariable], *, seed: int) -> xr.DataTree:
+    """Add draws of these variables from the prior; the likelihood plays no part in them, as it should not."""
+    draws = pm.draw(list(variables), PRIOR_DRAWS, random_seed=seed)
+    dims = {v.name: ("chain", "draw", *model.named_vars_to_dims.get(v.name, ())) for v in variables}
+    used = {d for names in dims.values() for d in names}
+    idata["prior"] = xr.Dataset(
+        {v.name: (dims[v.name], values[None]) for v, values in zip(variables, draws, strict=True)},
+        coords={"chain": [0], "draw": range(PRIOR_DRAWS)} | {d: list(v) for d, v in model.coords.items() if d in used},
+    )
     return idata
 
 

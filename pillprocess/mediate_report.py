@@ -1,56 +1,106 @@
 """The report of a mediation analysis, with its methods filled from the fit, and its figures."""
 
 import hashlib
-import importlib.resources
-import platform
 from collections.abc import Iterator
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-import matplotlib as mpl
 import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pillprocess.figures import embedded, house_style
+from pillprocess.belief_report import WHEN, belief_answers, belief_axes
+from pillprocess.figures import embedded
 from pillprocess.mediate import MediationAnalysis
+from pillprocess.mediate_belief import BeliefAnalysis
 from pillprocess.mediation_paths import estimate_text
 from pillprocess.models.families import FAMILIES
-from pillprocess.plots_mediation import plot_effects, plot_mediation, plot_overlap, plot_r2_contours, plot_sensitivity
+from pillprocess.pages import render_page, versions
+from pillprocess.participants import Participants
+from pillprocess.plots_mediation import plot_effects, plot_mediation, plot_overlap
+from pillprocess.plots_sensitivity import plot_r2_contours, plot_sensitivity
 from pillprocess.sensitivity import r2_contours
+from pillprocess.visual_style import house_style
 
 FAMILY_WORDS = {
     "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
 }  # fmt: skip
 
 
-def draw_figures(analysis: MediationAnalysis) -> dict[str, Figure]:
-    """Draw every figure of the analysis, by name."""
-    people, tables = analysis.people, analysis.tables
-    unit = str(people.outcome.name)
-    axes = {}
-    with house_style(), mpl.rc_context({"figure.max_open_warning": 0}):
-        for arm in people.treatment.columns:
-            paths, effects = (tables[name][tables[name]["arm"] == arm] for name in ("paths", "effects"))
-            axes[f"paths_{arm}"] = plot_mediation(paths, effects=effects)
-            rows = tables["prior_posterior"]
-            own = rows[rows["arm"] == arm]
-            axes[f"effects_{arm}"] = plot_effects(own, higher_is_worse=people.higher_is_worse, unit=unit)
-        for (arm, mediator), sensitivity in analysis.sensitivity.items():
-            axes[f"sensitivity_{arm}_{mediator}"] = plot_sensitivity(sensitivity, unit=unit)
-            axes[f"r2_{arm}_{mediator}"] = plot_r2_contours(r2_contours(sensitivity))
-        for mediator in people.mediators.columns:
-            axes[f"overlap_{mediator}"] = plot_overlap(people, mediator=str(mediator))
+@dataclass(frozen=True)
+class MediationReport:
+    """What the report is about.
+
+    Attributes
+    ----------
+    people
+        The participants.
+    mediation
+        From `analyse_mediation`, where there is a mediator.
+    belief
+        From `analyse_belief` or `analyse_expectancy`, where there is a guess or an expectation.
+    """
+
+    people: Participants
+    mediation: MediationAnalysis | None = None
+    belief: BeliefAnalysis | None = None
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table by name."""
+        aside = [self.people.set_aside] + ([self.belief.set_aside] if self.belief else [])
+        return {
+            **(self.mediation.tables if self.mediation else {}), **(self.belief.tables if self.belief else {}),
+            "missing": self.people.missing, "set_aside": pd.concat(aside, ignore_index=True),
+        }  # fmt: skip
+
+    @property
+    def fits(self) -> dict[str, xr.DataTree]:
+        """Every fit by name."""
+        return ({"mediation": self.mediation.idata} if self.mediation else {}) | (
+            self.belief.fits if self.belief else {}
+        )
+
+
+def draw_figures(report: MediationReport) -> dict[str, Figure]:
+    """Draw every figure of the report, by name."""
+    axes: dict[str, Axes] = {}
+    with house_style():
+        if report.mediation:
+            axes |= mediation_axes(report.mediation)
+        if report.belief:
+            axes |= belief_axes(report.people, report.belief)
     return {_file_name(name): ax.figure for name, ax in axes.items() if isinstance(ax.figure, Figure)}
 
 
-def render_mediation(analysis: MediationAnalysis, figures: dict[str, Figure], *, source: Path, seed: int) -> str:
+def mediation_axes(analysis: MediationAnalysis) -> dict[str, Axes]:
+    """Draw every figure of a mediation analysis, by name."""
+    people, tables = analysis.people, analysis.tables
+    unit, trials = str(people.outcome.name), people.trial.nunique()
+    base = f"n = {len(people)} people" + (f" of k = {trials} trials" if trials > 1 else "")
+    axes = {}
+    for arm in people.treatment.columns:
+        paths, effects = (tables[name][tables[name]["arm"] == arm] for name in ("paths", "effects"))
+        axes[f"paths_{arm}"] = plot_mediation(paths, effects=effects, title=base)
+        rows = tables["prior_posterior"]
+        own = rows[rows["arm"] == arm]
+        axes[f"effects_{arm}"] = plot_effects(own, higher_is_worse=people.higher_is_worse, unit=unit, title=base)
+    for (arm, mediator), sensitivity in analysis.sensitivity.items():
+        axes[f"sensitivity_{arm}_{mediator}"] = plot_sensitivity(sensitivity, unit=unit, title=base)
+        axes[f"r2_{arm}_{mediator}"] = plot_r2_contours(r2_contours(sensitivity), title=base)
+    for mediator in people.mediators.columns:
+        axes[f"overlap_{mediator}"] = plot_overlap(people, mediator=str(mediator))
+    return axes
+
+
+def render_mediation(report: MediationReport, figures: dict[str, Figure], *, source: Path, seed: int) -> str:
     """Render the report as one self-contained HTML page.
 
     Parameters
     ----------
-    analysis
-        From `analyse_mediation`.
+    report
+        What it is about.
     figures
         From `draw_figures`.
     source
@@ -62,24 +112,33 @@ def render_mediation(analysis: MediationAnalysis, figures: dict[str, Figure], *,
     -------
     HTML text.
     """
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["estimate"] = estimate_text
-    people, data = analysis.people, analysis.idata["constant_data"].dataset
-    template = (importlib.resources.files("pillprocess") / "templates" / "mediation.html").read_text(encoding="utf-8")
+    people, mediation, belief = report.people, report.mediation, report.belief
+    said = [
+        *(answers(mediation) if mediation else ()),
+        *(belief_answers(people, belief, with_total=mediation is None) if belief else ()),
+    ]
+    doubts = [*(mediation.doubts if mediation else ()), *(belief.doubts if belief else ())]
+    context = {
+        "answers": said, "tables": {name: table.to_dict("records") for name, table in report.tables.items()},
+        "figures": {name: embedded(figure) for name, figure in figures.items()},
+        "arms": [str(a) for a in people.treatment.columns], "reference": people.reference, "outcome": str(people.outcome.name),
+        "covariates": list(dict.fromkeys(people.covariate_source)), "trials": people.trial.nunique(),
+        "participants": len(people),
+        "mediators": [str(q) for q in mediation.people.mediators.columns] if mediation else [],
+        "model": mediation_model(mediation) if mediation else {}, "belief": belief, "when": WHEN, "notes": people.notes,
+        "doubts": list(dict.fromkeys(doubts)), "provenance": provenance(source, seed),
+    }  # fmt: skip
+    return render_page("mediation.html", context, writes=estimate_text)
+
+
+def mediation_model(analysis: MediationAnalysis) -> dict[str, object]:
+    """What the methods say of the mediation model."""
+    data, posterior = analysis.idata["constant_data"].dataset, analysis.idata["posterior"].dataset
     families = {role: FAMILY_WORDS[FAMILIES[int(data[f"family_{role}"])]] for role in ("mediator", "outcome")}
-    posterior = analysis.idata["posterior"].dataset
-    return environment.from_string(template).render(
-        answers=list(answers(analysis)),
-        tables={name: table.to_dict("records") for name, table in analysis.tables.items()},
-        figures={name: embedded(figure) for name, figure in figures.items()},
-        arms=[str(a) for a in people.treatment.columns], mediators=[str(q) for q in data["mediator"].to_numpy()],
-        reference=people.reference, outcome=str(people.outcome.name), covariates=list(dict.fromkeys(people.covariate_source)),
-        trials=people.trial.nunique(), participants=len(people), families=families,
-        interaction="theta" in posterior, ordered="d" in posterior, collapsed="outcome_gram" in data,
-        notes=people.notes, doubts=analysis.doubts, provenance=provenance(source, seed),
-    )  # fmt: skip
+    return {
+        "families": families, "interaction": "theta" in posterior, "ordered": "d" in posterior,
+        "collapsed": "outcome_gram" in data,
+    }  # fmt: skip
 
 
 def answers(analysis: MediationAnalysis) -> Iterator[str]:
@@ -149,12 +208,8 @@ def _robustness(analysis: MediationAnalysis, arm: str) -> Iterator[str]:
 
 def provenance(source: Path, seed: int) -> dict[str, str]:
     """Versions, seed and checksum of the table."""
-    packages = ("pillprocess", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "pandas", "xarray")
     checksum = hashlib.sha256(source.read_bytes()).hexdigest()
-    return {
-        **{p: version(p) for p in packages}, "Python": platform.python_version(), "seed": str(seed), "table": source.name,
-        "checksum of the table (SHA-256)": checksum,
-    }  # fmt: skip
+    return versions(seed) | {"table": source.name, "checksum of the table (SHA-256)": checksum}
 
 
 def _file_name(name: str) -> str:

@@ -13,7 +13,7 @@ FEW = 10
 
 def role_problems(table: pd.DataFrame, roles: Mapping[str, Sequence[str]], times: Sequence[str]) -> list[str]:
     """Columns that are absent, repeated in the file, or given two roles."""
-    problems = [] if roles["mediator"] else ["no mediator was named"]
+    problems = []
     given: dict[str, list[str]] = {}
     for role, columns in roles.items():
         for column in columns:
@@ -137,6 +137,26 @@ def mediator_notes(mediators: pd.DataFrame, arm: pd.Series, reference: str) -> l
                 "other arm"
             )
     return notes
+
+
+def binary_notes(mediators: pd.DataFrame, outcome: pd.Series) -> list[str]:
+    """Columns of 0 and 1, for which a binary family may be meant."""
+    columns = {"mediator": mediators, "outcome": outcome.to_frame()}
+    return [
+        f"{role} {str(name)!r} holds 0 and 1 alone: family_{role} 'probit' or 'logit' models its risk, the Gaussian default a "
+        "straight line through it"
+        for role, table in columns.items()
+        for name, column in table.items()
+        if column.dropna().isin([0, 1]).all()
+    ]
+
+
+def unobserved_notes(mediators: pd.DataFrame, outcome: pd.Series) -> list[str]:
+    """Participants of whom neither mediators nor outcome are known."""
+    unseen = outcome.index[outcome.isna() & mediators.isna().all(axis=1)]
+    if unseen.empty:
+        return []
+    return [f"neither mediator nor outcome was observed on {_rows(unseen)}: they add nothing but their covariates"]
 
 
 def outcome_notes(outcome: pd.Series, baseline: pd.Series | None, higher_is_worse: bool) -> list[str]:

@@ -21,7 +21,8 @@ def labels(column: pd.Series) -> pd.Series:
 
 def numbers(table: pd.DataFrame) -> pd.DataFrame:
     """Columns as floats."""
-    return pd.DataFrame({name: pd.to_numeric(column, errors="coerce").astype(float) for name, column in table.items()})
+    coded = {name: pd.to_numeric(column, errors="coerce").astype(float) for name, column in table.items()}
+    return pd.DataFrame(coded, index=table.index)
 
 
 def not_numeric(column: pd.Series) -> pd.Index:

@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from pillprocess.participant_checks import (
+    binary_notes,
     constant_problems,
     duplicate_problems,
     incomplete_problems,
@@ -19,6 +20,7 @@ from pillprocess.participant_checks import (
     role_problems,
     size_notes,
     time_problems,
+    unobserved_notes,
 )
 from pillprocess.participant_coding import code_arms, code_covariates, code_dose, labels, numbers, single_arm_trials
 
@@ -111,7 +113,8 @@ def load_participants(
     source
         DataFrame, or path of a comma-separated file, with one row per participant.
     treatment, outcome, mediators
-        Columns. The mediators are measured after treatment and before the outcome.
+        Columns. The mediators are measured after treatment and before the outcome; there may be none where an expectation
+        moderates (`expectancy_moderation`), and `mediation` then refuses.
     reference
         The comparator's value of ``treatment``; may be left out when the treatment is coded 0/1, where it is 0.
     active
@@ -135,7 +138,7 @@ def load_participants(
         Trials with a single arm are ``"set_aside"``, or ``"keep"``: kept with a free intercept, so that they inform the
         mediator-outcome slope alone.
     incomplete
-        Participants without treatment, trial or a covariate are an ``"error"``, or ``"set_aside"`` and listed.
+        Participants without treatment, trial, a covariate or an id are an ``"error"``, or ``"set_aside"`` and listed.
 
     Returns
     -------
@@ -153,18 +156,19 @@ def load_participants(
     """
     mediators = [mediators] if isinstance(mediators, str) else list(mediators)
     before = ([baseline] if baseline else []) + list(covariates)
-    table, name = _read(source)
+    table, name = read_table(source)
     roles = {
         "treatment": [treatment], "outcome": [outcome], "mediator": mediators,
         "baseline": [baseline] if baseline else [], "trial": [trial] if trial else [], "covariate": list(covariates),
         "id": [id] if id else [],
     }  # fmt: skip
+    mediator_time, outcome_time = (_time(given, table) for given in (mediator_time, outcome_time))
     times = [c for c in (mediator_time, outcome_time) if isinstance(c, str)]
     problems = role_problems(table, roles, times)
     if problems:
         raise ParticipantError(problems, name)
 
-    given = [treatment, *([trial] if trial else []), *before]
+    given = [treatment, *([trial] if trial else []), *before, *([id] if id else [])]
     observed = [outcome, *mediators, *([baseline] if baseline else [])]
     problems = duplicate_problems(table, id) + time_problems(table, mediator_time, outcome_time)
     problems += number_problems(table, observed + ([treatment] if treatment_kind == "dose" else []))
@@ -182,7 +186,7 @@ def load_participants(
     X, source_column, notes, covariate_problems = code_covariates(table[kept], before)
     problems += covariate_problems
     if problems:
-        raise ParticipantError(problems, name)
+        raise ParticipantError(list(dict.fromkeys(problems)), name)
 
     unused = labels(table.loc[arm.isna(), treatment]).value_counts()
     aside += [(f"arm {a}", n, f"only {active!r} is compared with the reference") for a, n in unused.items()]
@@ -204,6 +208,7 @@ def load_participants(
         raise ParticipantError(problems, name)
 
     doubts = size_notes(arm) + mediator_notes(M, arm, reference_label)
+    notes += binary_notes(M, y) + unobserved_notes(M, y)
     for doubt in doubts:
         warnings.warn(doubt, stacklevel=2)
     notes += outcome_notes(y, X[baseline] if baseline else None, higher_is_worse) + doubts
@@ -215,14 +220,30 @@ def load_participants(
     )  # fmt: skip
 
 
-def _read(source: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str]:
+def read_table(source: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str]:
     """Table indexed by line of the file (or its own index), and the name that errors call it by."""
     if isinstance(source, pd.DataFrame):
         return source.copy(), "the table of participants"
     path = Path(source)
-    table = pd.read_csv(path, encoding="utf-8-sig")
+    try:
+        table = pd.read_csv(path, encoding="utf-8-sig")
+    except OSError as error:
+        raise ParticipantError([f"{path} cannot be read: {error.strerror}"], path.name) from error
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        problem = (
+            f"it is no table of comma-separated values in UTF-8, with the names of columns on its first line: {error}"
+        )
+        raise ParticipantError([problem], path.name) from error
     table.index = pd.RangeIndex(2, len(table) + 2)
     return table, path.name
+
+
+def _time(given: str | float | None, table: pd.DataFrame) -> str | float | None:
+    """Column of times, or one time; the text of a number is a number unless a column is called so."""
+    if not isinstance(given, str) or given in table.columns:
+        return given
+    number = pd.to_numeric(given, errors="coerce")
+    return given if pd.isna(number) else float(number)
 
 
 def _missing(observed: pd.DataFrame, arm: pd.Series) -> pd.DataFrame:

@@ -1,21 +1,33 @@
 """The report: one page a clinician can read, filled from an analysis and nothing else."""
 
-import importlib.resources
-import platform
-from importlib.metadata import version
-
-import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pillprocess.evidence import Evidence
 from pillprocess.figures import embedded
+from pillprocess.limitations import limitations
+from pillprocess.pages import estimate, render_page, versions
+from pillprocess.reporting_record import reporting_record, scale_priors
 from pillprocess.reproduce import Analysis
 
 SETTING = {0.0: "alone", 1.0: "with therapy"}
 
+SECTIONS = (
+    ("answer", "Answer"), ("evidence", "Evidence"), ("models", "Models"), ("results", "Results"), ("checks", "Checks"),
+    ("sensitivity", "Sensitivity: what would overturn it"), ("ledger", "What identifies what"), ("blinding", "Was the blind kept?"),
+    ("limitations", "Limitations in the evidence"), ("reproducibility", "Reproducibility"),
+)  # fmt: skip
+"""Sections of the report in order: the file in ``templates/sections`` and its title. A new section is a file and a line here."""
 
-def render_report(analysis: Analysis, evidence: Evidence, figures: dict[str, Figure], *, seed: int) -> str:
+
+def render_report(
+    analysis: Analysis,
+    evidence: Evidence,
+    figures: dict[str, Figure],
+    *,
+    seed: int,
+    narrow: dict[str, Figure] | None = None,
+) -> str:
     """Render the report as one self-contained HTML page.
 
     Parameters
@@ -28,25 +40,24 @@ def render_report(analysis: Analysis, evidence: Evidence, figures: dict[str, Fig
         Figures by name, drawn from the same analysis.
     seed
         The seed that was used.
+    narrow
+        The same figures one column wide, for phones; the wide ones serve where it is not given.
 
     Returns
     -------
     HTML text.
     """
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["estimate"] = estimate
-    environment.filters["percent"] = lambda p: f"{100 * p:.0f} %"
-    template = (importlib.resources.files("pillprocess") / "templates" / "report.html").read_text(encoding="utf-8")
     rows = analysis.rows
-    return environment.from_string(template).render(
-        tables={name: table.to_dict("records") for name, table in analysis.tables.items()},
-        answer=answer(analysis),
-        example=scale_example(evidence),
-        comparison_note=analysis.comparison_note,
-        figures={name: embedded(figure) for name, figure in figures.items()},
-        facts={
+    images = {name: embedded(figure) for name, figure in figures.items()}
+    context = {
+        "sections": SECTIONS,
+        "tables": {name: table.to_dict("records") for name, table in analysis.tables.items()},
+        "answer": answer(analysis),
+        "example": scale_example(evidence),
+        "comparison_note": analysis.comparison_note,
+        "figures": images,
+        "narrow": {name: embedded(figure) for name, figure in narrow.items()} if narrow else dict.fromkeys(images, ""),
+        "facts": {
             "trials": rows["trial"].nunique(),
             "arms": int((rows["kind"] == "arm").sum()),
             "differences": int((rows["kind"] == "contrast").sum()),
@@ -54,10 +65,24 @@ def render_report(analysis: Analysis, evidence: Evidence, figures: dict[str, Fig
             "arm_trials": rows.loc[rows["kind"] == "arm", "trial"].nunique(),
             "people": int(rows.loc[rows["kind"] == "arm", "n"].sum()),
             "correlation": analysis.correlation.to_dict(),
+            "predictive_words": predictive_words(analysis),
         },
-        doubts=evidence.doubts[evidence.doubts["trial_id"].isin(rows["trial"])].to_dict("records"),
-        provenance=provenance(evidence, seed),
-        setting=SETTING,
+        "priors": scale_priors(analysis),
+        "limitations": limitations(analysis, evidence),
+        "record": reporting_record(analysis, evidence, seed=seed).to_dict("records"),
+        "doubts": evidence.doubts[evidence.doubts["trial_id"].isin(rows["trial"])].to_dict("records"),
+        "provenance": provenance(evidence, seed),
+        "setting": SETTING,
+    }
+    return render_page("report.html", context, writes=estimate)
+
+
+def predictive_words(analysis: Analysis) -> str:
+    """How many rows lie inside their predictive intervals."""
+    check, prior = analysis.tables["predictive_check"], analysis.tables["prior_predictive_check"]
+    return (
+        f"Posterior predictive check: {int(check['inside'].sum())} of {len(check)} rows lie inside their 95 % interval; of the prior "
+        f"predictive intervals {int(prior['inside'].sum())} hold their row."
     )
 
 
@@ -65,11 +90,6 @@ def scale_example(evidence: Evidence) -> str:
     """One reference SD in points of the scales most rows use, for readers who think in points."""
     instruments = evidence.instruments.dropna(subset="reference_sd").nlargest(3, "reference_sd_n")
     return ", ".join(f"{r.reference_sd:.0f} points of {r.instrument}" for r in instruments.itertuples())
-
-
-def estimate(row: dict[str, float]) -> str:
-    """Mean and 95 % interval in one string."""
-    return f"{row['mean']:.2f} [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
 
 
 def answer(analysis: Analysis) -> list[str]:
@@ -177,11 +197,4 @@ def _controlled(table: pd.DataFrame) -> pd.Index:
 
 def provenance(evidence: Evidence, seed: int) -> dict[str, str]:
     """Versions, seed and the checksum of the data."""
-    packages = ("pillprocess", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "pandas", "xarray")
-    return {
-        **{p: version(p) for p in packages},
-        "Python": platform.python_version(),
-        "seed": str(seed),
-        "data checksum (SHA-256)": evidence.checksum,
-        "data folder": evidence.folder.name,
-    }
+    return versions(seed) | {"data checksum (SHA-256)": evidence.checksum, "data folder": evidence.folder.name}

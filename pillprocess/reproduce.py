@@ -9,6 +9,7 @@ import xarray as xr
 
 from pillprocess.arms import arm_changes, learned_correlation, set_aside
 from pillprocess.bayes_factors import bayes_factors
+from pillprocess.blinding import blinding_table
 from pillprocess.comparison import compare, comparison_note
 from pillprocess.contrasts import contrasts, contrasts_set_aside
 from pillprocess.estimands import contributions, heterogeneity, predictive_effects, relative_effects, trial_effects
@@ -97,6 +98,7 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
         "routes": compare_routes(headline, exact),
         "hypotheses": hypotheses,
         "sensitivity": sensitivity,
+        "blinding": blinding_table(evidence, seed=seed),
         "expectancy_sources": rows["expectancy_from"].value_counts().rename_axis("source").reset_index(name="rows"),
     }
     return Analysis(tables, {"headline": headline}, rows, learned_correlation(evidence), note)
@@ -181,8 +183,8 @@ def _settings(design: xr.Dataset) -> dict[tuple[str, float], int]:
 
 
 def with_observed(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Add each row's observed change, kind, drug and role to a table of contributions."""
-    facts = rows.set_index("label")[["trial", "kind", "study_drug", "role", "y"]].rename(columns={"y": "observed"})
+    """Add each row's observed change, kind, drug, role and people to a table of contributions."""
+    facts = rows.set_index("label")[["trial", "kind", "study_drug", "role", "n", "y"]].rename(columns={"y": "observed"})
     return table.join(facts, on="row")
 
 

@@ -8,7 +8,8 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.causal import compute_effects
-from pillprocess.datasets import DatasetError, fetch_jobs
+from pillprocess.dataset_files import DatasetError
+from pillprocess.datasets import fetch_jobs, fetch_psiconnect
 from pillprocess.inference import check_fit, fit
 from pillprocess.models.mediation import mediation
 from pillprocess.participants import load_participants
@@ -19,6 +20,8 @@ JOBS_COVARIATES = ("econ_hard", "sex", "age", "occp", "marital", "nonwhite", "ed
 
 JOBS = "JOBS II: workshop, job search self-efficacy, depression"
 DIARY = "Bolger & Laurenceau ch. 9: work stress, work dissatisfaction, relationship dissatisfaction"
+PSICONNECT = "PsiConnect: MEQ30 and change of DASS depression, 19 mg psilocybin, healthy people, open label"
+B_ALONE = "correlation alone: no comparator, so no mediation"
 
 PUBLISHED: dict[tuple[str, str], dict[str, tuple[float, float, float]]] = {
     (JOBS, "no interaction"): {
@@ -35,10 +38,11 @@ PUBLISHED: dict[tuple[str, str], dict[str, tuple[float, float, float]]] = {
         "a": (0.189, 0.12, 0.26), "b": (0.151, 0.09, 0.21), "pnde": (0.104, 0.06, 0.15), "te": (0.161, 0.11, 0.21),
         "tnie": (0.057, 0.03, 0.09), "cov_ab": (0.028, np.nan, np.nan), "proportion_mediated": (0.357, 0.21, 0.52),
     },
+    (PSICONNECT, B_ALONE): {"r": (0.02, -0.26, 0.30)},
 }  # fmt: skip
 """Published mean and interval by case and estimand. JOBS II: Tingley et al. 2014, doi:10.18637/jss.v059.i05 (each
 sensitivity interval holds the sampling error at that correlation alone). Diary: Vuorre & Bolger 2018,
-doi:10.3758/s13428-017-0980-9."""
+doi:10.3758/s13428-017-0980-9. PsiConnect, doi:10.82901/nemar.on006110: computed from its public scores, none being published."""
 
 
 def reproduce_mediation(
@@ -49,8 +53,9 @@ def reproduce_mediation(
     Parameters
     ----------
     folder
-        Folder that holds ``jobs.csv`` and ``BLch9.csv``. Without one JOBS II is fetched; the diary study has no public
-        address as a table (export it from the R package bmlm: ``write.csv(bmlm::BLch9, "BLch9.csv", row.names = FALSE)``).
+        Folder that holds ``jobs.csv``, ``BLch9.csv`` and, for PsiConnect, ``participants.csv``. Without one JOBS II is fetched;
+        the diary study has no public address as a table (export it from the R package bmlm:
+        ``write.csv(bmlm::BLch9, "BLch9.csv", row.names = FALSE)``), and `fetch_psiconnect` says how to join its tables.
     seed, draws
         Seed of the sampler, and draws per chain.
     progress
@@ -79,6 +84,12 @@ def reproduce_mediation(
         found |= dict(_diary(diary, seed, draws, progress))
     else:
         refused[DIARY] = "give folder=... a folder that holds BLch9.csv, exported from the R package bmlm"
+    try:
+        found[PSICONNECT, B_ALONE] = correlation(
+            fetch_psiconnect(folder=folder), "MEQ30_MEAN", "DASS_DEPRESSION_change"
+        )
+    except DatasetError as error:
+        refused[PSICONNECT] = str(error)
     rows = []
     for (case, model), published in PUBLISHED.items():
         for quantity, (mean, low, high) in published.items():
@@ -126,6 +137,14 @@ def _diary(path: Path, seed: int, draws: int, progress: bool) -> Iterator[tuple[
     posterior = idata["posterior"].dataset
     slopes = {name: posterior[name].squeeze(drop=True) for name in ("a", "b")}
     yield (DIARY, "random effects of 100 people"), _summary(compute_effects(idata).assign(slopes))
+
+
+def correlation(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Pearson correlation of people with both values, row ``r``: ``mean``, ``ci_low``, ``ci_high`` (Fisher's z) and ``n``."""
+    pair = table[[first, second]].dropna()
+    r, half = float(pair.corr().iloc[0, 1]), 1.959964 / np.sqrt(len(pair) - 3)
+    low, high = np.tanh(np.arctanh(r) + np.array([-half, half]))
+    return pd.DataFrame({"mean": r, "ci_low": low, "ci_high": high, "n": len(pair)}, index=["r"])
 
 
 def _summary(draws: xr.Dataset) -> pd.DataFrame:

@@ -36,14 +36,19 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
         step("loading PyMC")
         from pillprocess.figures import draw_figures, save_figures
         from pillprocess.report import provenance, render_report
+        from pillprocess.reporting_record import reporting_record
         from pillprocess.reproduce import analyse
 
         analysis = analyse(tables, seed=seed, step=step)
         step("figures and report")
-        figures = draw_figures(analysis)
-        (work / "report.html").write_text(render_report(analysis, tables, figures, seed=seed), encoding="utf-8")
+        figures, narrow = draw_figures(analysis, tables), draw_figures(analysis, tables, width="one_column")
+        page = render_report(analysis, tables, figures, narrow=narrow, seed=seed)
+        (work / "report.html").write_text(page, encoding="utf-8")
         save_figures(figures, work / "figures")
+        save_figures(narrow, work / "figures" / "one_column")
         (work / "tables").mkdir()
+        record_of_reporting = reporting_record(analysis, tables, seed=seed)
+        record_of_reporting.to_csv(work / "tables" / "reporting_record.csv", index=False, lineterminator="\n")
         for name, table in analysis.tables.items():
             table.to_csv(work / "tables" / f"{name}.csv", index=False, lineterminator="\n")
         (work / "posterior").mkdir()
@@ -54,7 +59,7 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
 
 
 def run_decompose(
-    terms: str, *, baseline: str, constructs: tuple[str, ...] | None, seed: int, evidence: Path | None
+    terms: str, *, baseline: str, constructs: tuple[str, ...] | None, seed: int, evidence: Path | None, progress: bool
 ) -> list[tuple[str, pd.DataFrame]]:
     """Fit one decomposition in closed form; headed tables of its terms, drug effects and heterogeneity."""
     from pillprocess.arms import arm_changes
@@ -65,11 +70,14 @@ def run_decompose(
     from pillprocess.models.decomposition import decomposition_design
     from pillprocess.tables import interval_table
 
-    tables = load_evidence(evidence)
-    arms = arm_changes(tables, constructs=constructs)
-    differences = contrasts(tables, constructs=constructs, besides=arms)
-    design = decomposition_design(arms, differences, terms=named_terms(terms), baseline=cast(Baseline, baseline))
-    idata = fit(design, seed=seed)
+    with steps(progress) as step:
+        step("model rows")
+        tables = load_evidence(evidence)
+        arms = arm_changes(tables, constructs=constructs)
+        differences = contrasts(tables, constructs=constructs, besides=arms)
+        design = decomposition_design(arms, differences, terms=named_terms(terms), baseline=cast(Baseline, baseline))
+        step("fit in closed form")
+        idata = fit(design, seed=seed)
     trials = len(set(design["trial"].to_numpy()))
     heading = f"{trials} trials, {design.sizes['row']} rows; change in reference SDs, negative is improvement"
     out = [(heading, identifiability_columns(identifiability(idata)))]
@@ -86,17 +94,26 @@ def run_decompose(
 
 
 def run_compare(
-    unit: str, *, constructs: tuple[str, ...] | None, baseline: str, evidence: Path | None
+    unit: str, *, constructs: tuple[str, ...] | None, baseline: str, evidence: Path | None, progress: bool
 ) -> tuple[pd.DataFrame, str]:
     """Compare the hypotheses on an evidence folder; the table and what it decides in words."""
     from pillprocess.arms import arm_changes
     from pillprocess.contrasts import contrasts
     from pillprocess.reproduce import compare_hypotheses
 
-    tables = load_evidence(evidence)
-    arms = arm_changes(tables, constructs=constructs)
-    differences = contrasts(tables, constructs=constructs, besides=arms)
-    return compare_hypotheses(arms, differences, seed=1, unit=unit, baseline=cast(Baseline, baseline))
+    with steps(progress) as step:
+        step("model rows")
+        tables = load_evidence(evidence)
+        arms = arm_changes(tables, constructs=constructs)
+        differences = contrasts(tables, constructs=constructs, besides=arms)
+        step(f"hypotheses, each {unit} left out")
+        return compare_hypotheses(arms, differences, seed=1, unit=unit, baseline=cast(Baseline, baseline))
+
+
+def run_tables(results: Path) -> dict[str, pd.DataFrame | str]:
+    """The main tables of a results folder, by name."""
+    names = ("drug_effects", "terms", "heterogeneity", "hypotheses", "ledger", "sensitivity", "convergence")
+    return {name: pd.read_csv(results / "tables" / f"{name}.csv") for name in names}
 
 
 def run_published(what: str, *, data: Path | None, seed: int, progress: bool) -> pd.DataFrame:

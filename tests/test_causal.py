@@ -195,6 +195,8 @@ def test_a_rare_outcome_agrees_with_the_closed_forms_of_valeri_and_vanderweele(f
         ratio_nie = np.log((base + draws(effects, "te")[s]) / (base + draws(effects, "pnde")[s]))
         # The closed forms take risk for odds, so they are as wrong as the outcome is frequent: about 1e-4 here.
         assert (ratio_nde, ratio_nie) == pytest.approx((nde, nie), abs=2e-3)
+        odds = natural_effects(idata, at=at, scale="log_odds_ratio")
+        assert (draws(odds, "pnde")[s], draws(odds, "tnie")[s]) == pytest.approx((nde, nie), abs=2e-3)
 
 
 def plain_risk(idata: xr.DataTree, s: int, family_mediator: str, x: np.ndarray) -> float:
@@ -208,6 +210,32 @@ def plain_risk(idata: xr.DataTree, s: int, family_mediator: str, x: np.ndarray) 
     return float(
         integrate.quad(lambda v: normal.pdf(v) * special.expit(base + p["b"] * v), -np.inf, np.inf, epsabs=1e-14)[0]
     )
+
+
+@pytest.mark.parametrize(("scale", "on"), [("log_odds_ratio", special.logit), ("log_risk_ratio", np.log)])
+def test_ratios_of_risks_are_those_of_the_mean_risks(scale, on):
+    """Two binary variables, summed over participants and both values of the mediator."""
+    idata = fit(family_mediator="probit", family_outcome="logit")
+    X, weight = people_profiles(idata)
+    ratios = natural_effects(idata, scale=scale)
+    for s in range(DRAWS):
+        p = parameters(idata, s)
+
+        def risk(t, t_m, p=p):
+            chance = stats.norm.cdf(p["alpha_m"] + p["a"] * t_m + X @ p["gamma_m"])
+            eta = p["alpha_y"] + p["c"] * t + X @ p["gamma_y"]
+            high = special.expit(eta + p["b"] + p["theta"] * t)
+            return on(weight @ ((1 - chance) * special.expit(eta) + chance * high))
+
+        assert draws(ratios, "tnie")[s] == pytest.approx(risk(1, 1) - risk(1, 0), abs=1e-12)
+        assert draws(ratios, "pnde")[s] == pytest.approx(risk(1, 0) - risk(0, 0), abs=1e-12)
+        assert draws(ratios, "te")[s] == pytest.approx(risk(1, 1) - risk(0, 0), abs=1e-12)
+    assert ratios.attrs["proportion_withheld"].startswith("a proportion mediated is a share of a difference")
+
+
+def test_ratios_of_an_outcome_that_is_no_risk_are_refused():
+    with pytest.raises(ValueError, match="for a probit or logit outcome; this outcome is gaussian"):
+        natural_effects(fit(), scale="log_odds_ratio")
 
 
 @pytest.mark.parametrize("order", [None, ["m1", "m0", "m2"]], ids=["parallel", "ordered"])

@@ -1,5 +1,6 @@
 """The command line, run in processes of its own."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -88,6 +89,37 @@ def test_compare_ranks_the_hypotheses_and_says_what_that_decides():
     assert "Weights are shares in the best predictive mixture" in done.stdout
 
 
+def test_json_holds_the_tables_and_nothing_else_is_printed():
+    counts = json.loads(run("evidence", "--json").stdout)
+    assert sum(row["arms"] for row in counts["counts"]) == pp.evidence_counts(pp.load_evidence())["arms"].sum()
+    assert counts["checksum"] == pp.load_evidence().checksum
+    done = run("decompose", "--terms", "drug", "--construct", "ptsd", "--json")
+    tables = json.loads(done.stdout)
+    assert done.stderr == ""
+    assert set(tables) == {"terms", "drug_effects", "heterogeneity"}
+    evidence = pp.load_evidence()
+    arms = pp.arm_changes(evidence, constructs=("ptsd",))
+    design = pp.decomposition_design(
+        arms, pp.contrasts(evidence, constructs=("ptsd",), besides=arms), terms=frozenset({"drug"})
+    )
+    mean = float(pp.fit(design, seed=1)["posterior"].dataset["delta"].mean())
+    assert next(r["mean"] for r in tables["terms"] if r["term"] == "drug") == pytest.approx(mean)
+    compared = json.loads(run("compare", "--construct", "ptsd", "--json").stdout)
+    assert {row["model"] for row in compared["hypotheses"]} >= {"pill", "course"}
+    assert "decides nothing" in compared["note"] or "predicts" in compared["note"]
+
+
+def test_long_work_shows_its_steps_unless_told_not_to():
+    assert "fit in closed form" in run("decompose", "--construct", "ptsd").stderr
+    assert run("decompose", "--construct", "ptsd", "--quiet").stderr == ""
+
+
+def test_the_help_says_the_exit_status_and_how_to_complete_in_a_shell():
+    text = run("--help").stdout
+    assert "Exit status: 0 done" in text
+    assert "--install-completion" in text
+
+
 def test_compare_refuses_an_unknown_unit():
     done = run("compare", "--unit", "galaxy")
     assert done.returncode == 1
@@ -142,11 +174,24 @@ def test_published_expectancy_figures_are_printed_beside_the_reproduced_ones(sha
     assert "-6.75" in done.stdout
 
 
+def test_mediate_refuses_a_guess_made_after_dosing_as_a_covariate(tmp_path):
+    (tmp_path / "trial.csv").write_text("arm,guess,madrs\nplacebo,drug,1\ndrug,drug,2\n", encoding="utf-8")
+    options = ("--treatment", "arm", "--reference", "placebo", "--outcome", "madrs", "--covariate", "guess")
+    guess = ("--guess", "guess", "--guess-timing", "endpoint")
+    done = run("mediate", str(tmp_path / "trial.csv"), *options, *guess, "--out", str(tmp_path / "out"), "--quiet")
+    assert done.returncode == 1
+    assert "column 'guess' was measured after dosing (endpoint)" in done.stderr
+    assert "as --guess it is fitted as a mediator" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_mediate_lists_every_problem_of_a_table_and_writes_nothing(tmp_path):
     (tmp_path / "trial.csv").write_text("arm,meq,madrs\nplacebo,a,1\ndrug,2,x\n", encoding="utf-8")
     options = ("--treatment", "arm", "--reference", "placebo", "--mediator", "meq", "--outcome", "madrs")
-    done = run("mediate", str(tmp_path / "trial.csv"), *options, "--out", str(tmp_path / "out"), "--quiet")
+    times = ("--mediator-time", "28", "--outcome-time", "1", "--active", "drug")
+    done = run("mediate", str(tmp_path / "trial.csv"), *options, *times, "--out", str(tmp_path / "out"), "--quiet")
     assert done.returncode == 1
+    assert "the mediator was not measured before the outcome on row 2, 3" in done.stderr
     assert "meq" in done.stderr
     assert "madrs" in done.stderr
     assert "Traceback" not in done.stderr

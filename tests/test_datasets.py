@@ -7,14 +7,9 @@ import pandas as pd
 import pooch
 import pytest
 
-from pillprocess import datasets
-from pillprocess.datasets import (
-    DatasetError,
-    fetch_ketamine_crossover,
-    fetch_microdose,
-    fetch_psiconnect,
-    fetch_psilodep2,
-)
+from pillprocess import dataset_files as files
+from pillprocess.dataset_files import DatasetError
+from pillprocess.datasets import fetch_ketamine_crossover, fetch_microdose, fetch_psiconnect, fetch_psilodep2
 
 PSILODEP2 = (
     "patient_id,trt,scale,tp,score,score_bsl,score_chg,age,sex,edu,ill_dur,modtas,sss,psi,esc,ta\n"
@@ -25,10 +20,10 @@ PSILODEP2 = (
 
 def test_checksums_are_those_of_the_unchanged_copies(shared) -> None:
     for file, folder in (
-        (datasets.ACUTE, "szb37_mcrds_public"),
-        (datasets.ACCUMULATED, "szb37_mcrds_public"),
-        (datasets.KETAMINE_PEOPLE, "openneuro_ds005917"),
-        (datasets.KETAMINE_SCORES, "openneuro_ds005917"),
+        (files.ACUTE, "szb37_mcrds_public"),
+        (files.ACCUMULATED, "szb37_mcrds_public"),
+        (files.KETAMINE_PEOPLE, "openneuro_ds005917"),
+        (files.KETAMINE_SCORES, "openneuro_ds005917"),
     ):
         path = shared(f"evidence/public/{folder}/{file.name}")
         assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
@@ -36,7 +31,7 @@ def test_checksums_are_those_of_the_unchanged_copies(shared) -> None:
 
 def test_addresses_are_pinned_to_a_commit() -> None:
     expected = "https://raw.githubusercontent.com/OpenNeuroDatasets/ds005917/3dad5b3dc5d246e3a267e2eda22699c4cbaf783e/phenotype/phenotype.tsv"
-    assert datasets.KETAMINE_SCORES.url == expected
+    assert files.KETAMINE_SCORES.url == expected
 
 
 def test_acute_microdose_rows_carry_treatment_and_guess(shared) -> None:
@@ -119,7 +114,9 @@ def test_a_wrong_checksum_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ValueError(f"hash does not match {checksum}")
 
     monkeypatch.setattr(pooch, "retrieve", changed)
-    with pytest.raises(DatasetError, match=r"could not be fetched \(hash does not match sha256:34cdc8"):
+    with pytest.raises(
+        DatasetError, match=r"is not the file that was checked \(hash does not match sha256:34cdc8.*nothing was read"
+    ):
         fetch_ketamine_crossover()
 
 

@@ -14,11 +14,12 @@ from mediation_trees import tree
 
 from pillprocess import mediate
 from pillprocess.causal import natural_effects
-from pillprocess.mediate import analyse_mediation, default_priors, run_mediate
-from pillprocess.mediate_report import draw_figures, render_mediation
+from pillprocess.mediate import analyse_mediation, default_priors
+from pillprocess.mediate_report import MediationReport, draw_figures, render_mediation
 from pillprocess.mediation_paths import estimate_text
 from pillprocess.participants import ParticipantError, load_participants
 from pillprocess.results import ResultsError
+from pillprocess.run_mediate import run_mediate
 
 
 def trial(n: int = 80) -> pd.DataFrame:
@@ -93,7 +94,8 @@ def quiet(function, *arguments, **keywords):
 def test_the_report_prints_the_numbers_of_the_tables(by_hand, path):
     people = load_participants(path, **ROLES)
     analysis = analyse_mediation(people, seed=1)
-    page = render_mediation(analysis, draw_figures(analysis), source=path, seed=1)
+    report = MediationReport(people, analysis)
+    page = render_mediation(report, draw_figures(report), source=path, seed=1)
     text = re.sub(r"<[^>]+>", " ", page)
     te = analysis.tables["effects"].set_index("estimand").loc["te"]
     tipping = analysis.tables["sensitivity"].set_index("estimand").loc["rho_tipping"]
@@ -119,7 +121,8 @@ def test_families_without_a_sensitivity_analysis_say_so(by_hand, path):
     analysis = analyse_mediation(people, family_outcome="logit", seed=1)
     assert analysis.sensitivity == {}
     assert analysis.tables["sensitivity"].empty
-    page = render_mediation(analysis, draw_figures(analysis), source=path, seed=1)
+    report = MediationReport(people, analysis)
+    page = render_mediation(report, draw_figures(report), source=path, seed=1)
     assert "Not available for these families" in page
     assert "no sensitivity analysis is known for a gaussian mediator and a logit outcome" in page
 
@@ -142,9 +145,10 @@ def test_several_mediators_arms_and_trials_are_all_in_the_tables(by_hand, path):
     assert {"te", "ab", "cov_ab", "te_new", "path_effect", "iie", "ide"} <= set(effects["estimand"])
     assert set(analysis.sensitivity) == {(arm, m) for arm in ("10 mg", "25 mg") for m in ("belief", "meq30")}
     assert set(analysis.tables["effects_by_trial"]["trial"]) == set("abcdef")
-    figures = draw_figures(analysis)
+    report = MediationReport(people, analysis)
+    figures = draw_figures(report)
     assert {"paths_10_mg", "sensitivity_25_mg_meq30", "r2_10_mg_belief", "overlap_belief"} <= set(figures)
-    page = render_mediation(analysis, figures, source=path, seed=1)
+    page = render_mediation(report, figures, source=path, seed=1)
     assert "belief → meq30 in this order" in page
     assert "of 6 trials" in page
 

@@ -1,17 +1,34 @@
-"""Every committed notebook runs from start to end, on reduced draws."""
+"""The rules of the notebooks; and every committed notebook runs from start to end, on reduced draws."""
 
+import ast
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+import pillprocess as pp
+
+PUBLIC = (
+    "cases/mediation_jobs/jobs.csv",
+    "evidence/public/szb37_mcrds_public/pacutes.csv",
+    "evidence/public/openneuro_ds006110_psiconnect/participants.csv",
+)
+"""Files that the notebooks read where there is no network."""
+
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 
-def test_there_are_notebooks():
-    assert len(NOTEBOOKS) >= 3
+def code(notebook: nbformat.NotebookNode) -> str:
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_there_are_notebooks_in_order():
+    numbers = [int(path.stem[:2]) for path in NOTEBOOKS]
+    assert {1, 2, 3, 6} <= set(numbers)
+    assert len(set(numbers)) == len(numbers)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -23,8 +40,38 @@ def test_a_notebook_is_a_question_with_its_answer_first_and_committed_outputs(pa
         "the title is a question and the answer follows it"
     )
     assert len(notebook.cells) <= 25
-    assert any(cell.get("outputs") for cell in notebook.cells)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), "run once, from the top"
+    assert sum(bool(cell.outputs) for cell in cells) >= len(cells) / 2
+    assert not [o for cell in cells for o in cell.outputs if o.output_type == "error" or o.get("name") == "stderr"]
     assert not re.search(r"(?<![a-z.])/(home|root|tmp|Users|work)/", str(notebook)), "machine paths in the outputs"
+
+
+LOCAL = {
+    "MICRODOSE": "evidence/public/szb37_mcrds_public",
+    "KETAMINE": "evidence/public/openneuro_ds005917",
+}
+"""Where copies of the public data lie, by the name a notebook sets to None to fetch them."""
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_uses_the_public_names_only_and_seeds_every_draw(path):
+    tree = ast.parse(code(nbformat.read(path, as_version=4)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert not str(node.module).startswith("pillprocess"), (
+                "import pillprocess as pp, and nothing from inside it"
+            )
+        if isinstance(node, ast.Import):
+            assert all(not a.name.startswith("pillprocess.") for a in node.names)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "pp":
+            assert node.attr in pp.__all__, f"pp.{node.attr} is not public"
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("fit", "prior_predictive")
+        ):
+            assert "seed" in {k.arg for k in node.keywords}, "every draw has a fixed seed"
 
 
 @pytest.mark.slow
@@ -34,8 +81,14 @@ def test_a_notebook_runs(path, tmp_path, shared):
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.source = re.sub(r"^DRAWS = \d+", "DRAWS = 1000", cell.source, flags=re.MULTILINE)
+        cell.source = re.sub(r"^OUTCOMES = .+", 'OUTCOMES = ["PANAS"]', cell.source, flags=re.MULTILINE)
         if "DATA = None" in cell.source:
-            cell.source = cell.source.replace("DATA = None", f"DATA = {str(shared('cases/mediation_jobs'))!r}")
+            for file in PUBLIC:
+                shutil.copy(shared(file), tmp_path)
+            cell.source = cell.source.replace("DATA = None", f"DATA = {str(tmp_path)!r}")
+        for name, folder in LOCAL.items():
+            if f"{name} = None" in cell.source:
+                cell.source = cell.source.replace(f"{name} = None", f"{name} = {str(shared(folder))!r}")
     NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()

@@ -96,7 +96,6 @@ def test_three_arms_with_a_reference_are_two_comparisons_or_one_with_the_rest_se
         ({"reference": "sham"}, r"column 'arm': the reference 'sham' is none of its levels \(drug, placebo\)"),
         ({"active": "lsd"}, r"column 'arm': the active arm 'lsd' is none of its other levels"),
         ({"reference": None}, r"column 'arm': 2 levels \(drug, placebo\) and no reference"),
-        ({"mediators": []}, "no mediator was named"),
         ({"mediators": ["meq", "asc"]}, "column 'asc' is not in the table, which has person, arm, meq"),
         ({"covariates": ["meq"]}, "column 'meq' has two roles, mediator and covariate"),
         ({"baseline": "madrs"}, "column 'madrs' has two roles, outcome and baseline"),
@@ -104,6 +103,7 @@ def test_three_arms_with_a_reference_are_two_comparisons_or_one_with_the_rest_se
         ({"mediator_time": "hours"}, "column 'hours' is not in the table"),
         ({"mediator_time": -1.0}, "the mediator was measured before dosing on row 0, 1, 2, 3, 4 and 19 more"),
         ({"mediator_time": 5.0, "outcome_time": 5.0}, "the mediator was not measured before the outcome on row 0, 1"),
+        ({"mediator_time": "7", "outcome_time": "1"}, "the mediator was not measured before the outcome on row 0, 1"),
     ],
 )
 def test_a_wrong_role_or_time_is_refused_by_name(change, message):
@@ -127,6 +127,7 @@ def test_times_in_columns_are_compared_person_by_person():
         (with_value("age", 5, "old"), r"column 'age': row 5 \('old'\) is not a number"),
         (with_value("age", 6, None), "column 'age': missing on row 6; fill it in, or set such rows aside"),
         (with_value("arm", 6, None), "column 'arm': missing on row 6"),
+        (with_value("person", 6, None), "column 'person': missing on row 6"),
         (trial().assign(age=40.0), "covariate 'age' has one value, 40; leave it out"),
         (
             trial().assign(age=lambda t: 2.0 * (t["arm"] == "drug")),
@@ -145,7 +146,7 @@ def test_times_in_columns_are_compared_person_by_person():
 )
 def test_a_table_that_cannot_be_used_says_where_and_why(table, message):
     with pytest.raises(ParticipantError, match=message):
-        load_participants(table, **ROLES, covariates=["age"])
+        load_participants(table, **ROLES, covariates=["age"], id="person")
 
 
 def test_the_sixth_bad_cell_and_later_ones_are_counted():
@@ -184,6 +185,36 @@ def test_a_file_with_semicolons_is_recognised(tmp_path: Path):
     trial().to_csv(path, index=False, sep=";", decimal=",")
     with pytest.raises(ParticipantError, match="separated by ';' where ',' is expected"):
         load_participants(path, **ROLES)
+
+
+def test_participants_of_whom_nothing_was_observed_are_named():
+    table = trial()
+    table.loc[[4, 7], ["meq", "madrs"]] = np.nan
+    notes = load_participants(table, **ROLES).notes
+    assert "neither mediator nor outcome was observed on row 4, 7: they add nothing but their covariates" in notes
+
+
+def test_columns_of_zero_and_one_are_said_to_have_families_of_their_own():
+    table = trial().assign(response=lambda t: (t["madrs"] < 12).astype(int))
+    notes = load_participants(table, **(ROLES | {"outcome": "response"})).notes
+    assert [note for note in notes if "holds 0 and 1 alone" in note] == [
+        "outcome 'response' holds 0 and 1 alone: family_outcome 'probit' or 'logit' models its risk, the Gaussian default a "
+        "straight line through it"
+    ]
+
+
+def test_a_file_that_is_not_there_or_no_table_is_said_so(tmp_path: Path):
+    with pytest.raises(ParticipantError, match=r"gone.csv; nothing was fitted:\n.*cannot be read: No such file"):
+        load_participants(tmp_path / "gone.csv", **ROLES)
+    (tmp_path / "excel.csv").write_bytes("arm,meq,madrs\nplacebo,1,2\n\xe4".encode("latin-1"))
+    with pytest.raises(ParticipantError, match="it is no table of comma-separated values in UTF-8"):
+        load_participants(tmp_path / "excel.csv", **ROLES)
+
+
+def test_a_cell_of_a_baseline_that_is_no_number_is_named_once():
+    with pytest.raises(ParticipantError) as caught:
+        load_participants(with_value("madrs_0", 3, "?"), **ROLES, baseline="madrs_0")
+    assert caught.value.problems == ("column 'madrs_0': row 3 ('?') is not a number",)
 
 
 def test_incomplete_rows_can_be_set_aside_and_are_then_listed():

@@ -16,9 +16,8 @@ from pillprocess.plots_mediation import (
     plot_effects,
     plot_mediation,
     plot_overlap,
-    plot_r2_contours,
-    plot_sensitivity,
 )
+from pillprocess.plots_sensitivity import plot_r2_contours, plot_sensitivity
 from pillprocess.sensitivity import mediation_sensitivity, r2_contours
 from pillprocess.tables import effect_table
 
@@ -137,7 +136,7 @@ def test_contours_are_drawn_in_the_direction_that_brings_the_effect_to_zero(save
     crossing = [
         d for d in ("same", "opposite") if contours.sel(direction=d).min() < 0 < contours.sel(direction=d).max()
     ]
-    assert ax.get_title(loc="left") == f"confounder moves both in the {crossing[0]} direction"
+    assert ax.get_title(loc="left").endswith({"same": "the same way", "opposite": "opposite ways"}[crossing[0]])
     assert len(ax.collections) == 2
     other = plot_r2_contours(contours, direction={"same": "opposite", "opposite": "same"}[crossing[0]])
     assert len(other.collections) == 1
@@ -149,7 +148,7 @@ def test_overlap_says_how_far_the_arms_lie_apart(save_figure):
     ax = plot_overlap(data, mediator="meq30")
     own = data.mediators["meq30"][data.arm == "psilocybin"]
     away = abs(own.mean() - data.mediators["meq30"][data.arm == "placebo"].mean()) / own.std()
-    assert f"{away:.1f} SDs from placebo" in texts(ax)
+    assert f"psilocybin: {away:.1f} SDs from placebo" in texts(ax)
     assert {"placebo (n = 30)", "psilocybin (n = 30)"} <= set(texts(ax))
     save_figure(ax)
     with pytest.raises(ValueError, match="mediator = 'asc': the mediators are belief, meq30"):

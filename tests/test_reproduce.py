@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from browser import browse
 
 import pillprocess as pp
-from pillprocess.report import course_share, estimate
+from pillprocess.pages import estimate
+from pillprocess.report import SECTIONS, course_share
 from pillprocess.reproduce import sensitivity_table
 from pillprocess.run import run_reproduce
 
@@ -50,9 +52,12 @@ class Page(html.parser.HTMLParser):
 
 @pytest.mark.slow
 def test_everything_is_written(results, tables):
-    names = {"drug_effects", "contributions", "terms", "posterior_predictive", "ledger", "influence"}
+    names = {
+        "drug_effects", "contributions", "terms", "posterior_predictive", "ledger", "influence", "evidence_map", "network",
+    }  # fmt: skip
     for suffix in ("png", "svg"):
-        assert {p.stem for p in (results / "figures").glob(f"*.{suffix}")} == names
+        for folder in (results / "figures", results / "figures" / "one_column"):
+            assert {p.stem for p in folder.glob(f"*.{suffix}")} == names
     assert (results / "figures" / "drug_effects.png").read_bytes().startswith(b"\x89PNG")
     record = json.loads((results / "run.json").read_text())
     assert record["seed"] == 1
@@ -91,7 +96,7 @@ def test_the_headline_holds_the_trials_the_issue_of_bias_asks_for(tables):
 def test_the_report_is_one_page_that_needs_nothing_else(results):
     page = Page((results / "report.html").read_text(encoding="utf-8"))
     assert page.outside == []
-    assert len(page.images) == 6
+    assert len(page.images) == 8
     assert all(len(str(image["alt"])) > 40 for image in page.images)
     assert page.headers > page.tables > 5
 
@@ -105,6 +110,9 @@ def test_the_reports_numbers_are_the_tables_numbers(results, tables):
         assert f"{row['drug']:.2f} [{row['drug_low']:.2f}, {row['drug_high']:.2f}]" in text
     for row in tables["hypotheses"].to_dict("records"):
         assert f"{row['elpd_diff']:.1f} ({row['se_diff']:.1f})" in text
+    for row in tables["blinding"].dropna(subset="mean").to_dict("records"):
+        assert estimate(row) in text
+        assert f"{row['correct']:.0f} of {row['n']:.0f}" in text
     for verdict in tables["ledger"]["verdict"]:
         assert verdict in text
     assert (
@@ -112,6 +120,42 @@ def test_the_reports_numbers_are_the_tables_numbers(results, tables):
         in html.unescape(text)
     )
     assert "no divergent transition" in text
+    for row in tables["terms"].to_dict("records"):
+        assert (
+            f"{row['parameter']} {row['prior_sd']:.2f} {row['prior_low']:.2f} to {row['prior_high']:.2f} {estimate(row)}"
+            in text
+        )
+    for row in tables["routes"].to_dict("records"):
+        assert f"{row['parameter']} {row['sampler_mean']:.3f} ({row['sampler_sd']:.3f})" in text
+    for row in tables["model_counts"].to_dict("records"):
+        counts = f"{row['trials']} {row['arms']} {row['differences']} {row['people']}"
+        assert f"{row['study_drug']} {row['condition']} {counts}" in text
+
+
+@pytest.mark.slow
+def test_the_reporting_record_has_every_item_once_and_says_what_is_empty(results, tables):
+    record = tables["reporting_record"]
+    assert record.groupby("guideline").size().to_dict() == {"BARG": 30, "PRISMA-NMA": 32}
+    assert not record.duplicated(["guideline", "item"]).any()
+    filled = record.set_index(["guideline", "item"])["record"]
+    assert filled["BARG", "2B"].endswith("0 divergent transitions.")
+    assert f"{tables['convergence']['r_hat'].max():.3f}" in filled["BARG", "2B"]
+    # nobody registered a protocol, searched systematically or rated bias, so these stay empty
+    assert filled[[("PRISMA-NMA", i) for i in ("5", "8", "12", "15", "19", "22", "27")]].isna().all()
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert page.count('<td class="wide open">empty</td>') == record["record"].isna().sum()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1000])
+def test_a_browser_shows_the_report_without_error_or_sideways_scrolling(results, width):
+    seen = browse(results / "report.html", width)
+    assert seen.width == width
+    assert seen.page_width <= width, "the page scrolls sideways"
+    assert seen.broken_images == []
+    assert seen.console == []
+    assert seen.sections == [name for name, _ in SECTIONS]
+    assert seen.clipped == [], "cut off, and not in a box that scrolls"
 
 
 @pytest.mark.slow
@@ -146,7 +190,7 @@ def test_a_trial_name_with_markup_is_text_in_the_report(results, tables):
     analysis = Analysis(
         tables | {"rows": rows}, {"headline": idata}, tables["rows"], correlation, "Nothing is decided."
     )
-    page = render_report(analysis, evidence, draw_figures(analysis), seed=1)
+    page = render_report(analysis, evidence, draw_figures(analysis, evidence), seed=1)
     idata.close()
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page

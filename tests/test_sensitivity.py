@@ -82,6 +82,44 @@ def test_at_the_true_correlation_the_true_indirect_effect_comes_back(rho):
 
 
 @pytest.mark.parametrize("rho", [-0.4, 0.3])
+def test_over_trials_the_true_indirect_effect_comes_back_at_the_true_correlation(rho):
+    """Eight large trials with their own a, b and c, each regressed on its own; the pooled fit holds their moments."""
+    rng = np.random.default_rng(10)
+    frames, found, of_y = [], [], []
+    true_a = 0.8 + 0.4 * rng.normal(size=8)
+    true_b = 0.5 + 0.8 * (true_a - 0.8) + 0.1 * rng.normal(size=8)
+    for j, (a, b) in enumerate(zip(true_a, true_b, strict=True)):
+        arm = np.arange(N // 8) % 2
+        e, f = rng.normal(size=(2, len(arm)))
+        m = j + a * arm + 1.5 * e
+        y = -j + rng.normal() * arm + b * m + 2.0 * (rho * e + np.sqrt(1 - rho**2) * f)
+        one = np.ones(len(arm))
+        first, (rest_m,), *_ = np.linalg.lstsq(np.column_stack([one, arm]), m, rcond=None)
+        second, (rest_y,), *_ = np.linalg.lstsq(np.column_stack([one, arm, m]), y, rcond=None)
+        found.append([*first, *second])
+        of_y.append([rest_m, rest_y])
+        frames.append(pd.DataFrame({"arm": arm, "m": m, "y": y, "trial": f"t{j}"}))
+    people = load_participants(pd.concat(frames, ignore_index=True), **roles(), trial="trial")
+    model = mediation(people, interaction=False)
+    effects, each = list(model.coords["effect"]), np.array(found)
+    mean = dict(zip(("alpha_m", "a", "alpha_y", "c", "b"), each.mean(0), strict=True))
+    shape = {"alpha_m": (1, 1), "a": (1, 1, 1), "alpha_y": (1,), "c": (1, 1), "b": (1, 1)}
+    values = {name + suffix: np.full(shape[name], v) for name, v in mean.items() for suffix in ("", "_new")}
+    pairs = np.corrcoef(each.T)[np.triu_indices(len(effects), 1)]
+    sd_m, sd_y = np.sqrt(np.sum(of_y, axis=0) / N)
+    values |= {
+        "sigma_m": [[sd_m]], "sigma_y": [sd_y], "gamma_m": np.zeros((1, 1, 0)), "gamma_y": np.zeros((1, 0)),
+        "tau": [each.std(0)], "correlation": [pairs],
+    }  # fmt: skip
+    assert [e.split("[")[0] for e in effects] == list(mean)
+    idata = tree(model, values)
+    truth, naive = np.mean(true_a * true_b), natural_effects(idata)["tnie"].item()
+    # Four standard errors of the mean of products of coefficients in eight trials of 25,000.
+    assert mediation_sensitivity(idata, rho=[rho])["tnie"].item() == pytest.approx(truth, abs=0.02)
+    assert abs(naive - truth) > 0.2
+
+
+@pytest.mark.parametrize("rho", [-0.4, 0.3])
 def test_a_probit_outcome_gives_the_true_indirect_effect_at_the_true_correlation(rho):
     table, truth = confounded(rho, binary_y=True)
     people = load_participants(table, **roles())

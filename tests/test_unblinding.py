@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import stats
 
 from pillprocess.belief_estimands import belief_bounds, belief_effects
-from pillprocess.beliefs import check_belief, code_guess
+from pillprocess.beliefs import check_belief, code_guess, is_unsure
 from pillprocess.inference import check_fit, fit
 from pillprocess.models import person_effects
 from pillprocess.models.expectancy import expectancy_moderation, moderation_effects
@@ -109,6 +109,26 @@ def test_the_density_is_that_of_the_docstring(
         average = np.trapezoid(chance * stats.norm.pdf(grid, centre, spread), grid)
         expected += stats.multivariate_normal.logpdf(r, cov=covariance) + np.log(average)
     assert value == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("order", ["belief_first", "outcome_first"])
+def test_a_guess_that_is_missing_is_averaged_over(order: str) -> None:
+    rows = simulate(40, c=-0.4, b=-0.8)
+    silent = rows.index < 7
+    people = loaded(rows.assign(guess=rows["guess"].mask(silent)))
+    value, v = density(unblinding(people, **GUESS, order=order))
+    within = rows.groupby("arm")["y"]
+    Y = ((rows["y"] - rows["y"].mean()) / np.sqrt((within.var() * (within.count() - 1)).sum() / 38)).to_numpy()
+    T, B = (rows["arm"] == "drug").to_numpy(float), rows["guess"].to_numpy()
+    centre = B[~silent].mean()
+    belief = v["alpha_belief_raw"] + v["a_belief_raw"][0] * T + v.get("d_outcome_raw", 0.0) * Y
+    slope = v["b_raw"] + v["theta_raw"][0] * T if order == "belief_first" else 0 * T
+    chance = {b: stats.norm.cdf((2 * b - 1) * belief) for b in (0, 1)}
+    mean = v["alpha_outcome_raw"] + v["c_raw"][0] * T
+    like = {b: stats.norm.pdf(Y, mean + slope * (b - centre), v["sigma_raw"]) for b in (0, 1)}
+    each = np.where(B == 1, chance[1] * like[1], chance[0] * like[0])
+    either = chance[0] * like[0] + chance[1] * like[1] if order == "belief_first" else like[0]
+    assert value == pytest.approx(np.log(np.where(silent, either, each)).sum(), rel=1e-9)
 
 
 def test_the_quadrature_over_people_is_exact_enough(table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,8 +340,21 @@ def test_guesses_are_coded_by_the_arm_they_name() -> None:
 
 
 def test_a_guess_that_names_no_arm_is_reported() -> None:
-    with pytest.raises(ValueError, match=r"column 'g': 'unsure' name neither drug nor placebo; leave the cell empty"):
-        code_guess(pd.Series(["drug", "unsure"], name="g"), active=["drug"], reference="placebo")
+    with pytest.raises(
+        ValueError,
+        match=r"column 'g': 'perhaps' name neither drug nor placebo; a guess is the label.*Nothing was fitted",
+    ):
+        code_guess(pd.Series(["drug", "perhaps"], name="g"), active=["drug"], reference="placebo")
+
+
+def test_not_knowing_is_an_answer_and_no_guess() -> None:
+    guess = pd.Series(["drug", "Don\N{RIGHT SINGLE QUOTATION MARK}t know", " unsure", None, "placebo"], name="g")
+    assert is_unsure(guess).tolist() == [False, True, True, False, False]
+    assert code_guess(guess, active="drug", reference="placebo").isna().tolist() == [False, True, True, True, False]
+
+
+def test_booleans_are_guesses() -> None:
+    assert code_guess(pd.Series([True, False]), active="drug", reference="placebo").tolist() == [1.0, 0.0]
 
 
 def expecting(n: int = 60, *, h: float = -0.5, seed: int = 2) -> pd.DataFrame:

@@ -196,6 +196,15 @@ def decomposition(
     The parameters are those of :func:`decomposition_design`, which also takes the priors of the terms:
     ``gaussian_model(decomposition_design(arms, prior_drug_sd=1.0))`` is the model with another prior.
 
+    Parameters
+    ----------
+    arms, contrasts
+        Rows of the model, from :func:`pillprocess.arm_changes` and :func:`pillprocess.contrasts`.
+    terms, baseline, single_arm, dose_shape, therapy_measure
+        What the expected change of an arm is made of.
+    prior_tau, prior_tau_sd
+        Prior of every heterogeneity SD, in the unit of ``arms``.
+
     Returns
     -------
     ``pm.Model`` whose observed variable is ``y`` (row); ``model.design`` is the description it was built from.

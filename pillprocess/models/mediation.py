@@ -106,7 +106,7 @@ def mediation(
     Raises
     ------
     ValueError
-        A family does not suit its column, or the order does not list the mediators.
+        No mediator, a family does not suit its column, or the order does not list the mediators.
 
     Warns
     -----
@@ -115,7 +115,8 @@ def mediation(
         fixed at 0.
     """
     mediators = [str(m) for m in people.mediators.columns] if order is None else list(order)
-    problems = check_family(family_mediator, "mediator", people.mediators)
+    problems = [] if len(people.mediators.columns) else ["no mediator was named"]
+    problems += check_family(family_mediator, "mediator", people.mediators)
     problems += check_family(family_outcome, "outcome", people.outcome.to_frame())
     if len(mediators) > 1 and family_mediator != "gaussian":
         problems.append(
@@ -225,7 +226,8 @@ def _correlation_prior(trials: int, eta: float) -> float | None:
     """LKJ concentration for so many trials, or None where correlations are fixed at 0; warns when there are few."""
     if trials < CORRELATED_FROM:
         warnings.warn(
-            f"{trials} trials cannot show how effects vary together: their correlations are fixed at 0, so cov(a, b) is 0",
+            f"{trials} trials cannot show how effects vary together: their correlations are fixed at 0, so cov(a, b) is 0; how "
+            "much effects vary rests on the prior of tau, which widens the pooled effects (sites of one trial can be a covariate)",
             stacklevel=3,
         )
         return None

@@ -14,6 +14,9 @@ The person effects :math:`(u^B, u^S, u^Y)_p \sim N(0, \mathrm{diag}(\tau) R \,\m
 guess the drug also tend to higher outcomes; k makes the coefficients of belief those of the population, whatever the spread
 between people. The data cannot choose between the two orders; each bounds what belief carries. S and Y are in SD units
 (pooled SD within arms), centred.
+
+Where nobody repeats, a guess that is missing (not asked, or "don't know") is averaged over, missing at random:
+:math:`p(Y_i) = \sum_{B} \Pr(B) \, p(Y_i \mid B)` with belief first; with the outcome first the row loses its guess alone.
 """
 
 from typing import Literal
@@ -60,7 +63,8 @@ def unblinding(
     ----------
     people
         From `load_participants`, of one trial, with the belief (0 or 1) among the mediators and at most one other mediator,
-        the experience. Rows may be several per person: leave ``id`` out and give ``person`` here.
+        the experience. Rows may be several per person: leave ``id`` out and give ``person`` here. Beliefs may be missing
+        where nobody repeats; experience and outcome may not.
     belief
         Column of the belief.
     belief_timing
@@ -86,7 +90,8 @@ def unblinding(
 
     Returns
     -------
-    ``pm.Model`` with dims row, arm, covariate, profile, and equation where people repeat; person effects are integrated out.
+    ``pm.Model`` with dims row, guessed (the rows that carry a guess), arm, covariate, profile, and equation where people
+    repeat; person effects and missing guesses are integrated out.
     Variables in SD units end in ``_raw``; b, c and theta are in units of the outcome.
 
     Raises
@@ -97,6 +102,7 @@ def unblinding(
     check_belief(people, belief=belief, timing=belief_timing)
     _check_rows(people, belief, person, order)
     B = people.mediators[belief].to_numpy(float)
+    known, centre = np.isfinite(B), float(np.nanmean(B))
     experience = people.mediators.drop(columns=belief)
     T, X = people.treatment.to_numpy(float), _scaled(people.covariates)
     y_sd = _within_sd(people.outcome, people.arm)
@@ -105,7 +111,7 @@ def unblinding(
     equations = [belief, *experience.columns, str(people.outcome.name)]
     coords = {
         "arm": list(people.treatment.columns), "covariate": list(people.covariates.columns), "equation": equations,
-        "row": np.arange(len(y)),
+        "row": np.arange(len(y)), "guessed": np.flatnonzero(known),
     }  # fmt: skip
     with pm.Model(coords=coords) as model:
 
@@ -117,11 +123,11 @@ def unblinding(
                 mean = mean + pt.dot(X, pm.Normal(f"gamma_{name}_raw", 0, prior_covariate_sd, dims="covariate"))
             return mean
 
-        def moderated(name: str, sd: float, values: np.ndarray) -> TensorVariable:
-            slope = pm.Normal(f"b{name}_raw", 0, sd)
+        def moderated(name: str, sd: float) -> TensorVariable:
+            slope = pm.Normal(f"b{name}_raw", 0, sd) + pt.zeros(len(y))
             if interaction:
                 slope = slope + pt.dot(T, pm.Normal(f"theta{name}_raw", 0, prior_interaction_sd, dims="arm"))
-            return slope * values
+            return slope
 
         belief_mean = linear("belief", "a_belief", prior_a_belief_sd)
         outcome_mean = linear("outcome", "c", prior_c_sd)
@@ -130,16 +136,23 @@ def unblinding(
             experience_mean = linear("experience", "a_experience", prior_a_experience_sd)
             gaussian.append(("S", S[0], experience_mean, pm.HalfNormal("sigma_experience_raw", prior_sigma_sd)))
             belief_mean += pm.Normal("d_experience_raw", 0, prior_d_sd) * S[0]
-            outcome_mean += moderated("_experience", prior_b_experience_sd, S[0])
+            outcome_mean += moderated("_experience", prior_b_experience_sd) * S[0]
+        slope = pt.zeros(len(y))
         if order == "belief_first":
-            outcome_mean += moderated("", prior_b_belief_sd, B - B.mean())
+            slope = moderated("", prior_b_belief_sd)
         else:
             belief_mean += pm.Normal("d_outcome_raw", 0, prior_d_sd) * y
-        gaussian.append(("Y", y, outcome_mean, pm.HalfNormal("sigma_raw", prior_sigma_sd)))
+        sigma = pm.HalfNormal("sigma_raw", prior_sigma_sd)
+        gaussian.append(("Y", y, outcome_mean + slope * np.where(known, B - centre, 0.0), sigma))
         if person is None:
             for name, values, mean, sd in gaussian:
-                pm.Normal(name, mean, sd, observed=values, dims="row")
-            model.register_rv(rows("probit", belief_mean, None, None), "B", observed=B, dims=("row",))
+                of = known if name == "Y" and order == "belief_first" else np.full(len(y), True)
+                pm.Normal(name, mean[of], sd, observed=values[of], dims="row" if of.all() else "guessed")
+            guesses = rows("probit", belief_mean[known], None, None)
+            model.register_rv(guesses, "B", observed=B[known], dims=("guessed",))
+            if order == "belief_first" and not known.all():
+                silent = [v[~known] for v in (y, outcome_mean, slope, belief_mean)]
+                pm.Potential("Y_silent", _either_belief(*silent, sigma=sigma, centre=centre))
         else:
             tau, eta = pm.HalfNormal("tau", prior_tau_sd, dims="equation"), prior_correlation_eta
             L = tau[:, None] * correlation_cholesky("correlation", labels=equations, eta=eta, dim="equation_pair")
@@ -150,7 +163,7 @@ def unblinding(
         for name in ("c", "b", "theta", "sigma"):
             if f"{name}_raw" in model.named_vars:
                 pm.Deterministic(name, model[f"{name}_raw"] * y_sd, dims=model.named_vars_to_dims.get(f"{name}_raw"))
-        _add_constants(people, X, y_sd=y_sd, belief_mean=float(B.mean()), order=order)
+        _add_constants(people, X, y_sd=y_sd, belief_mean=centre, order=order)
     return model
 
 
@@ -159,7 +172,8 @@ def _check_rows(people: Participants, belief: str, person: pd.Series | None, ord
     problems = []
     if order not in ("belief_first", "outcome_first"):
         problems.append(f"order = {order!r}; it must be 'belief_first' or 'outcome_first'")
-    for column in (people.outcome, *(people.mediators[m] for m in people.mediators)):
+    silent_allowed = [belief] if person is None else []
+    for column in (people.outcome, *(people.mediators[m] for m in people.mediators if m not in silent_allowed)):
         if column.isna().any():
             problems.append(
                 f"column {column.name!r}: {int(column.isna().sum())} rows are missing; leave them out of the table"
@@ -178,6 +192,23 @@ def _check_rows(people: Participants, belief: str, person: pd.Series | None, ord
         problems.append("person must name somebody for every row of the participants, with their index")
     if problems:
         raise ValueError("\n".join([*problems, "no model was built"]))
+
+
+def _either_belief(
+    y: np.ndarray,
+    outcome_mean: TensorVariable,
+    slope: TensorVariable,
+    belief_mean: TensorVariable,
+    *,
+    sigma: TensorVariable,
+    centre: float,
+) -> TensorVariable:
+    """Log density of outcomes whose belief is not known: the two beliefs' densities, weighted by their probabilities."""
+    parts = []
+    for b, sign in ((0.0, -1.0), (1.0, 1.0)):
+        chance = pt.log(0.5 * pt.erfc(-sign * belief_mean / np.sqrt(2)))
+        parts.append(chance + pm.logp(pm.Normal.dist(outcome_mean + slope * (b - centre), sigma), y))
+    return pt.sum(pt.logaddexp(*parts))
 
 
 def _within_sd(values: pd.Series, arm: pd.Series) -> float:

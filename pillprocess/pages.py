@@ -1,0 +1,45 @@
+"""What every report shares: one jinja2 environment, how numbers are written, and the versions behind them."""
+
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+
+import jinja2
+
+PACKAGES = ("pillprocess", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "pandas", "xarray")
+
+
+def render_page(template: str, context: Mapping[str, object], *, writes: Callable[[Mapping[str, float]], str]) -> str:
+    """Fill a template of ``pillprocess/templates``; a name that the template needs and the context lacks is an error.
+
+    Parameters
+    ----------
+    template
+        File name in the folder of templates. ``page.html`` is the frame of every page, ``parts.html`` holds the macros for a
+        titled table and a titled figure.
+    context
+        What the template may name.
+    writes
+        How an estimate with its interval is written: the filter ``estimate``.
+
+    Returns
+    -------
+    HTML text.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pillprocess"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["estimate"] = writes
+    environment.filters["percent"] = lambda p: f"{100 * p:.0f} %"
+    return environment.get_template(template).render(**context)
+
+
+def estimate(row: Mapping[str, float]) -> str:
+    """Mean and 95 % interval in one string, to two decimals."""
+    return f"{row['mean']:.2f} [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+
+
+def versions(seed: int) -> dict[str, str]:
+    """Versions of the packages and of Python, and the seed."""
+    return {**{p: version(p) for p in PACKAGES}, "Python": platform.python_version(), "seed": str(seed)}

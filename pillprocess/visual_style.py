@@ -1,0 +1,170 @@
+"""One visual language for every figure: colours, print sizes, letters, and how a side of 0 is named.
+
+Colours come from one list per kind of thing, so that a drug or a term looks the same everywhere. They differ in lightness as
+well as in hue, and terms that are close in lightness carry a hatch, so that a grey print and a colour-blind reader lose nothing.
+"""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ONE_COLUMN, TWO_COLUMNS = 89.0, 183.0
+"""Width of a printed figure over one and over two columns of a journal page, in mm."""
+
+NARROW = 120.0
+"""Below this width, in mm, a figure takes the form for one column."""
+
+type Width = Literal["one_column", "two_column"] | tuple[float, float]
+"""Print width by name, or width and height in mm."""
+
+MM_PER_INCH = 25.4
+SMALL, NORMAL, LARGE = 6.0, 6.5, 8.0
+"""Sizes of letters at the final size of a figure, in points."""
+
+GREY, INK, PRIOR = "#6E6E6E", "#1A1A1A", "#BFBFBF"
+DRUG_COLOURS = {
+    "psilocybin": "#3B2C85", "LSD": "#4FA3D9", "MDMA": "#C8501A", "ketamine": "#12694A", "esketamine": "#D9B93B", "all": "#111111",
+}  # fmt: skip
+DRUG_MARKERS = {"psilocybin": "o", "LSD": "^", "MDMA": "D", "ketamine": "s", "esketamine": "v", "all": "P"}
+TERM_COLOURS = {
+    "course": "#DADADA", "waitlist": "#A8905A", "comparator": "#4A4A4A", "therapy": "#E69F00", "expectancy": "#F7E463",
+    "experience": "#B0468F", "drug": "#1F4E9C", "drug:therapy": "#35B08F",
+}  # fmt: skip
+TERM_HATCHES = {"waitlist": "....", "comparator": "////", "expectancy": "xxxx", "drug:therapy": "\\\\\\\\"}
+TERM_NAMES = {
+    "course": "course (control condition)", "waitlist": "waiting list", "comparator": "active comparator", "therapy": "therapy",
+    "expectancy": "expectancy", "experience": "experience", "drug": "drug", "drug:therapy": "drug x therapy",
+}  # fmt: skip
+TERM_OF_VARIABLE = {
+    "delta": "drug", "kappa": "drug:therapy", "psi": "therapy", "omega": "waitlist", "chi": "comparator", "epsilon": "expectancy",
+    "beta": "experience",
+}  # fmt: skip
+EVIDENCE_COLOURS = {
+    "randomised within trials": "#1F4E9C",
+    "between-trial comparison of randomised contrasts": "#E69F00",
+    "between trials only": "#C8501A",
+    "prior only": "#DADADA",
+}
+EVIDENCE_HATCHES = {"between-trial comparison of randomised contrasts": "....", "between trials only": "////"}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Matplotlib settings of every file: sans serif, text kept as text, 300 dots per inch, no timestamps."""
+    settings = {
+        "font.size": NORMAL, "svg.fonttype": "none", "svg.hashsalt": "pillprocess", "savefig.dpi": 300, "hatch.linewidth": 0.4,
+        "figure.max_open_warning": 0,
+    }  # fmt: skip
+    with mpl.rc_context(cast(Any, settings)):
+        yield
+
+
+def new_axes(width: Width, height: float) -> "Axes":
+    """Make an empty figure of a print width and return its Axes.
+
+    Parameters
+    ----------
+    width
+        ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
+    height
+        Height in mm where ``width`` does not give one.
+
+    Returns
+    -------
+    Axes.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, or a size that is not positive.
+    """
+    columns = {"one_column": ONE_COLUMN, "two_column": TWO_COLUMNS}
+    if isinstance(width, str):
+        if width not in columns:
+            raise ValueError(f"width = {width!r}; it must be 'one_column', 'two_column', or (width, height) in mm")
+        size = (columns[width], height)
+    else:
+        size = width
+    if min(size) <= 0:
+        raise ValueError(f"width = {width!r}; width and height must be positive, in mm")
+    figure = plt.figure(figsize=(size[0] / MM_PER_INCH, size[1] / MM_PER_INCH), dpi=150, layout="constrained")
+    return figure.add_subplot()
+
+
+def save_figure(ax: "Axes", path: str | Path) -> list[Path]:
+    """Write the figure of an Axes for print: SVG with its text as text, and PNG at 300 dots per inch.
+
+    Parameters
+    ----------
+    ax
+        What a ``plot_...`` function returned.
+    path
+        File name; its ending is replaced by ``.svg`` and ``.png``.
+
+    Returns
+    -------
+    The two paths.
+    """
+    paths = [Path(path).with_suffix(suffix) for suffix in (".svg", ".png")]
+    figure = _figure(ax)
+    with house_style():
+        figure.savefig(paths[0], metadata={"Date": None})
+        figure.savefig(paths[1])
+    return paths
+
+
+def width_mm(ax: "Axes") -> float:
+    """Width of the figure of an Axes, in mm."""
+    return float(_figure(ax).get_figwidth()) * MM_PER_INCH
+
+
+def legend_above(ax: "Axes", handles: Sequence[Artist], *, margin: float = 6.0) -> None:
+    """Put a legend above the axes in as many columns as fit; ``margin`` mm at the right of the axes are taken."""
+    longest = max((len(str(handle.get_label())) for handle in handles), default=1)
+    ncols = int(min(4, max(1, (width_mm(ax) - margin) // (1.2 * longest + 8))))
+    ax.legend(
+        handles=handles, fontsize=SMALL, frameon=False, ncols=ncols, loc="lower right", bbox_to_anchor=(1.0, 1.0),
+        handlelength=1.6, columnspacing=1.2, borderaxespad=0.2,
+    )  # fmt: skip
+
+
+def finish(ax: "Axes", xlabel: str, title: str, favours: tuple[str, str] | None = None) -> None:
+    """Say below the axis which side of 0 favours what, clear the frame and put the title above all."""
+    if favours:
+        for text, side, gap in ((f"← {favours[0]}", "right", -4), (f"{favours[1]} →", "left", 4)):
+            ax.annotate(
+                text, (0, 0), xycoords=("data", "axes fraction"), xytext=(gap, -12), textcoords="offset points", ha=side,
+                va="top", fontsize=NORMAL,
+            )  # fmt: skip
+    ax.set_xlabel(wrapped(ax, xlabel, 1.35), fontsize=NORMAL, labelpad=11 if favours else 3, loc="right")
+    ax.tick_params(axis="x", labelsize=SMALL, length=2.5, pad=2)
+    ax.tick_params(axis="y", length=0, pad=5)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    if title:
+        _figure(ax).suptitle(wrapped(ax, title, 1.85), fontsize=LARGE, x=0.01, ha="left", fontweight="bold")
+
+
+def row_labels(ax: "Axes", labels: Sequence[str]) -> list[str]:
+    """Row labels, cut to 34 letters where the figure is one column wide: the rest of the width is for the data."""
+    narrow = width_mm(ax) < NARROW
+    return [f"{label[:33].rstrip()}…" if narrow and len(label) > 34 else label for label in labels]
+
+
+def wrapped(ax: "Axes", text: str, per_letter: float) -> str:
+    """Break text into lines that fit the figure, at ``per_letter`` mm a letter."""
+    return "\n".join(textwrap.wrap(text, max(12, int((width_mm(ax) - 4) / per_letter)))) if text else ""
+
+
+def _figure(ax: "Axes") -> Figure:
+    """The whole figure that an Axes is part of."""
+    return cast(Figure, ax.get_figure(root=True))

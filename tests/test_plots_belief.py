@@ -1,0 +1,91 @@
+"""Figures of belief: what they draw is what the tables hold."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from pillprocess.plots_belief import (
+    plot_belief_bounds,
+    plot_belief_split,
+    plot_blinding,
+    plot_guess_rate,
+    plot_moderation,
+)
+
+
+@pytest.fixture(autouse=True)
+def off_screen():
+    backend = mpl.get_backend()
+    mpl.use("Agg")
+    yield
+    plt.close("all")
+    mpl.use(backend)
+
+
+def test_blinding_draws_bangs_index_alone_and_counts_beside_it(save_figure):
+    table = pd.DataFrame(
+        {"arm": ["drug", "placebo", "drug + placebo", "old"], "trial": ["x", "x", "x", "y"], "index": ["Bang", "Bang", "James", "Bang"],
+         "guesser": ["participant", "rater", "participant", "participant"], "n": [20, 18, 38, np.nan], "correct": [15, 9, 24, np.nan],
+         "mean": [0.5, 0.0, 0.4, np.nan], "ci_low": [0.1, -0.4, 0.2, np.nan], "ci_high": [0.8, 0.4, 0.5, np.nan]}
+    )  # fmt: skip
+    ax = plot_blinding(table)
+    save_figure(ax)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["x: drug", "x: placebo (rater)"]
+    assert {"15 of 20 right", "9 of 18 right"} <= {t.get_text() for t in ax.texts}
+    np.testing.assert_allclose(ax.lines[-1].get_xdata(), [0.5, 0.0])
+
+
+def bounds() -> pd.DataFrame:
+    rows = [("belief_first", "te", -4), ("belief_first", "through_belief", -3), ("belief_first", "not_through_belief", -1),
+            ("belief_first", "belief_difference", 0.4), ("outcome_first", "te", -4), ("outcome_first", "through_belief", 0),
+            ("outcome_first", "not_through_belief", -4)]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["order", "estimand", "mean"])
+    return table.assign(ci_low=table["mean"] - 1, ci_high=table["mean"] + 1, prior_low=-9, prior_high=9)
+
+
+def test_bounds_draw_both_orders_of_each_part(save_figure):
+    ax = plot_belief_bounds(bounds(), unit="points")
+    save_figure(ax)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["total effect", "through belief", "not through belief"]
+    drawn = [line.get_xdata().tolist() for line in ax.lines[1:]]
+    assert drawn == [[-4, -3, -1], [-4, 0, -4]]
+    assert "points" in ax.get_xlabel()
+    assert "← improvement" in {t.get_text() for t in ax.texts}
+    assert "← worsening" in {t.get_text() for t in plot_belief_bounds(bounds(), higher_is_worse=False).texts}
+
+
+def test_the_split_names_its_correlation(save_figure):
+    rng = np.random.default_rng(1)
+    x = rng.normal(-2, 1, (4, 500))
+    effects = xr.Dataset({"through_belief": (("chain", "draw"), x), "through_experience": (("chain", "draw"), -4 - x)})
+    ax = plot_belief_split(effects)
+    save_figure(ax)
+    assert "posterior correlation -1.00" in ax.get_title(loc="left")
+
+
+def test_a_split_without_an_experience_is_refused():
+    with pytest.raises(ValueError, match="no part through an experience; fit unblinding with one"):
+        plot_belief_split(xr.Dataset({"through_belief": (("chain", "draw"), [[0.0]])}))
+
+
+def test_the_guess_rate_curve_is_labelled_a_description(save_figure):
+    curve = pd.DataFrame(
+        {"correct_guess_rate": [0, 0.5, 1, 0.7], "difference": [2, 0, -2, -0.8], "se": 0.5, "ci_low": -3, "ci_high": 3,
+         "observed": [0, 0, 0, 1]}
+    )  # fmt: skip
+    ax = plot_guess_rate(curve)
+    save_figure(ax)
+    assert "A description, not an effect of the drug" in ax.get_title(loc="left")
+    assert ax.lines[1].get_xdata().tolist() == [0, 0.5, 1]
+
+
+@pytest.mark.parametrize("column", ["at", "expectation_sd"])
+def test_moderation_draws_the_effect_by_expectation(save_figure, column):
+    table = pd.DataFrame({column: [-1.0, 0.0, 1.0], "mean": [-0.2, -0.5, -0.8], "ci_low": -1.2, "ci_high": 0.3})
+    ax = plot_moderation(table)
+    save_figure(ax)
+    np.testing.assert_allclose(ax.lines[-1].get_ydata(), [-0.2, -0.5, -0.8])
+    assert "before dosing" in ax.get_xlabel()
