@@ -18,8 +18,16 @@ from pillprocess.reproduce import Analysis
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib settings of every figure: off-screen, sans serif, text kept as text, no timestamps."""
-    with mpl.rc_context({"font.size": 8, "svg.fonttype": "none", "svg.hashsalt": "pillprocess", "savefig.dpi": 200}):
+    """Matplotlib settings of every figure: text kept as text, and never read as a formula, as a label with $ would be."""
+    with mpl.rc_context(
+        {
+            "font.size": 8,
+            "svg.fonttype": "none",
+            "svg.hashsalt": "pillprocess",
+            "savefig.dpi": 200,
+            "text.parse_math": False,
+        }
+    ):
         yield
 
 

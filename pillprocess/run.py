@@ -27,7 +27,7 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
     EvidenceError, ConvergenceError, ResultsError
         Nothing is then left behind, and earlier results stay as they were.
     """
-    from pillprocess.results import results_folder
+    from pillprocess.results import results_folder, write_tables
 
     started = time.perf_counter()
     tables = load_evidence(evidence)
@@ -43,9 +43,7 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
         figures = draw_figures(analysis)
         (work / "report.html").write_text(render_report(analysis, tables, figures, seed=seed), encoding="utf-8")
         save_figures(figures, work / "figures")
-        (work / "tables").mkdir()
-        for name, table in analysis.tables.items():
-            table.to_csv(work / "tables" / f"{name}.csv", index=False, lineterminator="\n")
+        write_tables(analysis.tables, work / "tables")
         (work / "posterior").mkdir()
         for name, idata in analysis.fits.items():
             idata.to_netcdf(work / "posterior" / f"{name}.nc", engine="h5netcdf")

@@ -181,7 +181,7 @@ def test_rows_of_a_file_are_its_lines(tmp_path: Path):
 def test_a_file_with_semicolons_is_recognised(tmp_path: Path):
     path = tmp_path / "german.csv"
     trial().to_csv(path, index=False, sep=";", decimal=",")
-    with pytest.raises(ParticipantError, match="separated by ';' where ',' is expected"):
+    with pytest.raises(ParticipantError, match="row 1: the file has semicolons between its cells; write commas"):
         load_participants(path, **ROLES)
 
 
