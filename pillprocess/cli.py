@@ -34,7 +34,7 @@ def main() -> None:
     )  # so that a terminated run tidies up like an interrupted one
     try:
         app()
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError, OSError, ArithmeticError, MemoryError) as error:
         typer.echo(f"pillprocess: {error}", err=True)
         raise SystemExit(1) from None
 

@@ -69,7 +69,10 @@ def read_remote(file: RemoteFile, folder: str | Path | None, *, caller: str, sep
     path = _fetched(file, caller) if folder is None else Path(folder) / file.name
     if not path.is_file():
         raise DatasetError(f"{folder} has no file {file.name}; give {caller}(folder=...) the folder that holds it")
-    return pd.read_csv(path, sep=sep, na_values=["n/a"])
+    try:
+        return pd.read_csv(path, sep=sep, na_values=["n/a"])
+    except ValueError as error:  # not UTF-8, empty, ragged, a stray quotation mark
+        raise DatasetError(f"{file.name} cannot be read as the table it should be: {error}") from error
 
 
 def _fetched(file: RemoteFile, caller: str) -> Path:

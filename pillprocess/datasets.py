@@ -73,10 +73,10 @@ def fetch_microdose(
         return table.assign(time=time, group=translated(table, "group", arms, file)).drop(columns="tp")
     needed = "tp condition guess age sex psychiatric_past drug dose"
     table = renamed(table, {k: v for k, v in names.items() if k != "delta_value"}, needed, file)
-    when = table["tp"].str.extract(r"^w([1-4])s([12])$").astype("Int64")
+    when = table["tp"].astype(str).str.extract(r"^w([1-4])s([12])$").astype("Int64")
     if when.isna().to_numpy().any():
         raise DatasetError(
-            f"{file.name}: column 'tp' holds {sorted(set(table['tp'][when[0].isna()]))}, not w1s1 to w4s2"
+            f"{file.name}: column 'tp' holds {sorted(set(table['tp'][when[0].isna()].astype(str)))}, not w1s1 to w4s2"
         )
     guess = translated(table, "guess", arms, file)
     return table.assign(
@@ -118,7 +118,7 @@ def fetch_ketamine_crossover(*, folder: str | Path | None = None) -> pd.DataFram
     )
     names = {"participant_id": "person", "MADRS_Total": "MADRS", "HAMD_Bech": "HAMD6", "HAM17_Total": "HAMD17"}
     scores = renamed(scores, names, "session_id", KETAMINE_SCORES)
-    visit = scores["session_id"].str.extract(r"^ses-([bdp])(0|2|10)$")
+    visit = scores["session_id"].astype(str).str.extract(r"^ses-([bdp])(0|2|10)$")
     strange = visit[0].isna() & scores["session_id"].notna()
     if strange.any():
         unknown = sorted(set(scores.loc[strange, "session_id"].astype(str)))
@@ -241,9 +241,11 @@ def fetch_psilodep2(*, folder: str | Path | None = None) -> pd.DataFrame:
     table = renamed(
         read_remote(file, folder, caller="fetch_psilodep2", sep=","), names, "trt scale tp score age sex", file
     )
-    week = table["tp"].str.extract(r"^wk(\d+)$")[0]
+    week = table["tp"].astype(str).str.extract(r"^wk(\d+)$")[0]
     if week.isna().any():
-        raise DatasetError(f"{file.name}: column 'tp' holds {sorted(set(table['tp'][week.isna()]))}, not wk0, wk2 ...")
+        raise DatasetError(
+            f"{file.name}: column 'tp' holds {sorted(set(table['tp'][week.isna()].astype(str)))}, not wk0, wk2 ..."
+        )
     arms = translated(table, "trt", {"P": "psilocybin", "E": "escitalopram"}, file)
     columns = (
         "person treatment scale week score baseline change age sex education illness_years expectancy_psilocybin "

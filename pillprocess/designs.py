@@ -16,6 +16,7 @@ NEEDED = (
     "trial",
 )  # fmt: skip
 WIDEST_RATIO = 1e7
+LARGEST = 1e50
 
 
 class DesignError(ValueError):
@@ -123,8 +124,10 @@ def _columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
 def data_hash(design: xr.Dataset) -> str:
     """Return the SHA-256 of a design's outcomes, covariance and row labels."""
     y, covariance = design["y"].to_numpy(), np.ascontiguousarray(design["covariance"].to_numpy())
-    labels = "\n".join(str(label) for label in design["row"].to_numpy())
-    return hashlib.sha256(y.tobytes() + covariance.tobytes() + labels.encode()).hexdigest()
+    digest = hashlib.sha256(y.tobytes())
+    digest.update(covariance)
+    digest.update("\n".join(str(label) for label in design["row"].to_numpy()).encode())
+    return digest.hexdigest()
 
 
 def data_attrs(design: xr.Dataset) -> dict[str, str]:
@@ -166,6 +169,11 @@ def check_design(design: xr.Dataset) -> None:
         for label in design["row"].to_numpy()[
             ~np.isfinite(design[name].to_numpy()).reshape(design.sizes[dim], -1).all(axis=1)
         ]
+    ]
+    problems += [
+        f"{name}: numbers of type {design[name].dtype}; they must be float64, less is not precise enough"
+        for name in ("y", "covariance", "X", "Z", "prior_mean", "prior_sd", "prior_scale_a", "prior_scale_b")
+        if design[name].dtype != np.float64
     ]
     coefficients, effects = parameter_names(design, "coefficient"), parameter_names(design, "effect")
     mean, sd = design["prior_mean"].to_numpy(), design["prior_sd"].to_numpy()
@@ -234,13 +242,21 @@ def _repeated(names: list[str]) -> list[str]:
 
 
 def _covariance_problems(design: xr.Dataset) -> list[str]:
-    covariance, trial, row = design["covariance"].to_numpy(), design["trial"].to_numpy(), design["row"].to_numpy()
-    if not np.allclose(covariance, covariance.T, rtol=1e-10, atol=0):
+    y, covariance, trial, row = (design[name].to_numpy() for name in ("y", "covariance", "trial", "row"))
+    i, k = np.nonzero(covariance)
+    if not np.allclose(covariance[i, k], covariance[k, i], rtol=1e-10, atol=0):
         return ["covariance: not symmetric"]
-    coupled = (np.triu(covariance) != 0) & (trial[:, None] != trial)
     problems = [
         f"covariance: rows {row[i]} and {row[k]} are correlated but belong to trials {trial[i]} and {trial[k]}"
-        for i, k in np.argwhere(coupled)
+        for i, k in zip(i, k, strict=True)
+        if i < k and trial[i] != trial[k]
+    ]
+    variance = np.diag(covariance)
+    problems += [
+        f"row {row[i]}: y = {y[i]:g} with variance {variance[i]:g}; double precision cannot square such numbers: change the unit"
+        for i in np.flatnonzero(
+            (np.abs(y) > LARGEST) | (variance > LARGEST**2) | ((variance > 0) & (variance < LARGEST**-2))
+        )
     ]
     spread, error = np.abs(design["X"].to_numpy()) * design["prior_sd"].to_numpy(), np.sqrt(np.abs(np.diag(covariance)))
     for i in np.flatnonzero((spread > WIDEST_RATIO * error[:, None]).any(axis=1)):

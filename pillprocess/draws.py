@@ -33,20 +33,23 @@ def columns(design: xr.Dataset, posterior: xr.Dataset, kind: str) -> xr.DataArra
     -------
     DataArray (chain, draw, kind).
     """
+    drawn: dict[str, tuple[np.ndarray, dict[str, int]]] = {}
     parts = []
     for variable, dim, label in zip(
-        *(design[f"{kind}_{what}"].to_numpy() for what in ("variable", "dim", "label")), strict=True
+        *(design[f"{kind}_{what}"].to_numpy().tolist() for what in ("variable", "dim", "label")), strict=True
     ):
-        values = posterior[str(variable)]
-        parts.append((values.sel({str(dim): label}) if dim else values).to_numpy())
+        if variable not in drawn:
+            values = posterior[variable].transpose("chain", "draw", ...)
+            place = {one: i for i, one in enumerate(values[dim].to_numpy().tolist())} if dim else {}
+            drawn[variable] = values.to_numpy(), place
+        values, place = drawn[variable]
+        parts.append(values[..., place[label]] if dim else values)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], 0)
     stacked = np.stack(parts, axis=-1) if parts else np.zeros(shape)
     coords = {"chain": posterior["chain"], "draw": posterior["draw"], kind: design[kind].to_numpy()}
     return xr.DataArray(stacked, dims=("chain", "draw", kind), coords=coords)
 
 
-def linear_predictor(design: xr.Dataset, posterior: xr.Dataset) -> xr.DataArray:
-    """Expected value of every row, theta = X beta + Z b, dims (chain, draw, row)."""
-    theta = (design["X"] * columns(design, posterior, "coefficient")).sum("coefficient")
-    theta = theta + (design["Z"] * columns(design, posterior, "effect")).sum("effect")
-    return theta.drop_vars(set(theta.coords) - set(theta.dims)).transpose("chain", "draw", "row")
+def last(dim: str, values: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
+    """Move the leading dim of draws (dim, chain, draw) behind chain and draw, for a Dataset."""
+    return ("chain", "draw", dim), np.moveaxis(values, 0, -1)

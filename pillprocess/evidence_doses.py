@@ -37,6 +37,16 @@ def check_doses(arms: CsvTable) -> Iterator[pd.DataFrame]:
     yield from _check_comparable_doses(arms)
 
 
+def check_reference_doses(table: CsvTable) -> Iterator[pd.DataFrame]:
+    """Reference doses that no dose can be divided by, or that are in another unit than the doses."""
+    dose = table.data["dose"]
+    yield report(table, "dose", dose <= 0, "a reference dose must be > 0")
+    most = table.cells["drug"].map(LARGEST_MG).astype(float)
+    most = most.mask(table.cells["dose_column"] == "dose_mg_per_kg", LARGEST_MG_PER_KG)
+    wrong = (dose > most) | (dose > 0) & (dose < most / 1000)
+    yield report(table, "dose", wrong, [f"not between {m / 1000:g} and {m:g}; is the unit right?" for m in most[wrong]])
+
+
 def _check_comparable_doses(arms: CsvTable) -> Iterator[pd.DataFrame]:
     """Comparable doses of the five drugs that are blank or do not follow from dose, unit and route.
 

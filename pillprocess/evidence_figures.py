@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from pillprocess.evidence_checks import Tables
-from pillprocess.evidence_doses import check_doses
+from pillprocess.evidence_doses import check_doses, check_reference_doses
 from pillprocess.evidence_files import CsvTable, report
 from pillprocess.instruments import expected_sd
 
 SDS = ("baseline_sd", "post_sd", "change_sd", "change_sd_derived", "sd", "sd_fraction", "reference_sd")
 ROUNDING = 1e-9
+SMALLEST = 1e-9
 
 
 def check_figures(tables: Tables) -> list[pd.DataFrame]:
@@ -29,6 +30,7 @@ def check_figures(tables: Tables) -> list[pd.DataFrame]:
     problems += check_range(outcomes, instruments)
     problems += check_change(outcomes, instruments)
     problems += check_doses(tables["arms"])
+    problems += check_reference_doses(tables["reference_doses"])
     problems += check_constructs(tables)
     problems += check_intervals(tables)
     problems += check_contrasts(tables["contrasts"])
@@ -42,6 +44,8 @@ def check_spread(table: CsvTable) -> Iterator[pd.DataFrame]:
     for columns, name in ((SDS, "standard deviation"), (("se", "change_se"), "standard error")):
         for column in table.given.intersection(columns):
             yield report(table, column, table.data[column] <= 0, f"a {name} must be > 0")
+            tiny = (table.data[column] > 0) & (table.data[column] < SMALLEST)
+            yield report(table, column, tiny, f"no {name} is that small; is the cell mistyped?")
 
 
 def check_people(table: CsvTable) -> Iterator[pd.DataFrame]:
@@ -71,7 +75,7 @@ def check_standard_errors(outcomes: CsvTable, instruments: pd.DataFrame) -> Iter
     for column, usual_column, fold in rules:
         usual = _of_instrument(outcomes, expected_sd(instruments, usual_column))
         sd = outcomes.data[column]
-        if_se = sd * np.sqrt(n)
+        if_se = sd * np.sqrt(n.clip(lower=0))
         wrong = (sd > 0) & (n >= 5) & (sd < usual / fold) & if_se.between(usual / 2, usual * 2)
         texts = [
             f"a standard error? times the root of n = {people:g} it is {times:.3g}, about the instrument's {about:.3g}"
@@ -92,6 +96,8 @@ def check_range(outcomes: CsvTable, instruments: pd.DataFrame) -> Iterator[pd.Da
         "change_mean": outcomes.data["change_mean"].abs() > high - low,
         "baseline_sd": outcomes.data["baseline_sd"] > largest_sd + ROUNDING,
         "post_sd": outcomes.data["post_sd"] > largest_sd + ROUNDING,
+        "change_sd": outcomes.data["change_sd"] > 2 * largest_sd + ROUNDING,
+        "change_se": outcomes.data["change_se"] > 2 * largest_sd / np.sqrt(n.clip(lower=1)) + ROUNDING,
     }
     for column, wrong in impossible.items():
         texts = [

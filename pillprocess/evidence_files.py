@@ -14,11 +14,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pillprocess.csv_text import decode, separator
 from pillprocess.evidence_schema import TableSchema
 
 PROBLEM_COLUMNS = ["file", "row", "column", "trial", "arm", "problem"]
 NO_PROBLEMS = pd.DataFrame(columns=PROBLEM_COLUMNS)
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+LARGEST = 1e12
+"""Size of a figure up to which sums of squares can be trusted; nothing larger was ever reported."""
 TEXT = pd.StringDtype(na_value=np.nan)
 
 
@@ -94,9 +97,9 @@ def collect(problems: list[pd.DataFrame]) -> pd.DataFrame:
 def read_table(path: Path, schema: TableSchema) -> tuple[CsvTable, list[pd.DataFrame]]:
     """Read a table and list what is wrong with its form: encoding, separator, header, cells that are no numbers."""
     file = path.name
-    text, problems = _decode(file, path.read_bytes())
-    if problems:
-        return empty_table(file, schema), problems
+    text, unreadable = decode(path.read_bytes())
+    if unreadable:
+        return empty_table(file, schema), [problem(file, unreadable.text, row=unreadable.line)]
     records, problems = _records(file, text)
     if not records:
         return empty_table(file, schema), [*problems, problem(file, "is empty")]
@@ -135,29 +138,11 @@ def _table(file: str, cells: pd.DataFrame, lines: list[int], schema: TableSchema
     return CsvTable(file, given, cells, pd.DataFrame(data, index=cells.index), np.array(lines, dtype=int))
 
 
-def _decode(file: str, content: bytes) -> tuple[str, list[pd.DataFrame]]:
-    if b"\x00" in content:
-        text = "holds NUL bytes, so it is no plain text (UTF-16, or a renamed spreadsheet?); save it as 'CSV UTF-8'"
-        return "", [problem(file, text)]
-    try:
-        return content.decode("utf-8-sig"), []
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        text = f"is not UTF-8 text (byte 0x{content[error.start]:02x}); save it as 'CSV UTF-8'"
-        return "", [problem(file, text, row=line)]
-
-
 def _records(file: str, text: str) -> tuple[list[tuple[int, list[str]]], list[pd.DataFrame]]:
     """Records of the file as (line, stripped cells), blank lines left out; a wrong separator is reported and used."""
-    header = text.lstrip().partition("\n")[0]
-    separator = max(",;\t", key=header.count)
-    problems = []
-    if separator != ",":
-        name = {";": "semicolons", "\t": "tabs"}[separator]
-        problems.append(
-            problem(file, f"has {name} between its cells; write commas, and decimal points in numbers", row=1)
-        )
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    cell_separator, wrong = separator(text)
+    problems = [problem(file, wrong.text, row=wrong.line)] if wrong else []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=cell_separator, strict=True)
     records = []
     line = 1
     try:
@@ -212,6 +197,9 @@ def _check_numbers(table: CsvTable, schema: TableSchema) -> list[pd.DataFrame]:
     for name in table.given.intersection(schema.numeric):
         wrong = (table.cells[name] != "") & ~np.isfinite(table.data[name])
         problems.append(report(table, name, wrong, [_why_no_number(cell) for cell in table.cells[name][wrong]]))
+        size = table.data[name].abs()
+        wrong = (size > LARGEST) & np.isfinite(size)
+        problems.append(report(table, name, wrong, "no study measures this; is the cell mistyped?"))
     return problems
 
 

@@ -20,6 +20,7 @@ import xarray as xr
 
 import pillprocess
 from pillprocess.designs import DesignError, check_design, data_attrs
+from pillprocess.draws import last
 from pillprocess.exact_draws import draw, predict
 from pillprocess.interpolation import draw_nodes
 from pillprocess.normal_equations import LOG_2PI, Array, System, assemble, log_likelihood
@@ -185,9 +186,9 @@ def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int =
             ),
             "/posterior": posterior_dataset(design, theta, tau, rng).assign_coords(index),
             "/log_likelihood": xr.Dataset(
-                {"y": _last("row", pointwise), "y_trial": _last("trial", trial_density)}, coords=index | row | trial
+                {"y": last("row", pointwise), "y_trial": last("trial", trial_density)}, coords=index | row | trial
             ),
-            "/posterior_predictive": xr.Dataset({"y": _last("row", y - residual + error)}, coords=index | row),
+            "/posterior_predictive": xr.Dataset({"y": last("row", y - residual + error)}, coords=index | row),
             "/observed_data": xr.Dataset({"y": ("row", design["y"].to_numpy())}, coords=row),
             "/constant_data": design,
         }
@@ -219,12 +220,7 @@ def posterior_dataset(design: xr.Dataset, theta: Array, tau: Array, rng: np.rand
         values = theta[[place.get(one, columns[0]) for one in labels[along]]]
         if absent:
             values[absent] = tau[:, names.index(scale[columns[0]])] * rng.standard_normal((len(absent), chains, draws))
-        variables[str(name)] = _last(along, values)
+        variables[str(name)] = last(along, values)
     for number, name in enumerate(names):
         variables[str(name)] = (("chain", "draw"), np.tile(tau[:, number], (chains, 1)))
     return xr.Dataset(variables, coords=labels)
-
-
-def _last(dim: str, values: Array) -> tuple[tuple[str, ...], Array]:
-    """Move the leading dim of draws behind chain and draw."""
-    return ("chain", "draw", dim), np.moveaxis(values, 0, -1)

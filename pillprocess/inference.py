@@ -112,7 +112,10 @@ def check_fit(idata: xr.DataTree, *, max_r_hat: float = 1.01, min_ess: float = 4
     table = pd.DataFrame({name: _flatten(values) for name, values in columns.items()}).rename_axis("parameter")
     divergences = int(idata["sample_stats"]["diverging"].sum()) if "sample_stats" in idata.children else 0
     table.attrs["divergences"] = divergences
-    failed = table[(table["r_hat"] > max_r_hat) | (table["ess_bulk"] < min_ess) | (table["ess_tail"] < min_ess)]
+    passed = (table["r_hat"] <= max_r_hat) & (table["ess_bulk"] >= min_ess) & (table["ess_tail"] >= min_ess)
+    # what never moves is a constant of the model; figures that are missing do not pass
+    span = _flatten(posterior.max(("chain", "draw"), skipna=False) - posterior.min(("chain", "draw"), skipna=False))
+    failed = table[(span > 0) & ~passed]
     problems = [f"{v}: draws that are not finite" for v in infinite]
     if divergences:
         problems.append(f"{divergences} divergent transitions; raise target_accept or simplify the model")

@@ -5,8 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from pillprocess.participant_coding import cells, not_numeric
+from pillprocess.participant_coding import no_number, not_numeric
 
+SMALLEST = 1e-12
+"""Size of the largest value of a column below which it is rounding error, or in an absurd unit."""
+MOST_NAMED = 20
+"""Participants with several rows that are named before they are only counted."""
 FEW = 10
 """Participants in an arm below which a warning is given."""
 
@@ -36,16 +40,20 @@ def duplicate_problems(table: pd.DataFrame, id: str | None) -> list[str]:
     if id is None:
         return []
     repeated = table.loc[table[id].duplicated(keep=False) & table[id].notna(), id]
-    return [
-        f"column {id!r}: {value!r} is on {_rows(repeated.index[repeated == value])}; a participant has one row"
-        for value in repeated.unique()
+    groups = list(repeated.index.groupby(repeated.to_numpy()).items())
+    problems = [
+        f"column {id!r}: {value!r} is on {_rows(rows)}; a participant has one row"
+        for value, rows in groups[:MOST_NAMED]
     ]
+    if len(groups) > MOST_NAMED:
+        problems.append(f"column {id!r}: {len(groups) - MOST_NAMED} more participants have several rows")
+    return problems
 
 
 def number_problems(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     """Cells that are no finite number."""
     found = {c: not_numeric(table[c]) for c in columns}
-    return [f"column {c!r}: {cells(table[c], rows)} not a number" for c, rows in found.items() if len(rows)]
+    return [no_number(table[c], rows) for c, rows in found.items() if len(rows)]
 
 
 def incomplete_problems(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
@@ -89,8 +97,12 @@ def constant_problems(
         cells = column.dropna().groupby([trial, arm])
         if (cells.min() == cells.max()).all():
             problems.append(f"column {name!r} does not vary within any arm, so no association with it is identified")
+        elif column.abs().max() < SMALLEST:
+            problems.append(f"column {name!r}: every value is below {SMALLEST:g} in size; write it in a larger unit")
     for name, x in covariates.items():
-        if x.min() == x.max():
+        if x.abs().max() < SMALLEST:
+            problems.append(f"covariate {str(name)!r}: every value is below {SMALLEST:g} in size; leave it out")
+        elif x.min() == x.max():
             problems.append(f"covariate {str(name)!r} has one value, {x.iloc[0]:g}; leave it out")
     return problems
 

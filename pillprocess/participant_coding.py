@@ -5,6 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+LARGEST = 1e12
+"""Size of a value up to which sums of squares can be trusted; nothing larger is measured in a person."""
+LONGEST = 60
+"""Characters of a cell or label that an error shows."""
+MOST_LEVELS = 100
+"""Arms, or levels of a covariate, beyond which a column is taken for something else: an identifier, a date, a number."""
+
 
 def label(value: object) -> str:
     """Text of one label; 1, 1.0 and "1" are the same label."""
@@ -26,9 +33,9 @@ def numbers(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def not_numeric(column: pd.Series) -> pd.Index:
-    """Rows whose cell is there but is no finite number."""
+    """Rows whose cell is there but is no number, or one too large to be computed with."""
     value = pd.to_numeric(column, errors="coerce").astype(float)
-    return column.index[column.notna() & ~np.isfinite(value)]
+    return column.index[column.notna() & ~(value.abs() <= LARGEST)]
 
 
 def code_arms(
@@ -46,16 +53,21 @@ def code_arms(
     if reference is None and set(levels) in ({"0", "1"}, {"False", "True"}):
         reference_label = levels[0]
     wanted = [level for level in levels if level != reference_label] if active is None else [label(active)]
-    listed = ", ".join(levels)
+    named = listed(levels)
     problems = []
     if len(levels) < 2:
-        problems.append(f"column {column.name!r}: the treatment has one level ({listed}); two arms are needed")
+        problems.append(f"column {column.name!r}: the treatment has one level ({named}); two arms are needed")
+    elif len(levels) > MOST_LEVELS:
+        problems.append(
+            f"column {column.name!r}: the treatment has {len(levels)} levels ({named}); is it another column?"
+        )
+        wanted = []
     elif not reference_label:
-        problems.append(f"column {column.name!r}: {len(levels)} levels ({listed}) and no reference; name one")
+        problems.append(f"column {column.name!r}: {len(levels)} levels ({named}) and no reference; name one")
     elif reference_label not in levels:
-        problems.append(f"column {column.name!r}: the reference {reference_label!r} is none of its levels ({listed})")
+        problems.append(f"column {column.name!r}: the reference {reference_label!r} is none of its levels ({named})")
     elif not set(wanted) <= set(levels) - {reference_label}:
-        problems.append(f"column {column.name!r}: the active arm {wanted[0]!r} is none of its other levels ({listed})")
+        problems.append(f"column {column.name!r}: the active arm {wanted[0]!r} is none of its other levels ({named})")
     arm = arm.where(arm.isin([reference_label, *wanted]))
     treatment = pd.DataFrame({level: (arm == level).astype(float) for level in wanted}, index=column.index)
     return treatment, arm, reference_label, problems
@@ -101,13 +113,18 @@ def code_covariates(
         if categorical or len(words) > len(column) / 2:
             value = labels(column)
             order = [label(c) for c in column.cat.categories] if categorical else sorted(value.unique())
-            levels = [level for level in order if (value == level).any()]
+            present = set(value)
+            levels = [level for level in order if level in present]
+            if len(levels) > MOST_LEVELS or 2 * len(levels) > max(len(column), 20):
+                text = f"column {name!r}: {len(levels)} different words on {len(column)} rows ({listed(levels)})"
+                problems.append(f"{text} cannot be levels of a factor; leave it out, or write numbers")
+                continue
             notes.append(f"covariate {name!r} is a factor with reference level {levels[0]!r}")
             for level in levels[1:]:
                 parts[f"{name}[{level}]"] = (value == level).astype(float)
                 source[f"{name}[{level}]"] = name
         elif len(words):
-            problems.append(f"column {name!r}: {cells(column, words)} not a number")
+            problems.append(no_number(column, words))
         else:
             parts[name] = pd.to_numeric(column).astype(float)
             source[name] = name
@@ -115,10 +132,28 @@ def code_covariates(
 
 
 def cells(column: pd.Series, rows: pd.Index) -> str:
-    """Name cells in an error: ``row 3 ('n/a') and row 7 ('x') are``."""
-    named = [f"row {row} ({column.loc[row]!r})" for row in rows[:5]]
+    """Name cells in an error: ``row 3 ('n/a'), row 7 ('x') are``."""
+    named = [f"row {row} ({_shown(column.loc[row])})" for row in rows[:5]]
     more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
     return ", ".join(named) + more + (" is" if len(rows) == 1 else " are")
+
+
+def no_number(column: pd.Series, rows: pd.Index) -> str:
+    """Say which cells of a column are no number, or too large a one."""
+    large = pd.to_numeric(column.loc[rows], errors="coerce").notna().any()
+    return f"column {column.name!r}: {cells(column, rows)} not a number" + (f" of at most {LARGEST:g}" if large else "")
+
+
+def listed(levels: Sequence[str]) -> str:
+    """The first levels of a column, for an error."""
+    more = f" and {len(levels) - 10} more" if len(levels) > 10 else ""
+    return ", ".join(level if len(level) <= LONGEST else f"{level[:LONGEST]}..." for level in levels[:10]) + more
+
+
+def _shown(cell: object) -> str:
+    """A cell for an error: short, and without characters that would move the cursor."""
+    text = repr(cell) if isinstance(cell, str) else str(cell)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def single_arm_trials(treatment: pd.DataFrame, trial: pd.Series) -> list[str]:

@@ -23,6 +23,7 @@ from pillprocess.participant_checks import (
     unobserved_notes,
 )
 from pillprocess.participant_coding import code_arms, code_covariates, code_dose, labels, numbers, single_arm_trials
+from pillprocess.participant_file import read_participants
 
 TreatmentKind = Literal["arms", "dose"]
 
@@ -111,7 +112,8 @@ def load_participants(
     Parameters
     ----------
     source
-        DataFrame, or path of a comma-separated file, with one row per participant.
+        DataFrame, or path of a comma-separated file in UTF-8, with one row per participant. A blank cell, NA, N/A or NaN is
+        a value that was not observed.
     treatment, outcome, mediators
         Columns. The mediators are measured after treatment and before the outcome; there may be none where an expectation
         moderates (`expectancy_moderation`), and `mediation` then refuses.
@@ -190,12 +192,12 @@ def load_participants(
 
     unused = labels(table.loc[arm.isna(), treatment]).value_counts()
     aside += [(f"arm {a}", n, f"only {active!r} is compared with the reference") for a, n in unused.items()]
-    everyone = trials
+    in_trial = trials.value_counts()
     table, T, arm, trials = table[kept], T[kept], arm[kept], trials[kept]
     for label in single:
         own = f"{label} (single arm)"
         if single_arm == "set_aside":
-            aside.append((f"trial {label}", int((everyone == label).sum()), "one arm: it compares nothing"))
+            aside.append((f"trial {label}", int(in_trial[label]), "one arm: it compares nothing"))
             continue
         X[own] = (trials == label).astype(float)
         source_column[own] = own
@@ -224,18 +226,10 @@ def read_table(source: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str]:
     """Table indexed by line of the file (or its own index), and the name that errors call it by."""
     if isinstance(source, pd.DataFrame):
         return source.copy(), "the table of participants"
-    path = Path(source)
-    try:
-        table = pd.read_csv(path, encoding="utf-8-sig")
-    except OSError as error:
-        raise ParticipantError([f"{path} cannot be read: {error.strerror}"], path.name) from error
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        problem = (
-            f"it is no table of comma-separated values in UTF-8, with the names of columns on its first line: {error}"
-        )
-        raise ParticipantError([problem], path.name) from error
-    table.index = pd.RangeIndex(2, len(table) + 2)
-    return table, path.name
+    table, problems = read_participants(Path(source))
+    if problems:
+        raise ParticipantError(problems, Path(source).name)
+    return table, Path(source).name
 
 
 def _time(given: str | float | None, table: pd.DataFrame) -> str | float | None:

@@ -76,7 +76,7 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
     step(STEPS[3])
     hypotheses, note = compare_hypotheses(arms, differences, seed=seed)
     step(STEPS[4])
-    sensitivity = sensitivity_table(evidence, seed=seed)
+    sensitivity, not_possible = sensitivity_table(evidence, seed=seed)
     step(STEPS[5])
     tables = {
         "counts": evidence_counts(evidence),
@@ -99,6 +99,7 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
         "hypotheses": hypotheses,
         "sensitivity": sensitivity,
         "blinding": blinding_table(evidence, seed=seed),
+        "sensitivity_left_out": not_possible,
         "expectancy_sources": rows["expectancy_from"].value_counts().rename_axis("source").reset_index(name="rows"),
     }
     return Analysis(tables, {"headline": headline}, rows, learned_correlation(evidence), note)
@@ -123,9 +124,13 @@ def compare_hypotheses(
     ``posterior_probability`` (all models equally probable before), and what the comparison decides in words.
     """
     arms, differences = with_belief_by_design(arms), with_belief_by_design(differences)
+    unknown = {t for t in ("expectancy", "experience") if arms[t].isna().any() or differences[t].isna().any()}
     names: dict[frozenset[str], str] = {}
     for name, terms in HYPOTHESES.items():
-        names.setdefault(terms, name)
+        if not terms & unknown:
+            names.setdefault(terms, name)
+    left_out = [name for name, terms in HYPOTHESES.items() if terms & unknown]
+    lacking = f" Left out, as {' and '.join(sorted(unknown))} is not known for every row: {', '.join(left_out)}."
     fits = {
         name: fit(decomposition_design(arms, differences, terms=terms, baseline=baseline), seed=seed)
         for terms, name in names.items()
@@ -134,7 +139,7 @@ def compare_hypotheses(
     marginal = bayes_factors(fits)[["log_marginal_likelihood", "posterior_probability"]]
     joined = table.join(marginal).reset_index()
     joined.insert(1, "terms", [", ".join(sorted(HYPOTHESES[name])) or "none" for name in joined["model"]])
-    return joined, comparison_note(table)
+    return joined, comparison_note(table) + (lacking if left_out else "")
 
 
 def model_counts(rows: pd.DataFrame) -> pd.DataFrame:
@@ -205,13 +210,13 @@ def compare_routes(sampled: xr.DataTree, exact: xr.DataTree) -> pd.DataFrame:
     )
 
 
-def sensitivity_table(evidence: Evidence, *, seed: int) -> pd.DataFrame:
+def sensitivity_table(evidence: Evidence, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Refit in closed form under every choice a reader might make otherwise.
 
     Returns
     -------
     DataFrame, one row per choice: mean and 95 % interval of the drug term, the interaction, the therapy term, and the
-    heterogeneity, with the number of trials.
+    heterogeneity, with the number of trials. And the choices that this evidence does not allow, with the reason.
     """
     arms = arm_changes(evidence)
     both = (arms, contrasts(evidence, besides=arms))
@@ -219,32 +224,46 @@ def sensitivity_table(evidence: Evidence, *, seed: int) -> pd.DataFrame:
     low, high = float(learned["r_low"]), float(learned["r_high"])
     firm = arms[arms["evidence_quality"].isin(["published", "computed_from_ipd", "back_calculated"])]
     printed = arms[~arms["se_from"].str.startswith("borrowed") & ~arms["dose_from"].str.startswith("assumed")]
-    depression = arm_changes(evidence, constructs=("depression",))
-    designs = {
-        "headline": decomposition_design(*both),
-        "only randomised, within-trial contrasts (free baselines)": decomposition_design(*both, baseline="free"),
-        "uncontrolled trials inform the drug terms": decomposition_design(*both, single_arm="exchangeable"),
-        "heterogeneity prior: inverse gamma (Rhodes 2015)": decomposition_design(*both, prior_tau="invgamma"),
-        "heterogeneity prior: half-normal(1)": decomposition_design(*both, prior_tau_sd=1.0),
-        "main terms' prior SD 1.4": decomposition_design(
+    choices: dict[str, Callable[[], xr.Dataset]] = {
+        "headline": lambda: decomposition_design(*both),
+        "only randomised, within-trial contrasts (free baselines)": lambda: decomposition_design(
+            *both, baseline="free"
+        ),
+        "uncontrolled trials inform the drug terms": lambda: decomposition_design(*both, single_arm="exchangeable"),
+        "heterogeneity prior: inverse gamma (Rhodes 2015)": lambda: decomposition_design(*both, prior_tau="invgamma"),
+        "heterogeneity prior: half-normal(1)": lambda: decomposition_design(*both, prior_tau_sd=1.0),
+        "main terms' prior SD 1.4": lambda: decomposition_design(
             *both, prior_drug_sd=1.4, prior_therapy_sd=1.4, prior_course_sd=1.4
         ),
-        "interaction's prior SD 0.7": decomposition_design(*both, prior_interaction_sd=0.7),
-        "dose-response logarithmic": decomposition_design(*both, dose_shape="log"),
-        "dose-response Emax": decomposition_design(*both, dose_shape="emax"),
-        f"pre-post correlation {low:.2f}": _with_correlation(evidence, low),
-        f"pre-post correlation {high:.2f}": _with_correlation(evidence, high),
-        "with expectancy (borrowed for most arms)": decomposition_design(*both, terms=HYPOTHESES["pill_and_process"]),
-        "with expectancy and experience (borrowed)": decomposition_design(*both, terms=HYPOTHESES["mediated"]),
-        "drug without the interaction": decomposition_design(*both, terms=HEADLINE - {"drug:therapy"}),
-        "without trials that gave only a difference": decomposition_design(arms),
-        "without borrowed SDs and assumed doses": decomposition_design(printed, both[1]),
-        "without digitised and secondary figures": decomposition_design(firm),
-        "depression outcomes only": decomposition_design(
-            depression, contrasts(evidence, constructs=("depression",), besides=depression)
+        "interaction's prior SD 0.7": lambda: decomposition_design(*both, prior_interaction_sd=0.7),
+        "dose-response logarithmic": lambda: decomposition_design(*both, dose_shape="log"),
+        "dose-response Emax": lambda: decomposition_design(*both, dose_shape="emax"),
+        f"pre-post correlation {low:.2f}": lambda: _with_correlation(evidence, low),
+        f"pre-post correlation {high:.2f}": lambda: _with_correlation(evidence, high),
+        "with expectancy (borrowed for most arms)": lambda: decomposition_design(
+            *both, terms=HYPOTHESES["pill_and_process"]
         ),
+        "with expectancy and experience (borrowed)": lambda: decomposition_design(*both, terms=HYPOTHESES["mediated"]),
+        "drug without the interaction": lambda: decomposition_design(*both, terms=HEADLINE - {"drug:therapy"}),
+        "without trials that gave only a difference": lambda: decomposition_design(arms),
+        "without borrowed SDs and assumed doses": lambda: decomposition_design(printed, both[1]),
+        "without digitised and secondary figures": lambda: decomposition_design(firm),
+        "depression outcomes only": lambda: _of_construct(evidence, "depression"),
     }
-    return pd.DataFrame([{"choice": name, **_key_terms(design, seed)} for name, design in designs.items()])
+    rows, left_out = [], []
+    for name, describe in choices.items():
+        try:
+            design = describe()
+        except ValueError as error:
+            left_out.append({"choice": name, "reason": str(error)})
+        else:
+            rows.append({"choice": name, **_key_terms(design, seed)})
+    return pd.DataFrame(rows), pd.DataFrame(left_out, columns=["choice", "reason"])
+
+
+def _of_construct(evidence: Evidence, construct: str) -> xr.Dataset:
+    arms = arm_changes(evidence, constructs=(construct,))
+    return decomposition_design(arms, contrasts(evidence, constructs=(construct,), besides=arms))
 
 
 def _with_correlation(evidence: Evidence, correlation: float) -> xr.Dataset:

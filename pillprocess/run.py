@@ -27,7 +27,7 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
     EvidenceError, ConvergenceError, ResultsError
         Nothing is then left behind, and earlier results stay as they were.
     """
-    from pillprocess.results import results_folder
+    from pillprocess.results import results_folder, write_tables
 
     started = time.perf_counter()
     tables = load_evidence(evidence)
@@ -46,11 +46,8 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
         (work / "report.html").write_text(page, encoding="utf-8")
         save_figures(figures, work / "figures")
         save_figures(narrow, work / "figures" / "one_column")
-        (work / "tables").mkdir()
         record_of_reporting = reporting_record(analysis, tables, seed=seed)
-        record_of_reporting.to_csv(work / "tables" / "reporting_record.csv", index=False, lineterminator="\n")
-        for name, table in analysis.tables.items():
-            table.to_csv(work / "tables" / f"{name}.csv", index=False, lineterminator="\n")
+        write_tables(analysis.tables | {"reporting_record": record_of_reporting}, work / "tables")
         (work / "posterior").mkdir()
         for name, idata in analysis.fits.items():
             idata.to_netcdf(work / "posterior" / f"{name}.nc", engine="h5netcdf")

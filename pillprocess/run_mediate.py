@@ -11,7 +11,7 @@ import pandas as pd
 from pillprocess.beliefs import Timing, coded_guesses, guess_problems
 from pillprocess.models.families import Family
 from pillprocess.participants import ParticipantError, Participants, TreatmentKind, load_participants, read_table
-from pillprocess.results import results_folder
+from pillprocess.results import results_folder, write_tables
 from pillprocess.run import steps
 
 
@@ -141,9 +141,7 @@ def run_mediate(
         page = render_mediation(report, figures, source=Path(source), seed=seed)
         (work / "report.html").write_text(page, encoding="utf-8")
         save_figures(figures, work / "figures")
-        (work / "tables").mkdir()
-        for key, rows in report.tables.items():
-            rows.to_csv(work / "tables" / f"{key}.csv", index=False, lineterminator="\n")
+        write_tables(report.tables, work / "tables")
         (work / "posterior").mkdir()
         for key, idata in report.fits.items():
             idata.to_netcdf(work / "posterior" / f"{key}.nc", engine="h5netcdf")

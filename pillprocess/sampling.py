@@ -4,9 +4,12 @@ from importlib.metadata import version
 
 import numpy as np
 import pymc as pm
+import pytensor
 import xarray as xr
 
-from pillprocess.draws import linear_predictor
+from pillprocess.draws import columns, last
+from pillprocess.exact_draws import predict
+from pillprocess.normal_equations import assemble
 
 
 def sample(
@@ -18,7 +21,17 @@ def sample(
     -------
     DataTree with ``posterior``, ``sample_stats``, ``observed_data`` and, for a model built from a design,
     ``log_likelihood``, ``posterior_predictive`` and ``constant_data``.
+
+    Raises
+    ------
+    ValueError
+        PyTensor is set to numbers of less than double precision.
     """
+    if pytensor.config.floatX != "float64":
+        raise ValueError(
+            f"PyTensor is set to {pytensor.config.floatX} (PYTENSOR_FLAGS or .pytensorrc); nothing was fitted: such numbers are "
+            "not precise enough. Set floatX to float64 and build the model again"
+        )
     with model:
         idata = pm.sample(
             draws=draws, tune=tune, chains=chains, random_seed=seed, target_accept=target_accept, nuts_sampler="nutpie",
@@ -41,35 +54,27 @@ def _with_design(idata: xr.DataTree, design: xr.Dataset, seed: int) -> xr.DataTr
     """Add the groups that come from the design: pointwise and per-trial log-likelihood, predictive draws, the design."""
     posterior = idata["posterior"].dataset
     posterior = posterior[[v for v in posterior.data_vars if not str(v).endswith(("_raw", "_squared"))]]
-    theta = linear_predictor(design, posterior)
-    y, covariance = design["y"], design["covariance"].to_numpy()
-    residual = (y.drop_vars(set(y.coords) - {"row"}) - theta).transpose("chain", "draw", "row")
-    variance = np.diag(covariance)
+    system = assemble(design)
+    theta = np.concatenate(
+        [columns(design, posterior, kind).transpose(kind, "chain", "draw") for kind in ("coefficient", "effect")]
+    )
+    residual, per_trial, error = predict(system, theta - system.mean[:, None, None], np.random.default_rng(seed))
+    y, variance = (
+        values[:, None, None] for values in (design["y"].to_numpy(), np.diag(design["covariance"].to_numpy()))
+    )
     pointwise = -0.5 * (residual**2 / variance + np.log(2 * np.pi * variance))
-    trials = list(dict.fromkeys(design["trial"].to_numpy()))
-    per_trial = np.stack(
-        [_block_density(residual.to_numpy(), covariance, design["trial"].to_numpy() == t) for t in trials], axis=-1
-    )
-    chol = np.linalg.cholesky(covariance)
-    noise = np.random.default_rng(seed).standard_normal(theta.shape) @ chol.T
+    index = {name: posterior[name].to_numpy() for name in ("chain", "draw")}
+    row, trial = {"row": design["row"].to_numpy()}, {"trial": [one.name for one in system.trials]}
     likelihood = xr.Dataset(
-        {"y": pointwise, "y_trial": (("chain", "draw", "trial"), per_trial)},
-        coords={"trial": trials},
+        {"y": last("row", pointwise), "y_trial": last("trial", per_trial)}, coords=index | row | trial
     )
+    predictive = xr.Dataset({"y": last("row", y - residual + error)}, coords=index | row)
     return xr.DataTree.from_dict(
         {f"/{name}": node.dataset for name, node in idata.children.items() if name != "constant_data"}
         | {
             "/posterior": posterior,
             "/log_likelihood": likelihood,
-            "/posterior_predictive": (theta + noise).to_dataset(name="y"),
+            "/posterior_predictive": predictive,
             "/constant_data": design,
         }
     )
-
-
-def _block_density(residual: np.ndarray, covariance: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Joint normal log density of one trial's rows for every draw, shape (chain, draw)."""
-    chol = np.linalg.cholesky(covariance[np.ix_(rows, rows)])
-    white = np.linalg.solve(chol, residual[..., rows].reshape(-1, rows.sum()).T)
-    density = -0.5 * (white**2).sum(0) - np.log(np.diag(chol)).sum() - 0.5 * rows.sum() * np.log(2 * np.pi)
-    return density.reshape(residual.shape[:2])

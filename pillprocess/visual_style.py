@@ -60,10 +60,10 @@ EVIDENCE_HATCHES = {"between-trial comparison of randomised contrasts": "....", 
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib settings of every file: sans serif, text kept as text, 300 dots per inch, no timestamps."""
+    """Matplotlib settings of every file: sans serif, text kept as text and never read as a formula, 300 dots per inch."""
     settings = {
         "font.size": NORMAL, "svg.fonttype": "none", "svg.hashsalt": "pillprocess", "savefig.dpi": 300, "hatch.linewidth": 0.4,
-        "figure.max_open_warning": 0,
+        "figure.max_open_warning": 0, "text.parse_math": False,
     }  # fmt: skip
     with mpl.rc_context(cast(Any, settings)):
         yield

@@ -64,7 +64,10 @@ def test_the_same_seed_gives_the_same_draws() -> None:
         (counts((3, -1)), r"whole and not all 0: arm 'drug'"),
         (counts((2.5, 1)), r"whole and not all 0"),
         (counts((0, 0)), r"whole and not all 0"),
-        (counts((1, 2), columns=("right", "wrong")), r"absent: \['correct'\], unknown: \['right'\]"),
+        (
+            counts((1, 2), columns=("right", "wrong")),
+            r"counts need columns correct, .*; absent: \['correct'\], unknown: \['right'\]",
+        ),
     ],
 )
 def test_counts_that_cannot_be_counts_are_reported(table: pd.DataFrame, message: str) -> None:
@@ -163,5 +166,5 @@ def test_an_empty_cell_of_treatment_and_guess_is_refused() -> None:
 def test_missing_guesses_are_refused() -> None:
     table = people()
     table.loc[0, "guess"] = None
-    with pytest.raises(ValueError, match=r"missing cells: \{'guess': 1\}"):
+    with pytest.raises(ValueError, match=r"missing cells: \{'guess': 1\}; leave these rows out before describing"):
         correct_guess_rate_curve(table, treatment="arm", active="MD", guess="guess", outcome="y")

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 import pillprocess as pp
-from pillprocess.draws import columns, linear_predictor
+from pillprocess.draws import columns
 
 TERMS = {"drug", "therapy", "drug:therapy", "expectancy", "experience"}
 
@@ -92,7 +92,11 @@ def test_contributions_are_the_terms_of_each_row(idata):
 
 
 def test_contributions_add_up_to_the_expected_change_exactly(idata, design):
-    theta = linear_predictor(design, idata["posterior"].dataset)
+    posterior = idata["posterior"].dataset
+    theta = (design["X"] * columns(design, posterior, "coefficient")).sum("coefficient")
+    theta = (theta + (design["Z"] * columns(design, posterior, "effect")).sum("effect")).transpose(
+        "chain", "draw", "row"
+    )
     np.testing.assert_array_equal(pp.contributions(idata).sum("term"), theta)
 
 

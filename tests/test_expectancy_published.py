@@ -52,7 +52,7 @@ def test_reml_of_unbalanced_rows_is_generalised_least_squares() -> None:
 
 def test_reml_refuses_missing_cells_and_redundant_columns() -> None:
     y, person = pd.Series([1.0, 2.0, 3.0, 5.0]), pd.Series([1, 1, 2, 2])
-    with pytest.raises(ValueError, match=r"missing cells: \{'x': 1\}"):
+    with pytest.raises(ValueError, match=r"missing cells: \{'x': 1\}; leave these rows out before fitting"):
         random_intercept_reml(y, pd.DataFrame({"x": [1.0, None, 0.0, 1.0]}), person=person)
     with pytest.raises(ValueError, match="the columns x, twice and the intercept determine one another"):
         random_intercept_reml(y, pd.DataFrame({"x": [1.0, 0, 0, 1], "twice": [2.0, 0, 0, 2]}), person=person)

@@ -168,7 +168,7 @@ def test_contributions_add_up_to_the_expected_change(tables):
 
 def test_the_sensitivity_table_has_a_row_per_choice_and_its_headline_is_the_headline():
     evidence = pp.load_evidence()
-    table = sensitivity_table(evidence, seed=1).set_index("choice")
+    table = sensitivity_table(evidence, seed=1)[0].set_index("choice")
     arms = pp.arm_changes(evidence)
     design = pp.decomposition_design(arms, pp.contrasts(evidence, besides=arms))
     mean = float(pp.fit(design, seed=1)["posterior"].dataset["delta"].mean())

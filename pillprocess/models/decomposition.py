@@ -109,6 +109,8 @@ def decomposition_design(
     if prior_tau not in ("halfnormal", "invgamma"):
         raise ValueError(f"prior_tau = {prior_tau!r}; it must be 'halfnormal' or 'invgamma'")
     rows = pd.concat([arms] if contrasts is None else [arms, contrasts], ignore_index=True)
+    if rows.empty:
+        raise ValueError("nothing was fitted: there are no rows")
     _check_rows(rows, arms, contrasts, terms)
     described = _with_references(rows, dose_shape, therapy_measure)
     is_arm = (rows["kind"] == "arm").to_numpy()

@@ -6,11 +6,11 @@ A design is an xarray Dataset of labelled arrays. Each column of X and Z names t
 label along that variable's dim, and the term it contributes to.
 """
 
-import hashlib
-
 import numpy as np
 import pandas as pd
 import xarray as xr
+
+from pillprocess.designs import data_hash
 
 type Values = pd.Series | np.ndarray
 
@@ -97,8 +97,7 @@ def design_dataset(
             **{c: ("row", rows[c].to_numpy(str)) for c in ("trial", "arm", "kind", "role", "study_drug", "condition", "construct")},
         },
     )  # fmt: skip
-    digest = hashlib.sha256(y.tobytes() + np.ascontiguousarray(covariance).tobytes() + "\n".join(labels).encode())
-    return dataset.assign_attrs(attrs | {"data_hash": digest.hexdigest(), "scale": str(rows["unit"].iloc[0])})
+    return dataset.assign_attrs(attrs | {"data_hash": data_hash(dataset), "scale": str(rows["unit"].iloc[0])})
 
 
 def differences_covariance(rows: pd.DataFrame) -> np.ndarray:

@@ -99,4 +99,10 @@ def _coefficient(variable: str, part: xr.Dataset) -> pt.TensorVariable:
 
 
 def _linear(columns: np.ndarray, parameter: pt.TensorVariable, *, scalar: bool) -> pt.TensorVariable:
-    return columns[:, 0] * parameter if scalar else pt.dot(columns, parameter)
+    """Columns times parameter; of a vector, each row picks the few labels it has, so the cost is that of its non-zeros."""
+    if scalar:
+        return columns[:, 0] * parameter
+    row = np.arange(len(columns))
+    label = np.argsort(columns == 0, axis=1, kind="stable")
+    most = int((columns != 0).sum(axis=1).max())
+    return sum((columns[row, label[:, i]] * parameter[label[:, i]] for i in range(most)), pt.zeros(len(columns)))

@@ -1,0 +1,109 @@
+"""How large an evidence base, or a trial, can be: seconds and peak memory, each case in a process of its own.
+
+2,000 trials of 4 arms by the closed form and by the sampler, and a file of 1,000,000 participants through
+``load_participants``. Run with ``python benchmarks/scale.py [CASE ...]``.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import pillprocess as pp
+
+TRIALS, PEOPLE = 2_000, 1_000_000
+DRUGS = ("psilocybin", "LSD", "MDMA", "ketamine", "esketamine")
+
+
+def arms(n_trial: int) -> pd.DataFrame:
+    """Simulated trials of four doses of one drug each, half of them with therapy."""
+    rng = np.random.default_rng(0)
+    trial, k = np.repeat(np.arange(n_trial), 4), np.tile(np.arange(4), n_trial)
+    baseline, deviation = rng.normal(-0.6, 0.3, n_trial)[trial], rng.normal(0, 0.2, n_trial)[trial]
+    therapy, drug = rng.integers(0, 2, n_trial)[trial].astype(float), np.array(DRUGS)[trial % len(DRUGS)]
+    dose, se = k / 2.0, rng.uniform(0.1, 0.4, len(trial))
+    y = baseline + dose * (-0.6 + deviation - 0.2 * therapy) + rng.normal(0, se)
+    labels = [f"trial {j}: arm {i}" for j, i in zip(trial, k, strict=True)]
+    constant = {
+        "kind": "arm",
+        "reference_arm": "",
+        "unit": "sd",
+        "role": "active",
+        "condition": "MDD",
+        "construct": "depression",
+    }
+    zero = dict.fromkeys(("waitlist", "comparator", "expectancy", "experience"), 0.0)
+    return pd.DataFrame(
+        {
+            "trial": [f"trial {j}" for j in trial], "arm": [f"arm {i}" for i in k], "label": labels, "study_drug": drug,
+            "drug_given": drug, "instrument": "MADRS", "y": y, "se": se, "dose": dose, "therapy": therapy,
+            "expectancy_from": "", **constant, **zero,
+        }
+    )  # fmt: skip
+
+
+def exact() -> None:
+    """The closed form: posterior and 4,000 draws."""
+    design = pp.decomposition_design(arms(TRIALS))
+    start = time.perf_counter()
+    idata = pp.fit(design, seed=1)
+    print(
+        f"closed form, {TRIALS:,} trials x 4 arms: {time.perf_counter() - start:.1f} s, delta {idata['posterior']['delta'].mean():.3f}"
+    )
+
+
+def sampler() -> None:
+    """PyMC and nutpie, 4,000 draws after 4,000 of tuning."""
+    design = pp.decomposition_design(arms(TRIALS))
+    start = time.perf_counter()
+    idata = pp.fit(design, seed=1, route="sampler")
+    print(
+        f"sampler, {TRIALS:,} trials x 4 arms: {time.perf_counter() - start:.1f} s, delta {idata['posterior']['delta'].mean():.3f}"
+    )
+
+
+def participants() -> None:
+    """A CSV file of a million people, checked and coded."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(PEOPLE, 4)).round(4), columns=["m", "y", "y0", "age"])
+    table["arm"], table["site"] = np.tile(["placebo", "drug"], PEOPLE // 2), np.arange(PEOPLE) // 10_000
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trial.csv"
+        table.to_csv(path, index=False)
+        size = path.stat().st_size / 1e6
+        del table
+        start = time.perf_counter()
+        people = pp.load_participants(
+            path,
+            treatment="arm",
+            reference="placebo",
+            mediators="m",
+            outcome="y",
+            baseline="y0",
+            covariates=["age"],
+            trial="site",
+        )
+    print(f"{len(people):,} participants, a file of {size:.0f} MB: {time.perf_counter() - start:.1f} s")
+
+
+CASES = {"exact": exact, "sampler": sampler, "participants": participants}
+
+
+def main() -> None:
+    """Run each case in a new process and print its peak memory, or run the one that is named."""
+    if len(sys.argv) == 3 and sys.argv[1] == "--here":
+        CASES[sys.argv[2]]()
+        import resource
+
+        print(f"    peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB")
+        return
+    for case in sys.argv[1:] or CASES:
+        subprocess.run([sys.executable, __file__, "--here", case], check=True)
+
+
+if __name__ == "__main__":
+    main()
