@@ -3,6 +3,7 @@
 import base64
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -13,9 +14,13 @@ from pillprocess.plots import plot_contributions, plot_forest, plot_predictive_c
 from pillprocess.plots_evidence import plot_evidence_map
 from pillprocess.plots_ledger import plot_identifiability, plot_influence
 from pillprocess.plots_network import plot_network
+from pillprocess.plots_synthesis import plot_path_effects, plot_paths, plot_share_curve, plot_without
 from pillprocess.reproduce import Analysis
 from pillprocess.terms import DRUGS
 from pillprocess.visual_style import Width, house_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_column") -> dict[str, Figure]:
@@ -48,11 +53,31 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
             "influence": plot_influence(tables["influence"], width=width, title="The drug term without each trial"),
             "posterior_predictive": plot_predictive_check(in_drug_order(tables["predictive_check"]), width=width),
         }
+        if "synthesis" in analysis.fits:
+            axes |= synthesis_axes(analysis, width=width)
         figures = {name: ax.figure for name, ax in axes.items() if isinstance(ax.figure, Figure)}
         for figure in figures.values():
             figure.draw_without_rendering()
             figure.set_layout_engine("none")  # laid out once, not again for every file
     return figures
+
+
+def synthesis_axes(analysis: Analysis, *, width: Width) -> "dict[str, Axes]":
+    """Draw the figures of the synthesis, for the drug that most trials gave where one is shown."""
+    tables = analysis.tables
+    drug = str(analysis.rows["study_drug"].value_counts().index[0])
+    return {
+        "synthesis_effects": plot_path_effects(
+            tables["synthesis_effects"], width=width, title="The effect by path, with therapy"
+        ),
+        "synthesis_paths": plot_paths(analysis.fits["synthesis"], drug=drug, width=width),
+        "synthesis_curve": plot_share_curve(
+            tables["synthesis_curve"], drug=drug, width=width, title="What if the association is causal?"
+        ),
+        "synthesis_without": plot_without(
+            tables["synthesis_without"], drug=drug, width=width, title="Without each kind of evidence"
+        ),
+    }
 
 
 def in_drug_order(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,13 +7,16 @@ from pillprocess.evidence import Evidence
 from pillprocess.figures import embedded
 from pillprocess.limitations import limitations
 from pillprocess.pages import estimate, render_page, versions
+from pillprocess.plots_synthesis import PATH_NAMES
 from pillprocess.reporting_record import reporting_record, scale_priors
 from pillprocess.reproduce import Analysis
+from pillprocess.synthesis_words import synthesis_answer
 
 SETTING = {0.0: "alone", 1.0: "with therapy"}
 
 SECTIONS = (
     ("answer", "Answer"), ("evidence", "Evidence"), ("models", "Models"), ("results", "Results"), ("checks", "Checks"),
+    ("synthesis", "Do subjective effects mediate the outcome?"),
     ("sensitivity", "Sensitivity: what would overturn it"), ("ledger", "What identifies what"), ("blinding", "Was the blind kept?"),
     ("limitations", "Limitations in the evidence"), ("reproducibility", "Reproducibility"),
 )  # fmt: skip
@@ -55,6 +58,9 @@ def render_report(
         "answer": answer(analysis),
         "example": scale_example(evidence),
         "comparison_note": analysis.comparison_note,
+        "synthesis": synthesis_answer(analysis.tables, analysis.synthesis_note) if "synthesis" in analysis.fits else [],
+        "synthesis_why": analysis.synthesis_note,
+        "path_names": PATH_NAMES,
         "figures": images,
         "narrow": {name: embedded(figure) for name, figure in narrow.items()} if narrow else dict.fromkeys(images, ""),
         "facts": {

@@ -34,6 +34,7 @@ class Analysis:
     rows: pd.DataFrame
     correlation: pd.Series
     comparison_note: str
+    synthesis_note: str = "it was not asked for"
 
 
 STEPS = (

@@ -1,7 +1,7 @@
 """The synthesis as the main job runs it: one compiled model, its fits, and the tables the report shows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import xarray as xr
@@ -12,10 +12,11 @@ from pillprocess.evidence_conflict import conflict, without_each_kind
 from pillprocess.experience_outcome import associations_set_aside
 from pillprocess.inference import check_fit
 from pillprocess.models.synthesis import synthesis
+from pillprocess.reproduce import Analysis
 from pillprocess.synthesis_comparison import compare_synthesis
 from pillprocess.synthesis_effects import mediated_share, path_table, share_curve
 from pillprocess.synthesis_fits import Refit, compile_synthesis, prior_of
-from pillprocess.synthesis_items import KINDS, has_kind
+from pillprocess.synthesis_items import KINDS, has_kind, synthesis_items
 from pillprocess.therapy_prior import therapy_prior
 
 type Step = Callable[[str], None]
@@ -33,7 +34,20 @@ class Synthesis:
     note: str
 
 
-def analyse_synthesis(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> Synthesis:
+def add_synthesis(analysis: Analysis, evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> Analysis:
+    """Return the analysis with the synthesis's tables and fit, or with the reason why the evidence allows none."""
+    try:
+        items = synthesis_items(evidence)
+    except ValueError as error:
+        return replace(analysis, synthesis_note=str(error))
+    found = analyse_synthesis(evidence, items=items, seed=seed, step=step)
+    tables, fits = analysis.tables | found.tables, analysis.fits | {"synthesis": found.fit}
+    return replace(analysis, tables=tables, fits=fits, synthesis_note=found.note)
+
+
+def analyse_synthesis(
+    evidence: Evidence, *, seed: int, items: xr.Dataset | None = None, step: Step = lambda _: None
+) -> Synthesis:
     """Fit the synthesis and everything the report says about it.
 
     Parameters
@@ -42,6 +56,8 @@ def analyse_synthesis(evidence: Evidence, *, seed: int, step: Step = lambda _: N
         The checked tables.
     seed
         Seed of every draw.
+    items
+        What :func:`pillprocess.synthesis_items` made of the evidence; made here by default.
     step
         Called with the name of each step as it begins.
 
@@ -55,7 +71,7 @@ def analyse_synthesis(evidence: Evidence, *, seed: int, step: Step = lambda _: N
         The fit did not converge.
     """
     step(STEPS[0])
-    model = synthesis(evidence)
+    model = synthesis(synthesis_items(evidence) if items is None else items)
     refit = compile_synthesis(model)
     step(STEPS[1])
     whole = refit(seed=seed, draws=FIT_DRAWS, tune=FIT_DRAWS, target_accept=0.97)

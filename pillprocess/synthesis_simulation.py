@@ -54,7 +54,10 @@ def synthesis_simulator(model: pm.Model) -> Simulate:
         values = {v.name: np.asarray(value) for v, value in zip(variables, draw(), strict=True)}
         truth = xr.Dataset(
             {
-                str(v.name): (("chain", "draw", *model.named_vars_to_dims.get(v.name, ())), values[v.name][None, None])
+                str(v.name): (
+                    ["chain", "draw", *map(str, model.named_vars_to_dims.get(v.name, ()))],
+                    values[v.name][None, None],
+                )
                 for v in parameters
             },
             coords=coords,

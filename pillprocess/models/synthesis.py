@@ -82,6 +82,7 @@ def synthesis(
     prior_belief_sd: float = 1.0,
     prior_loading: tuple[float, float] = (8.0, 2.0),
     prior_tau_sd: float = 0.5,
+    prior_tau_a: tuple[float, float] = (0.5, 0.5),
 ) -> pm.Model:
     """Build the synthesis.
 
@@ -114,7 +115,10 @@ def synthesis(
     prior_loading
         Beta prior of an instrument's loading.
     prior_tau_sd
-        Half-normal scale of the SDs between trials, drugs and studies.
+        Half-normal scale of the SDs between trials and between drugs, and of belief between trials.
+    prior_tau_a
+        Median, and SD of the logarithm, of the SD of experience between studies and drugs: settings and samples differ, so 0 is
+        no candidate.
 
     Returns
     -------
@@ -148,7 +152,8 @@ def synthesis(
             pm.Data(name, values)
         has = dict(zip(TERMS, [model["term_in"][i] for i in range(len(TERMS))], strict=True))
         tau, tau_mu = pm.HalfNormal("tau", prior_tau_sd), pm.HalfNormal("tau_mu", prior_tau_sd)
-        tau_drug, tau_a = pm.HalfNormal("tau_drug", prior_tau_sd), pm.HalfNormal("tau_a", prior_tau_sd)
+        tau_drug = pm.HalfNormal("tau_drug", prior_tau_sd)
+        tau_a = pm.LogNormal("tau_a", np.log(prior_tau_a[0]), prior_tau_a[1])
 
         psi = has["therapy"] * pm.Normal("psi", model["therapy_prior"][0], model["therapy_prior"][1])
         delta, kappa = pm.Normal("delta", 0, prior_drug_sd), pm.Normal("kappa", 0, prior_interaction_sd)
