@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from pillprocess.arms import arm_changes
-from pillprocess.calibration import Case, Replicate
+from pillprocess.calibration import SAMPLER, Case, Replicate
 from pillprocess.contrasts import contrasts
 from pillprocess.draws import linear_predictor
 from pillprocess.estimands import contributions, heterogeneity, relative_effects
@@ -20,7 +20,6 @@ from pillprocess.models.decomposition import decomposition_design
 
 SAMPLED_DRUGS = ("psilocybin", "LSD", "MDMA")
 EXACT_DRAWS = 1000
-SAMPLER = {"draws": 500, "tune": 300, "target_accept": 0.9}
 
 
 def exact() -> Case:
@@ -49,7 +48,7 @@ def sampled() -> Case:
         from pillprocess.models.gaussian import gaussian_model
         from pillprocess.refit import refitter
 
-        refit = refitter(gaussian_model(design), **SAMPLER)
+        refit = refitter(gaussian_model(design))
 
         def run(rng: np.random.Generator) -> Replicate:
             truth, new = simulate(design, rng)
@@ -101,7 +100,9 @@ def quantities(design: xr.Dataset, posterior: xr.Dataset) -> xr.Dataset:
 def fingerprint(design: xr.Dataset) -> str:
     """Hash of everything the simulated data and the fit depend on."""
     names = ("X", "Z", "covariance", "prior_mean", "prior_sd", "prior_scale_a")
-    digest = hashlib.sha256("\n".join(map(str, [*design["coefficient"].to_numpy(), *design["effect"].to_numpy()])).encode())
+    digest = hashlib.sha256(
+        "\n".join(map(str, [*design["coefficient"].to_numpy(), *design["effect"].to_numpy()])).encode()
+    )
     for name in names:
         digest.update(np.ascontiguousarray(design[name].to_numpy()).tobytes())
     return digest.hexdigest()[:16]

@@ -14,11 +14,11 @@ import pandas as pd
 import xarray as xr
 from scipy.special import log_ndtr
 
-from pillprocess.calibration import Case, Replicate
+from pillprocess.calibration import SAMPLER, Case, Replicate
 from pillprocess.causal import compute_effects
+from pillprocess.mediation_draws import flat
 from pillprocess.participants import Participants, load_participants
 
-SAMPLER = {"draws": 500, "tune": 300, "target_accept": 0.9}
 EFFECTS = ("te", "pnde", "tnie", "cde", "ab", "cov_ab", "te_new")
 PARAMETERS = ("c", "b", "theta", "sigma_m", "sigma_y", "tau")
 
@@ -47,21 +47,24 @@ def binary_outcome() -> Case:
 
 def _case(design: dict[str, int]) -> Case:
     def build() -> Callable[[np.random.Generator], Replicate]:
+        from pillprocess.models.families import Family
         from pillprocess.models.mediation import mediation
         from pillprocess.refit import constants, prior_sampler, refitter
 
         people = template(**design)
-        family = "probit" if design["binary"] else "gaussian"
+        family: Family = "probit" if design["binary"] else "gaussian"
         by_row = mediation(people, family_outcome=family, collapsed=False)
         model = mediation(people, family_outcome=family)
-        draw, refit, fixed = prior_sampler(by_row), refitter(model, **SAMPLER), constants(model)
+        draw, refit, fixed = prior_sampler(by_row), refitter(model), constants(model)
         to_data = _data_writer(people, binary=bool(design["binary"]))
 
         def run(rng: np.random.Generator) -> Replicate:
             truth = draw(rng)
             rows = simulate(truth, people, rng)
             posterior, divergences = refit(to_data(rows), rng)
-            return Replicate(quantities(truth, fixed, people, rows), quantities(posterior, fixed, people, rows), divergences)
+            return Replicate(
+                quantities(truth, fixed, people, rows), quantities(posterior, fixed, people, rows), divergences
+            )
 
         return run
 
@@ -121,12 +124,12 @@ def mediator_equations(draws: xr.Dataset, people: Participants) -> tuple[np.ndar
     """Mean mediators (draw, row, mediator) and Cholesky factor of their residual covariance (draw, mediator, mediator)."""
     T, X = people.treatment.to_numpy(float), people.covariates.to_numpy(float)
     mean = _by_row(draws, "alpha_m", people) + np.einsum("snqk,nk->snq", _by_row(draws, "a", people), T)
-    mean = mean + np.einsum("sqp,np->snq", _flat(draws["gamma_m"]), X)
-    sd = _flat(draws["sigma_m"])
+    mean = mean + np.einsum("sqp,np->snq", flat(draws["gamma_m"]), X)
+    sd = flat(draws["sigma_m"])
     correlation = np.broadcast_to(np.eye(sd.shape[1]), (*sd.shape, sd.shape[1])).copy()
     if "correlation_m" in draws:
         first, second = np.triu_indices(sd.shape[1], 1)
-        correlation[:, first, second] = correlation[:, second, first] = _flat(draws["correlation_m"])
+        correlation[:, first, second] = correlation[:, second, first] = flat(draws["correlation_m"])
     return mean, sd[:, :, None] * np.linalg.cholesky(correlation)
 
 
@@ -134,9 +137,9 @@ def outcome_equation(draws: xr.Dataset, people: Participants, M: np.ndarray) -> 
     """Linear predictor of the outcome (draw, row) given the mediators, and its residual SD (draw,), None for a probit."""
     T, X = people.treatment.to_numpy(float), people.covariates.to_numpy(float)
     eta = _by_row(draws, "alpha_y", people) + np.einsum("snk,nk->sn", _by_row(draws, "c", people), T)
-    eta = eta + np.einsum("snq,nq->sn", _by_row(draws, "b", people), M) + _flat(draws["gamma_y"]) @ X.T
-    eta = eta + np.einsum("sqk,nk,nq->sn", _flat(draws["theta"]), T, M)
-    return eta, _flat(draws["sigma_y"]) if "sigma_y" in draws else None
+    eta = eta + np.einsum("snq,nq->sn", _by_row(draws, "b", people), M) + flat(draws["gamma_y"]) @ X.T
+    eta = eta + np.einsum("sqk,nk,nq->sn", flat(draws["theta"]), T, M)
+    return eta, flat(draws["sigma_y"]) if "sigma_y" in draws else None
 
 
 def log_likelihood(draws: xr.Dataset, people: Participants, rows: Rows) -> np.ndarray:
@@ -166,14 +169,8 @@ def quantities(draws: xr.Dataset, fixed: xr.Dataset, people: Participants, rows:
     return out.assign(log_likelihood=(("chain", "draw"), log_likelihood(draws, people, rows).reshape(shape)))
 
 
-def _flat(values: xr.DataArray) -> np.ndarray:
-    """Draws first: (draw, ...)."""
-    array = values.transpose("chain", "draw", ...).to_numpy()
-    return array.reshape(-1, *array.shape[2:])
-
-
 def _by_row(draws: xr.Dataset, name: str, people: Participants) -> np.ndarray:
     """A coefficient of every row's trial, (draw, row, ...)."""
     if f"{name}_trial" in draws:
-        return _flat(draws[f"{name}_trial"])[:, pd.factorize(people.trial)[0]]
-    return np.repeat(_flat(draws[name])[:, None], len(people), axis=1)
+        return flat(draws[f"{name}_trial"])[:, pd.factorize(people.trial)[0]]
+    return np.repeat(flat(draws[name])[:, None], len(people), axis=1)

@@ -2,7 +2,9 @@ r"""Simulation-based calibration of what the models report.
 
 For each replication a parameter is drawn from the prior, data from the model given it, and the model is fitted to them:
 
-.. math:: \tilde\theta \sim p(\theta), \quad \tilde y \sim p(y \mid \tilde\theta), \quad \theta^{(1)}, \dots, \theta^{(L)} \sim p(\theta \mid \tilde y)
+.. math::
+    \tilde\theta \sim p(\theta), \quad \tilde y \sim p(y \mid \tilde\theta), \quad
+    \theta^{(1)}, \dots, \theta^{(L)} \sim p(\theta \mid \tilde y)
 
 The rank of :math:`f(\tilde\theta, \tilde y)` among the :math:`f(\theta^{(l)}, \tilde y)` is then uniform on 0 ... L, for every
 test quantity f, if prior, likelihood and algorithm agree with one another. Quantities that depend on the data, the
@@ -22,7 +24,7 @@ Talts et al. 2018, arXiv:1804.06788. Modrák et al. 2023, doi:10.1214/23-BA1404.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, as_completed
 from functools import lru_cache
 from importlib import import_module
@@ -38,17 +40,21 @@ import pillprocess
 from pillprocess.calibration_journal import Record, append, open_journal
 
 MODELS = {
-    "decomposition": "calibrate_decomposition:exact",
-    "decomposition-sampler": "calibrate_decomposition:sampled",
-    "mediation": "calibrate_mediation:one_trial",
-    "mediation-trials": "calibrate_mediation:many_trials",
-    "mediation-binary": "calibrate_mediation:binary_outcome",
-    "unblinding": "calibrate_unblinding:belief_first",
+    "decomposition": "pillprocess.calibrate_decomposition:exact",
+    "decomposition-sampler": "pillprocess.calibrate_decomposition:sampled",
+    "mediation": "pillprocess.calibrate_mediation:one_trial",
+    "mediation-trials": "pillprocess.calibrate_mediation:many_trials",
+    "mediation-binary": "pillprocess.calibrate_mediation:binary_outcome",
+    "unblinding": "pillprocess.calibrate_unblinding:belief_first",
 }
 """Module and function that make each model ready: the function takes nothing and returns a `Case`."""
 
 RANKED = 99
 """Posterior draws among which the prior draw is ranked."""
+
+DRAWS, TUNE, TARGET_ACCEPT = 500, 300, 0.9
+SAMPLER: dict[str, int | float | str] = {"draws": DRAWS, "tune": TUNE, "target_accept": TARGET_ACCEPT}
+"""One chain of nutpie per replication."""
 
 LIBRARIES = ("numpy", "nutpie", "pymc", "pytensor", "scipy")
 
@@ -171,7 +177,7 @@ def replicate(model: str, seed: int, index: int) -> Record:
     }  # fmt: skip
 
 
-def _run(model: str, seed: int, wanted: list[int], executor: Executor | None) -> Iterator[Record]:
+def _run(model: str, seed: int, wanted: list[int], executor: Executor | None) -> Generator[Record]:
     """Yield the replications as they finish."""
     if executor is None:
         yield from (replicate(model, seed, index) for index in wanted)
@@ -187,7 +193,7 @@ def _run(model: str, seed: int, wanted: list[int], executor: Executor | None) ->
 
 def _case(model: str) -> Case:
     module, _, function = MODELS[model].partition(":")
-    return getattr(import_module(f"pillprocess.{module}"), function)()
+    return getattr(import_module(module), function)()
 
 
 @lru_cache(maxsize=1)
@@ -198,7 +204,14 @@ def _ready(model: str) -> Callable[[np.random.Generator], Replicate]:
 def _header(model: str, seed: int) -> Record:
     versions = {name: version(name) for name in LIBRARIES}
     settings = _case(model).settings
-    return {"model": model, "seed": seed, "ranked": RANKED, "pillprocess": pillprocess.__version__, **settings, **versions}
+    return {
+        "model": model,
+        "seed": seed,
+        "ranked": RANKED,
+        "pillprocess": pillprocess.__version__,
+        **settings,
+        **versions,
+    }
 
 
 def _columns(quantities: xr.Dataset) -> dict[str, np.ndarray]:

@@ -160,7 +160,9 @@ def _check_ranks(ranks: pd.DataFrame, probability: float) -> None:
         raise ValueError(f"probability = {probability}; it must lie between 0 and 1")
     absent = [c for c in QUANTITY if c not in ranks]
     if absent or not len(ranks):
-        raise ValueError(f"ranks need rows and the columns {', '.join(QUANTITY)}; absent: {', '.join(absent) or 'rows'}")
+        raise ValueError(
+            f"ranks need rows and the columns {', '.join(QUANTITY)}; absent: {', '.join(absent) or 'rows'}"
+        )
     bad = ranks[~((ranks["rank"] >= 0) & (ranks["rank"] <= ranks["draws"]))]
     problems = [
         f"replication {r.replication}, {r.quantity}: rank {r.rank} is not between 0 and {r.draws}"

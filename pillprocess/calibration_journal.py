@@ -34,7 +34,9 @@ def open_journal(folder: Path, header: Record) -> list[Record]:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ResultsError(f"{folder} is not a folder; nothing was written. Give another folder")
     if folder.is_dir() and not path.is_file() and any(folder.iterdir()):
-        raise ResultsError(f"{folder} holds something other than a calibration; nothing was written. Give another folder")
+        raise ResultsError(
+            f"{folder} holds something other than a calibration; nothing was written. Give another folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     text = path.read_bytes() if path.is_file() else b""
     whole, _, cut = text.rpartition(b"\n")

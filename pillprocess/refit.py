@@ -9,6 +9,8 @@ import xarray as xr
 from pymc.pytensorf import compile as compile_function
 from pymc.pytensorf import find_rng_nodes, reseed_rngs
 
+from pillprocess.calibration import DRAWS, TARGET_ACCEPT, TUNE
+
 
 def prior_sampler(model: pm.Model) -> Callable[[np.random.Generator], xr.Dataset]:
     """Return a function that draws everything unobserved from the prior: a Dataset with chain and draw of length 1."""
@@ -30,7 +32,7 @@ def prior_sampler(model: pm.Model) -> Callable[[np.random.Generator], xr.Dataset
 
 
 def refitter(
-    model: pm.Model, *, draws: int, tune: int, target_accept: float
+    model: pm.Model,
 ) -> Callable[[dict[str, np.ndarray], np.random.Generator], tuple[xr.Dataset, int]]:
     """Compile a model; return a function from new values of its ``pm.Data`` to posterior and number of divergences.
 
@@ -40,8 +42,8 @@ def refitter(
 
     def refit(data: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[xr.Dataset, int]:
         idata = nutpie.sample(
-            compiled.with_data(**data), draws=draws, tune=tune, chains=1, cores=1, seed=int(rng.integers(0, 2**31)),
-            target_accept=target_accept, save_warmup=False, progress_bar=False,
+            compiled.with_data(**data), draws=DRAWS, tune=TUNE, chains=1, cores=1, seed=int(rng.integers(0, 2**31)),
+            target_accept=TARGET_ACCEPT, save_warmup=False, progress_bar=False,
         )  # fmt: skip
         return idata["posterior"].dataset, int(idata["sample_stats"]["diverging"].sum())
 

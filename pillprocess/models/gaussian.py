@@ -20,7 +20,8 @@ def gaussian_model(design: xr.Dataset) -> pm.Model:
 
     Returns
     -------
-    ``pm.Model`` with observed ``y`` (row), whose values ``y_value`` can be replaced; its attribute ``design`` is the description it was built from.
+    ``pm.Model`` with observed ``y`` (row), whose values are its data ``y_value``; its attribute ``design`` is the description
+    it was built from.
 
     Raises
     ------
