@@ -12,7 +12,7 @@ import xarray as xr
 from pillprocess.arms import arm_changes
 from pillprocess.calibration import SAMPLER, Case, Replicate
 from pillprocess.contrasts import contrasts
-from pillprocess.draws import linear_predictor
+from pillprocess.draws import columns
 from pillprocess.estimands import contributions, heterogeneity, relative_effects
 from pillprocess.evidence import load_evidence
 from pillprocess.exact import fit_exact, posterior_dataset
@@ -83,7 +83,11 @@ def quantities(design: xr.Dataset, posterior: xr.Dataset) -> xr.Dataset:
     row = int(np.flatnonzero(design["X"].sel(coefficient="kappa").to_numpy())[0])
     here = xr.DataTree.from_dict({"/posterior": posterior, "/constant_data": design.isel(row=[row])})
     parts = contributions(here).isel(row=0, drop=True)
-    error = (design["y"] - linear_predictor(design, posterior)).transpose("row", "chain", "draw").to_numpy()
+    theta = sum(
+        columns(design, posterior, kind).to_numpy() @ design[matrix].to_numpy().T
+        for kind, matrix in (("coefficient", "X"), ("effect", "Z"))
+    )
+    error = np.moveaxis(design["y"].to_numpy() - theta, -1, 0)
     factor = np.linalg.cholesky(design["covariance"].to_numpy())
     white = np.linalg.solve(factor, error.reshape(len(error), -1)).reshape(error.shape)
     constant = np.log(np.diag(factor)).sum() + 0.5 * len(error) * np.log(2 * np.pi)

@@ -14,7 +14,9 @@ from pillprocess.calibration_journal import JOURNAL
 for folder in map(Path, sys.argv[1:]):
     header, *records = (json.loads(line) for line in (folder / JOURNAL).read_text().splitlines())
     ranks = rank_table(sorted(records, key=lambda r: r["replication"]))
-    wide = ranks.pivot_table(index="replication", columns="quantity", values="rank")[records[0]["ranks"]]
+    wide = ranks.pivot_table(index="replication", columns="quantity", values="rank")[list(records[0]["ranks"])].astype(
+        int
+    )
     by_replication = ranks.groupby("replication")
     wide["divergences"] = by_replication["divergences"].first()
     wide["lowest_ess"] = by_replication["ess"].min()
