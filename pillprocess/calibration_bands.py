@@ -75,10 +75,12 @@ def calibration_note(verdicts: pd.DataFrame, *, probability: float = 0.95) -> st
         if worst["p_corrected"] > 1 - probability
         else f"NOT calibrated: {worst['quantity']}, {worst['verdict']}"
     )
+    short = int(verdicts["few_ess"].max())
+    mixing = f"; fewer effective draws than the rank needs in {short} of {worst['replications']} fits" if short else ""
     return (
-        f"{inside} of {count} quantities lie inside their {probability:.0%} bands ({count * (1 - probability):.1f} outside are expected by "
-        f"chance); smallest p {worst['p']:.2g} ({worst['quantity']}), corrected for {count} quantities "
-        f"{worst['p_corrected']:.2g}: {judged}"
+        f"{inside} of {count} quantities lie inside their {probability:.0%} bands ({count * (1 - probability):.1f} outside are "
+        f"expected by chance); smallest p {worst['p']:.2g} ({worst['quantity']}), corrected for {count} quantities "
+        f"{worst['p_corrected']:.2g}: {judged}{mixing}"
     )
 
 

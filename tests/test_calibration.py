@@ -129,6 +129,8 @@ def test_quantities_are_weighed_together():
     assert table["quantity"].tolist() == ["q0", "q1", "q2", "q3"]
     assert table["verdict"].eq("inside the 95% band").all()
     assert "no sign of miscalibration" in calibration_note(table)
+    few = pd.concat([good[0].assign(ess=500.0), good[1].assign(ess=[20.0, *[500.0] * 199])])
+    assert "fewer effective draws than the rank needs in 1 of 200 fits" in calibration_note(check_calibration(few))
     bad = check_calibration(pd.concat([*good, as_ranks(uniform() // 2, "tau")]))
     assert "4 of 5 quantities lie inside" in calibration_note(bad)
     assert "NOT calibrated: tau, outside the 95% band" in calibration_note(bad)
@@ -203,6 +205,14 @@ def test_order_and_executor_do_not_change_a_rank(uninterrupted):
     pd.testing.assert_frame_equal(again, uninterrupted[uninterrupted["replication"] < 4])
     other = calibrate("decomposition", replications=1, seed=2)
     assert (other["rank"].to_numpy() != again.loc[again["replication"] == 0, "rank"].to_numpy()).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["process", "dask"])
+def test_processes_and_a_dask_cluster_give_the_same_ranks(name, uninterrupted):
+    with executor_called(name) as pool:
+        again = calibrate("decomposition", replications=3, executor=pool)
+    pd.testing.assert_frame_equal(again, uninterrupted[uninterrupted["replication"] < 3])
 
 
 def test_a_killed_run_goes_on_and_gives_the_ranks_of_an_uninterrupted_one(tmp_path, uninterrupted):
