@@ -191,6 +191,7 @@ def _run(model: str, seed: int, wanted: list[int], executor: Executor | None) ->
             future.cancel()
 
 
+@lru_cache(maxsize=1)
 def _case(model: str) -> Case:
     module, _, function = MODELS[model].partition(":")
     return getattr(import_module(module), function)()

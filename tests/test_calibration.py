@@ -254,9 +254,11 @@ def test_the_command_writes_ranks_verdicts_and_figure(tmp_path, uninterrupted):
 @pytest.mark.usefixtures("toys")
 def test_a_model_that_is_not_calibrated_ends_with_exit_status_1(tmp_path, monkeypatch):
     monkeypatch.setitem(calibration.MODELS, "mediation", f"{__name__}:narrow")
-    calibration._ready.cache_clear()
+    for cached in (calibration._case, calibration._ready):
+        cached.cache_clear()
     result = CliRunner().invoke(app, ["calibrate", "mediation", "--out", str(tmp_path), "--quiet"])
-    calibration._ready.cache_clear()
+    for cached in (calibration._case, calibration._ready):
+        cached.cache_clear()
     assert result.exit_code == 1
     assert "NOT calibrated: " in result.output
 
