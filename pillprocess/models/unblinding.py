@@ -151,7 +151,13 @@ def unblinding(
         if person is None:
             for name, values, mean, sd in gaussian:
                 of = known if name == "Y" and order == "belief_first" else np.full(len(T), True)
-                pm.Normal(name, mean[of], sd, observed=values if of.all() else values[of], dims="row" if of.all() else "guessed")
+                pm.Normal(
+                    name,
+                    mean[of],
+                    sd,
+                    observed=values if of.all() else values[of],
+                    dims="row" if of.all() else "guessed",
+                )
             guesses = rows("probit", belief_mean[known], None, None)
             model.register_rv(guesses, "B", observed=B if known.all() else B[known], dims=("guessed",))
             if order == "belief_first" and not known.all():
