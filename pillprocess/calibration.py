@@ -110,7 +110,8 @@ def calibrate(
         Data sets to simulate and fit.
     seed
         Replication i draws from ``SeedSequence(seed, spawn_key=(i,))``: its rank does not depend on the others, on their
-        order or on the executor.
+        order or on the executor. A sampler's draws also depend on the last bits of compiled arithmetic, which have been seen to
+        differ between two processes: resumed there, its ranks are as valid, but need not be the same.
     folder
         Where finished replications are kept, each on disk before the next counts. A run that was killed goes on from there;
         more replications may be asked for later. By default nothing is written.
