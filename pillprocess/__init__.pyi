@@ -76,8 +76,8 @@ from .plots_belief import plot_belief_split as plot_belief_split
 from .plots_belief import plot_blinding as plot_blinding
 from .plots_belief import plot_guess_rate as plot_guess_rate
 from .plots_belief import plot_moderation as plot_moderation
-from .plots_evidence import plot_evidence_map as plot_evidence_map
 from .plots_calibration import plot_calibration as plot_calibration
+from .plots_evidence import plot_evidence_map as plot_evidence_map
 from .plots_ledger import plot_identifiability as plot_identifiability
 from .plots_ledger import plot_influence as plot_influence
 from .plots_mediation import plot_effects as plot_effects

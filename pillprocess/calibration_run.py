@@ -12,8 +12,8 @@ import pandas as pd
 
 from pillprocess.calibration import calibrate
 from pillprocess.calibration_bands import calibration_note, check_calibration
-from pillprocess.figures import house_style
 from pillprocess.plots_calibration import plot_calibration
+from pillprocess.visual_style import house_style
 
 
 def run_calibrate(
