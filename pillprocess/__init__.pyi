@@ -13,6 +13,9 @@ from .blinding import bang_index as bang_index
 from .blinding import blinding_table as blinding_table
 from .blinding import correct_guess_rate_curve as correct_guess_rate_curve
 from .blinding import james_index as james_index
+from .calibration import calibrate as calibrate
+from .calibration_bands import calibration_note as calibration_note
+from .calibration_bands import check_calibration as check_calibration
 from .causal import natural_effects as natural_effects
 from .causal import natural_effects_by_trial as natural_effects_by_trial
 from .comparability import ComparisonError as ComparisonError
@@ -82,6 +85,7 @@ from .plots_belief import plot_belief_split as plot_belief_split
 from .plots_belief import plot_blinding as plot_blinding
 from .plots_belief import plot_guess_rate as plot_guess_rate
 from .plots_belief import plot_moderation as plot_moderation
+from .plots_calibration import plot_calibration as plot_calibration
 from .plots_evidence import plot_evidence_map as plot_evidence_map
 from .plots_ledger import plot_identifiability as plot_identifiability
 from .plots_ledger import plot_influence as plot_influence

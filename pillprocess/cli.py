@@ -20,6 +20,9 @@ app = typer.Typer(
 )  # fmt: skip
 
 Family = Literal["gaussian", "probit", "logit", "student_t"]  # as in models.families, which imports NumPy
+Calibrated = Literal[  # as in calibration.MODELS, which imports NumPy
+    "decomposition", "decomposition-sampler", "mediation", "mediation-trials", "mediation-binary", "unblinding"
+]  # fmt: skip
 EvidenceOption = Annotated[
     Path | None, typer.Option("--evidence", help="Folder of evidence tables; the embedded ones by default.")
 ]
@@ -229,6 +232,37 @@ def compare(
         return
     typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
     typer.echo(note)
+
+
+@app.command()
+def calibrate(
+    model: Annotated[Calibrated, typer.Argument(help="The model to calibrate.")],
+    replications: Annotated[int, typer.Option(help="Data sets to simulate and fit.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Seed; replication i has the i-th seed that follows from it.", min=0)] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for the results; the model's are in OUT/MODEL.")] = Path(
+        "calibration"
+    ),
+    executor: Annotated[
+        Literal["serial", "process", "dask"],
+        typer.Option(help="One after another, a process per core, or a Dask cluster."),
+    ] = "serial",
+    quiet: QuietOption = False,
+) -> None:
+    """Fit simulated data whose parameters are known, and say whether the posteriors cover them as they claim.
+
+    A run that was stopped goes on where it was; more replications may be asked for later. Exit status 1 if a quantity is
+    not calibrated.
+    """
+    from pillprocess.calibration_run import run_calibrate
+
+    verdicts, note = run_calibrate(
+        model, replications=replications, seed=seed, out=out, executor=executor, progress=not quiet
+    )
+    typer.echo(verdicts.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+    typer.echo(note)
+    typer.echo(f"Ranks, verdicts and figure: {out / model}")
+    if "NOT calibrated" in note:
+        raise typer.Exit(1)
 
 
 def _print_json(parts: "dict[str, pd.DataFrame | str]") -> None:

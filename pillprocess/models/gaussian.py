@@ -20,7 +20,8 @@ def gaussian_model(design: xr.Dataset) -> pm.Model:
 
     Returns
     -------
-    ``pm.Model`` with observed ``y`` (row); its attribute ``design`` is the description it was built from.
+    ``pm.Model`` with observed ``y`` (row), whose values are its data ``y_value``; its attribute ``design`` is the description
+    it was built from.
 
     Raises
     ------
@@ -46,11 +47,11 @@ def gaussian_model(design: xr.Dataset) -> pm.Model:
             theta = theta + _linear(
                 part["Z"].to_numpy(), effect[_positions(coords[dim], part["effect_label"].to_numpy())], scalar=False
             )
-        covariance = design["covariance"].to_numpy()
+        y, covariance = pm.Data("y_value", design["y"].to_numpy(), dims="row"), design["covariance"].to_numpy()
         if np.count_nonzero(covariance - np.diag(np.diag(covariance))):
-            pm.MvNormal("y", theta, chol=np.linalg.cholesky(covariance), observed=design["y"].to_numpy(), dims="row")
+            pm.MvNormal("y", theta, chol=np.linalg.cholesky(covariance), observed=y, dims="row")
         else:
-            pm.Normal("y", theta, np.sqrt(np.diag(covariance)), observed=design["y"].to_numpy(), dims="row")
+            pm.Normal("y", theta, np.sqrt(np.diag(covariance)), observed=y, dims="row")
     model.design = design
     return model
 

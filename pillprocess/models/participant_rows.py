@@ -18,7 +18,7 @@ def add_rows(
     """Add the observed mediators ``M`` and outcomes ``Y`` of every participant to the model in context.
 
     A missing continuous mediator is a latent variable; a missing binary one is summed over its two values. A missing
-    outcome adds nothing.
+    outcome adds nothing. The values are the model's data ``M_value`` and ``Y_value``, which can be replaced.
     """
     model = pm.modelcontext(None)
     missing = np.isnan(data.M)
@@ -31,26 +31,29 @@ def add_rows(
         model.add_coord("missing_mediator", labels[latent[:, 1], latent[:, 0]])
         z = pm.Normal("M_missing_raw", 0, 1, dims="missing_mediator")
     T, j = data.T, data.trial
+    seen = [np.flatnonzero(~missing[:, q]) for q in range(len(mediators))]
+    M_value = np.concatenate([data.M[who, q] for q, who in enumerate(seen)])
+    if binary:
+        M_value = np.round(M_value * data.m_sd[0] + data.m_mean[0])
+    model.add_coord("mediator_value", np.concatenate([labels[who, q] for q, who in enumerate(seen)]))
+    M_data = pm.Data("M_value", M_value, dims="mediator_value")
+    M_seen = (M_data - data.m_mean[0]) / data.m_sd[0] if binary else M_data
+    ends = np.cumsum([0, *(len(who) for who in seen)])
     M: list[TensorVariable] = []
     eta = []
     for q in range(len(mediators)):
         mean = p.alpha_m[j, q] + pt.sum(p.a[j, q] * T, axis=1) + pt.dot(data.X, p.gamma_m[q])
         mean = mean + sum(p.D[q, r] * M[r] for r in range(q))
         eta.append(mean)
-        filled = pt.as_tensor(np.where(missing[:, q], 0.0, data.M[:, q]))
+        filled = pt.zeros(len(T))[seen[q]].set(M_seen[ends[q] : ends[q + 1]])
         here = np.flatnonzero(latent[:, 0] == q)
         if z is not None and len(here):
             who = latent[here, 1]
             filled = filled[who].set(mean[who] + p.s[q] * z[here])
         M.append(filled)
-    seen = [np.flatnonzero(~missing[:, q]) for q in range(len(mediators))]
-    M_value = np.concatenate([data.M[who, q] for q, who in enumerate(seen)])
-    model.add_coord("mediator_value", np.concatenate([labels[who, q] for q, who in enumerate(seen)]))
     M_eta = pt.concatenate([eta[q][who] for q, who in enumerate(seen)])
     M_sd = None if binary else pt.concatenate([pt.full((len(who),), p.s[q]) for q, who in enumerate(seen)])
-    if binary:
-        M_value = np.round(M_value * data.m_sd[0] + data.m_mean[0])
-    model.register_rv(rows(family_mediator, M_eta, M_sd, shared.nu_m), "M", observed=M_value, dims=("mediator_value",))
+    model.register_rv(rows(family_mediator, M_eta, M_sd, shared.nu_m), "M", observed=M_data, dims=("mediator_value",))
 
     def outcome_eta(who: np.ndarray, values: list[TensorVariable]) -> TensorVariable:
         mean = p.alpha_y[j[who]] + pt.sum(p.c[j[who]] * T[who], axis=1) + pt.dot(data.X[who], p.gamma_y)
@@ -64,7 +67,7 @@ def add_rows(
     who = np.flatnonzero(with_outcome & ~split)
     model.add_coord("outcome_value", people[who])
     Y = rows(family_outcome, outcome_eta(who, [m[who] for m in M]), p.sigma_y, shared.nu_y)
-    model.register_rv(Y, "Y", observed=data.y[who], dims=("outcome_value",))
+    model.register_rv(Y, "Y", observed=pm.Data("Y_value", data.y[who], dims="outcome_value"), dims=("outcome_value",))
     who = np.flatnonzero(split)
     if len(who):
         terms = []

@@ -24,7 +24,7 @@ def shared_person_density(
     residuals: Sequence[TensorVariable],
     sds: Sequence[TensorVariable],
     eta: TensorVariable,
-    belief: np.ndarray,
+    belief: TensorVariable,
     *,
     G: TensorVariable,
     person: np.ndarray,

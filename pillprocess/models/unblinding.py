@@ -91,7 +91,8 @@ def unblinding(
     Returns
     -------
     ``pm.Model`` with dims row, guessed (the rows that carry a guess), arm, covariate, profile, and equation where people
-    repeat; person effects and missing guesses are integrated out.
+    repeat; person effects and missing guesses are integrated out. Where no guess is missing the values are the model's data
+    ``B_value``, ``S_value`` and ``Y_value``, which can be replaced.
     Variables in SD units end in ``_raw``; b, c and theta are in units of the outcome.
 
     Raises
@@ -114,6 +115,9 @@ def unblinding(
         "row": np.arange(len(y)), "guessed": np.flatnonzero(known),
     }  # fmt: skip
     with pm.Model(coords=coords) as model:
+        if known.all():
+            B, y = pm.Data("B_value", B, dims="row"), pm.Data("Y_value", y, dims="row")
+            S = [pm.Data("S_value", s, dims="row") for s in S]
 
         def linear(name: str, effect: str, effect_sd: float) -> TensorVariable:
             alpha = pm.Normal(f"alpha_{name}_raw", 0, prior_intercept_sd)
@@ -124,7 +128,7 @@ def unblinding(
             return mean
 
         def moderated(name: str, sd: float) -> TensorVariable:
-            slope = pm.Normal(f"b{name}_raw", 0, sd) + pt.zeros(len(y))
+            slope = pm.Normal(f"b{name}_raw", 0, sd) + pt.zeros(len(T))
             if interaction:
                 slope = slope + pt.dot(T, pm.Normal(f"theta{name}_raw", 0, prior_interaction_sd, dims="arm"))
             return slope
@@ -137,19 +141,25 @@ def unblinding(
             gaussian.append(("S", S[0], experience_mean, pm.HalfNormal("sigma_experience_raw", prior_sigma_sd)))
             belief_mean += pm.Normal("d_experience_raw", 0, prior_d_sd) * S[0]
             outcome_mean += moderated("_experience", prior_b_experience_sd) * S[0]
-        slope = pt.zeros(len(y))
+        slope = pt.zeros(len(T))
         if order == "belief_first":
             slope = moderated("", prior_b_belief_sd)
         else:
             belief_mean += pm.Normal("d_outcome_raw", 0, prior_d_sd) * y
         sigma = pm.HalfNormal("sigma_raw", prior_sigma_sd)
-        gaussian.append(("Y", y, outcome_mean + slope * np.where(known, B - centre, 0.0), sigma))
+        gaussian.append(("Y", y, outcome_mean + slope * pt.switch(known, B - centre, 0.0), sigma))
         if person is None:
             for name, values, mean, sd in gaussian:
-                of = known if name == "Y" and order == "belief_first" else np.full(len(y), True)
-                pm.Normal(name, mean[of], sd, observed=values[of], dims="row" if of.all() else "guessed")
+                of = known if name == "Y" and order == "belief_first" else np.full(len(T), True)
+                pm.Normal(
+                    name,
+                    mean[of],
+                    sd,
+                    observed=values if of.all() else values[of],
+                    dims="row" if of.all() else "guessed",
+                )
             guesses = rows("probit", belief_mean[known], None, None)
-            model.register_rv(guesses, "B", observed=B[known], dims=("guessed",))
+            model.register_rv(guesses, "B", observed=B if known.all() else B[known], dims=("guessed",))
             if order == "belief_first" and not known.all():
                 silent = [v[~known] for v in (y, outcome_mean, slope, belief_mean)]
                 pm.Potential("Y_silent", _either_belief(*silent, sigma=sigma, centre=centre))
