@@ -46,6 +46,7 @@ MODELS = {
     "mediation-trials": "pillprocess.calibrate_mediation:many_trials",
     "mediation-binary": "pillprocess.calibrate_mediation:binary_outcome",
     "unblinding": "pillprocess.calibrate_unblinding:belief_first",
+    "synthesis": "pillprocess.calibrate_synthesis:every_kind",
 }
 """Module and function that make each model ready: the function takes nothing and returns a `Case`."""
 

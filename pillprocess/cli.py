@@ -21,7 +21,7 @@ app = typer.Typer(
 
 Family = Literal["gaussian", "probit", "logit", "student_t"]  # as in models.families, which imports NumPy
 Calibrated = Literal[  # as in calibration.MODELS, which imports NumPy
-    "decomposition", "decomposition-sampler", "mediation", "mediation-trials", "mediation-binary", "unblinding"
+    "decomposition", "decomposition-sampler", "mediation", "mediation-trials", "mediation-binary", "unblinding", "synthesis"
 ]  # fmt: skip
 EvidenceOption = Annotated[
     Path | None, typer.Option("--evidence", help="Folder of evidence tables; the embedded ones by default.")

@@ -52,16 +52,8 @@ def synthesis_simulator(model: pm.Model) -> Simulate:
     def simulate(rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
         reseed_rngs(generators, rng.integers(0, 2**63))
         values = {v.name: np.asarray(value) for v, value in zip(variables, draw(), strict=True)}
-        truth = xr.Dataset(
-            {
-                str(v.name): (
-                    ["chain", "draw", *map(str, model.named_vars_to_dims.get(v.name, ()))],
-                    values[v.name][None, None],
-                )
-                for v in parameters
-            },
-            coords=coords,
-        )
+        held = {str(v.name): ["chain", "draw", *map(str, model.named_vars_to_dims.get(v.name, ()))] for v in parameters}
+        truth = xr.Dataset({name: (dims, values[name][None, None]) for name, dims in held.items()}, coords=coords)
         if settings["causal_share"] is not None:
             truth["causal_share"] = truth["causal_share"] * 0 + settings["causal_share"]
         y = replicate_rows(truth, items, expected_rows(truth, items), seed=int(rng.integers(0, 2**31)))
