@@ -95,6 +95,10 @@ from .plots_mediation import plot_overlap as plot_overlap
 from .plots_network import plot_network as plot_network
 from .plots_sensitivity import plot_r2_contours as plot_r2_contours
 from .plots_sensitivity import plot_sensitivity as plot_sensitivity
+from .plots_synthesis import plot_path_effects as plot_path_effects
+from .plots_synthesis import plot_paths as plot_paths
+from .plots_synthesis import plot_share_curve as plot_share_curve
+from .plots_synthesis import plot_without as plot_without
 from .predictive import predictive_check as predictive_check
 from .predictive import prior_predictive as prior_predictive
 from .random_intercept import random_intercept_reml as random_intercept_reml

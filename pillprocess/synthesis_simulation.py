@@ -51,7 +51,7 @@ def synthesis_simulator(model: pm.Model) -> Simulate:
 
     def simulate(rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
         reseed_rngs(generators, rng.integers(0, 2**63))
-        values = {v.name: np.asarray(value) for v, value in zip(variables, draw(), strict=True)}
+        values = {str(v.name): np.asarray(value) for v, value in zip(variables, draw(), strict=True)}
         held = {str(v.name): ["chain", "draw", *map(str, model.named_vars_to_dims.get(v.name, ()))] for v in parameters}
         truth = xr.Dataset({name: (dims, values[name][None, None]) for name, dims in held.items()}, coords=coords)
         if settings["causal_share"] is not None:
@@ -64,8 +64,8 @@ def synthesis_simulator(model: pm.Model) -> Simulate:
 
 def _with_values(items: xr.Dataset, y: np.ndarray, measured: dict[str, np.ndarray]) -> xr.Dataset:
     """Put simulated values in the place of the observed ones."""
-    new = {"y": ("row", y)}
-    new |= {item: (items[item].dims[0], measured[name]) for name, item in MEASURED.items() if name in measured}
+    new: dict[str, tuple[str, np.ndarray]] = {"y": ("row", y)}
+    new |= {item: (str(items[item].dims[0]), measured[name]) for name, item in MEASURED.items() if name in measured}
     told = told_associations(items)
     for name, item, chosen in (
         ("association_z", "association_z", ~told),
