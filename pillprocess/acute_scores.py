@@ -52,6 +52,11 @@ def acute_scores(evidence: Evidence, *, dose_shape: str = "linear") -> pd.DataFr
 def scores_set_aside(evidence: Evidence) -> pd.DataFrame:
     """List the included acute scores of the five drugs that are not used, with the reason.
 
+    Parameters
+    ----------
+    evidence
+        The checked tables.
+
     Returns
     -------
     DataFrame with columns ``study``, ``arm``, ``instrument``, ``reason``.

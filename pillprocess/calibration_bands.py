@@ -67,6 +67,10 @@ def calibration_note(verdicts: pd.DataFrame, *, probability: float = 0.95) -> st
         From `check_calibration`.
     probability
         Of the simultaneous bands it was given.
+
+    Returns
+    -------
+    The sentence; it says "NOT calibrated" where a quantity fails when all are weighed together (Holm).
     """
     count, inside = len(verdicts), int(verdicts["inside"].sum())
     worst = verdicts.loc[verdicts["p"].idxmin()]

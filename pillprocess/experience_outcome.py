@@ -44,6 +44,11 @@ def experience_correlations(evidence: Evidence, *, healthy: bool = False) -> pd.
 def associations_set_aside(evidence: Evidence, *, healthy: bool = False) -> pd.DataFrame:
     """List the associations of acute effects with outcome that are not used, with the reason.
 
+    Parameters
+    ----------
+    evidence, healthy
+        As in :func:`experience_correlations`.
+
     Returns
     -------
     DataFrame with columns ``trial``, ``arm``, ``instrument``, ``outcome_instrument``, ``reason``.

@@ -17,12 +17,13 @@ from pillprocess.synthesis_comparison import compare_synthesis
 from pillprocess.synthesis_effects import mediated_share, path_table, share_curve
 from pillprocess.synthesis_fits import Refit, compile_synthesis, prior_of
 from pillprocess.synthesis_items import KINDS, has_kind, synthesis_items
+from pillprocess.tables import effect_table
 from pillprocess.therapy_prior import therapy_prior
 
 type Step = Callable[[str], None]
 
 STEPS = ("synthesis: compiling", "synthesis: fit", "synthesis: each kind of evidence removed", "synthesis: hypotheses")
-FIT_DRAWS, REFIT_DRAWS = 1500, 400
+FIT_DRAWS, REFIT_DRAWS = 1500, 300
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def analyse_synthesis(
         "synthesis_effects": path_table(whole),
         "synthesis_share": mediated_share(whole, prior=prior),
         "synthesis_curve": share_curve(whole),
+        "synthesis_causal_share": effect_table(whole["posterior"].dataset["causal_share"].rename("causal share")),
         "synthesis_without": removed,
         "synthesis_conflict": split,
         "synthesis_hypotheses": hypotheses,

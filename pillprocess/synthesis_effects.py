@@ -165,6 +165,13 @@ def share_curve(draws: xr.DataTree, *, points: int = 21, width: float = 0.08, th
 def path_table(draws: xr.DataTree, *, therapy: tuple[float, ...] = (0.0, 1.0)) -> pd.DataFrame:
     """Summarise :func:`path_effects` with the trials that gave each drug in each setting.
 
+    Parameters
+    ----------
+    draws
+        A fit of :func:`pillprocess.synthesis`.
+    therapy
+        Amounts of therapy.
+
     Returns
     -------
     DataFrame as :func:`pillprocess.effect_table`, with ``n_trials``: controlled trials of the drug with that therapy; 0 means

@@ -312,6 +312,17 @@ def _count_items(counts: pd.DataFrame, cells: pd.DataFrame, differences: pd.Data
 def without(items: xr.Dataset, kind: str) -> xr.Dataset:
     """Return the items with one kind of evidence removed; shapes stay as they are.
 
+    Parameters
+    ----------
+    items
+        From :func:`synthesis_items`.
+    kind
+        One of ``KINDS``, such as ``"acute scores"``.
+
+    Returns
+    -------
+    Dataset of items.
+
     Raises
     ------
     ValueError

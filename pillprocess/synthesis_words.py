@@ -23,7 +23,8 @@ def synthesis_answer(tables: Mapping[str, pd.DataFrame], note: str) -> list[str]
     """
     effects = tables["synthesis_effects"]
     shares = tables["synthesis_share"]
-    sentences = [_effect(effects), _majority(shares), _learned(shares), _span(tables["synthesis_choices"])]
+    sentences = [_effect(effects), _majority(shares), _learned(shares), _causal(tables["synthesis_causal_share"])]
+    sentences.append(_span(tables["synthesis_choices"]))
     sentences += [_removal(tables["synthesis_without"]), _disagreement(tables["synthesis_conflict"]), note]
     return [sentence for sentence in sentences if sentence]
 
@@ -66,6 +67,19 @@ def _learned(shares: pd.DataFrame) -> str:
         f"Before the data these probabilities were {prior}: what separates them from the answer is what the evidence says. "
         f"The effect through the experience rests most on its prior for {least['drug']} ({100 * max(least['learned'], 0):.0f} % of "
         "its prior variance was removed)."
+    )
+
+
+def _causal(share: pd.DataFrame) -> str:
+    row = share.iloc[0]
+    return (
+        "Experience and improvement go together within arms more strongly than the whole effect of the drugs allows if all of it "
+        if row["ci_high"] < 0.975
+        else "The evidence hardly narrows down how much of the association of experience and improvement "
+    ) + (
+        f"were causal: the causal share is {estimate(row.to_dict())} (before the data: any value from 0 to 1 alike)."
+        if row["ci_high"] < 0.975
+        else f"is causal: {estimate(row.to_dict())} (before the data: any value from 0 to 1 alike)."
     )
 
 

@@ -151,7 +151,7 @@ def test_ranks_that_cannot_be_judged_are_refused():
         check_calibration(ranks.iloc[:0])
     broken = ranks.assign(rank=ranks["rank"].where(ranks.index != 3, 120), draws=[99] * 9 + [150])
     with pytest.raises(
-        ValueError, match=r"(?s)no verdict.*replication 3, te: rank 120 is not .*te: ranks among different"
+        ValueError, match=r"(?s)no verdict was given.*replication 3, te: rank 120 is not .*te: ranks among different"
     ):
         check_calibration(broken)
 
@@ -373,3 +373,18 @@ def test_the_committed_ranks_of_every_model_are_uniform(model):
     assert (verdicts["p_corrected"] > 0.05).all(), calibration_note(verdicts)
     assert verdicts.loc[~verdicts["inside"], "quantity"].tolist() == OUTSIDE.get(model, [])
     assert "log_likelihood" in set(verdicts["quantity"])
+
+
+def test_the_command_says_so_and_fails_where_a_model_is_not_calibrated(monkeypatch, tmp_path):
+    from typer.testing import CliRunner
+
+    from pillprocess import calibration_run
+    from pillprocess.cli import app
+
+    verdicts = pd.DataFrame({"quantity": ["te"], "inside": [False], "p": [0.0001]})
+    monkeypatch.setattr(
+        calibration_run, "run_calibrate", lambda *_, **__: (verdicts, "mediation is NOT calibrated: te")
+    )
+    result = CliRunner().invoke(app, ["calibrate", "mediation", "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "NOT calibrated: te" in result.output

@@ -32,6 +32,7 @@ KEYS = {
     "acute_contrasts": ["trial_id", "arm_id", "reference_arm_id", "instrument"],
     "scale_bridge": ["source", "drug", "scale_a", "scale_b"],
     "preclinical": ["drug", "level", "effect"],
+    "therapy_priors": ["condition", "comparator"],
     "doubts": ["trial_id", "doubt"],
 }  # fmt: skip
 

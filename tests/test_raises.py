@@ -63,8 +63,9 @@ def raises() -> list[tuple[str, ast.Call]]:
 def is_expected(call: ast.Call) -> bool:
     texts, types = expected()
     name = ast.unparse(call.func)
-    if name == "SystemExit":
-        return " returncode == 1 " in "\n".join(path.read_text(encoding="utf-8") for path in TESTS.glob("*.py"))
+    if name in ("SystemExit", "typer.Exit"):
+        wanted = " returncode == 1 " if name == "SystemExit" else "exit_code == 1"
+        return wanted in "\n".join(path.read_text(encoding="utf-8") for path in TESTS.glob("*.py"))
     fragments = {run for text in strings(call) for run in runs(text)}
     longest = max((len(run.split()) for run in fragments), default=0)
     if longest < 2:
