@@ -12,6 +12,7 @@ PATHS = ("direct", "interaction", "experience", "belief")
 """The parts that add up to the total effect."""
 
 DECIDED = 0.975
+LITTLE, PRIOR_ONLY = 0.15, "the prior: nothing here says what the experience does to the outcome"
 
 
 def path_effects(draws: xr.DataTree | xr.Dataset, *, therapy: tuple[float, ...] = (0.0, 1.0)) -> xr.Dataset:
@@ -71,7 +72,8 @@ def mediated_share(
     DataFrame, one row per drug and therapy: ``p_most`` (probability that more than half of the effect runs through the
     experience), ``p_process`` (through experience, belief or the interaction with therapy), ``share``, ``share_low``,
     ``share_high`` (blank where withheld: see ``share_is``), and with a prior ``prior_p_most`` and ``learned``, the part of the
-    prior variance of the experience's effect that the data removed.
+    prior variance of the experience's effect that the data removed, ``learned_slope``, the same for the effect of one SD of
+    experience (the b path), and ``rests_on``, which says so where that slope is its prior.
     """
     effects = path_effects(draws, therapy=therapy)
     process = effects["experience"] + effects["belief"] + effects["interaction"]
@@ -86,6 +88,13 @@ def mediated_share(
         one, other = _flat(before["experience"]), _flat(before["total"])
         table["prior_p_most"] = _more_than_half(one, other)
         table["learned"] = 1 - flat["experience"].var(axis=0) / one.var(axis=0)
+        slopes = (
+            experience_slope(draws["posterior"].dataset if isinstance(draws, xr.DataTree) else draws),
+            experience_slope(prior),
+        )
+        after, ahead = (slope.var(("chain", "draw")).sel(drug=table["drug"].to_numpy()).to_numpy() for slope in slopes)
+        table["learned_slope"] = 1 - after / ahead
+        table["rests_on"] = np.where(table["learned_slope"] < LITTLE, PRIOR_ONLY, "evidence and prior")
     return table
 
 

@@ -62,11 +62,11 @@ def _majority(shares: pd.DataFrame) -> str:
 def _learned(shares: pd.DataFrame) -> str:
     rows = shares[shares["therapy"] == 1.0]
     prior = "; ".join(f"{r.drug} {r.prior_p_most:.2f}" for r in rows.itertuples())
-    least = rows.loc[rows["learned"].idxmin()]
+    least = rows.loc[rows["learned_slope"].idxmin()]
     return (
         f"Before the data these probabilities were {prior}: what separates them from the answer is what the evidence says. "
-        f"The effect through the experience rests most on its prior for {least['drug']} ({100 * max(least['learned'], 0):.0f} % of "
-        "its prior variance was removed)."
+        f"The effect of one SD of experience rests most on its prior for {least['drug']} ({100 * max(least['learned_slope'], 0):.0f} % "
+        f"of its prior variance was removed; it rests on {least['rests_on']})."
     )
 
 

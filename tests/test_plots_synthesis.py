@@ -91,8 +91,8 @@ def test_each_kind_that_was_removed_has_its_row(save_figure):
 
 
 def answer(conflict, share_high=0.8):
-    same = {"therapy": 1.0, "p_most": 0.34, "p_process": 0.74, "prior_p_most": 0.23}
-    shares = pd.DataFrame([same | {"drug": d, "learned": x} for d, x in zip(DRUGS, (0.68, 0.85), strict=True)])
+    same = {"therapy": 1.0, "p_most": 0.34, "p_process": 0.74, "prior_p_most": 0.23, "rests_on": "evidence and prior"}
+    shares = pd.DataFrame([same | {"drug": d, "learned_slope": x} for d, x in zip(DRUGS, (0.68, 0.85), strict=True)])
     choices = path_rows().assign(choice="all of the association is causal")
     tables = {
         "synthesis_effects": path_rows(), "synthesis_share": shares, "synthesis_choices": choices[choices["therapy"] == 1.0],
@@ -112,7 +112,10 @@ def test_the_answer_takes_its_numbers_from_the_tables():
     text = answer([ROW])
     assert "psilocybin -0.10 [-0.40, 0.20] in all, of which -0.40 [-0.70, 0.20] through the experience" in text
     assert "more than half of the drug's effect runs through the experience: psilocybin 0.34; ketamine 0.34" in text
-    assert "rests most on its prior for psilocybin (68 % of its prior variance was removed)" in text
+    assert (
+        "rests most on its prior for psilocybin (68 % of its prior variance was removed; it rests on evidence and prior)"
+        in text
+    )
     assert "the causal share is 0.28 [0.01, 0.80]" in text
     assert "leans most on acute scores" in text
     assert "moves by +1.2 of its posterior SDs, to -0.05 [-0.45, 0.25]" in text

@@ -76,6 +76,8 @@ def test_a_share_that_is_its_prior_has_learned_nothing():
     table = mediated_share(xr.DataTree.from_dict({"/posterior": prior}), prior=prior, therapy=(0.0,))
     assert table["learned"].to_numpy() == pytest.approx(0)
     assert table["prior_p_most"].tolist() == table["p_most"].tolist()
+    assert table["learned_slope"].to_numpy() == pytest.approx(0)
+    assert set(table["rests_on"]) == {"the prior: nothing here says what the experience does to the outcome"}
 
 
 def test_curve_over_the_causal_share_weights_the_draws_near_it():
