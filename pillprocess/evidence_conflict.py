@@ -19,7 +19,7 @@ OUTCOMES = (
     "placebo-controlled outcomes",
     "dose comparisons",
     "blocked experience",
-    "no drug contrast",
+    "therapy comparisons",
     "response counts",
 )
 CONFLICT = 0.05

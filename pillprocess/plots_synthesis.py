@@ -31,6 +31,12 @@ PATH_NAMES = {
     "belief": "through belief", "without_experience": "drug without its experience", "experience_alone": "experience without the drug",
 }  # fmt: skip
 
+NEAR = {
+    ("drug", "experience"): 0.42, ("experience", "symptoms"): 0.58, ("drug", "symptoms"): 0.27, ("experience", "belief"): 0.68,
+    ("drug", "belief"): 0.48, ("belief", "symptoms"): 0.52,
+}  # fmt: skip
+"""Where along its arrow each label stands, so that none meets another."""
+
 
 def plot_paths(draws: xr.DataTree, *, drug: str, ax: "Axes | None" = None, width: Width = "two_column") -> "Axes":
     """Draw the paths from a drug to symptoms, each arrow with its estimate and 95 % interval.
@@ -80,7 +86,8 @@ def plot_paths(draws: xr.DataTree, *, drug: str, ax: "Axes | None" = None, width
         style = {"arrowstyle": "-|>", "color": GREY, "lw": 1.0, "shrinkA": 22, "shrinkB": 26}
         ax.annotate("", place[end], place[start], arrowprops=style)
         row = effect_table(values).iloc[0]
-        x, y = (0.45 * place[start][0] + 0.55 * place[end][0], 0.45 * place[start][1] + 0.55 * place[end][1])
+        near = NEAR[start, end]
+        x, y = (place[start][i] + near * (place[end][i] - place[start][i]) for i in (0, 1))
         text = f"{name} {row['mean']:.2f} {unit}".rstrip() + f"\n[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
         box = {"fc": "white", "ec": "none", "pad": 1.0}
         ax.text(x, y, text, ha="center", va="center", fontsize=SMALL, color=INK, bbox=box, zorder=3)

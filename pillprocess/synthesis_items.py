@@ -22,7 +22,7 @@ from pillprocess.participant_arms import person_arm_items
 from pillprocess.terms import DRUGS, dose_curve
 
 KINDS = (
-    "placebo-controlled outcomes", "dose comparisons", "blocked experience", "no drug contrast", "response counts",
+    "placebo-controlled outcomes", "dose comparisons", "blocked experience", "therapy comparisons", "response counts",
     "acute scores", "experience-outcome associations", "treatment guesses", "participants",
 )  # fmt: skip
 """The kinds of evidence, as removed in turn and named in tables."""
@@ -224,7 +224,7 @@ def _row_kinds(trial: np.ndarray, sign: np.ndarray, cells: pd.DataFrame) -> np.n
         if (used["awake"] == 0).any():
             kinds[name] = "blocked experience"
         elif len(doses) == 1:
-            kinds[name] = "no drug contrast"
+            kinds[name] = "therapy comparisons"
         elif len(given) > 1 and used["drug"].nunique() == 1:
             kinds[name] = "dose comparisons"
         else:
