@@ -43,6 +43,7 @@ from .evidence import evidence_problems as evidence_problems
 from .evidence import load_evidence as load_evidence
 from .evidence_conflict import conflict as conflict
 from .evidence_conflict import without_each_kind as without_each_kind
+from .evidence_kinds import without as without
 from .evidence_map import evidence_map as evidence_map
 from .exact import fit_exact as fit_exact
 from .exact import integrate as integrate
@@ -114,7 +115,6 @@ from .synthesis_effects import share_curve as share_curve
 from .synthesis_fits import compile_synthesis as compile_synthesis
 from .synthesis_fits import prior_of as prior_of
 from .synthesis_items import synthesis_items as synthesis_items
-from .synthesis_items import without as without
 from .tables import effect_table as effect_table
 from .terms import DRUGS as DRUGS
 from .terms import HEADLINE as HEADLINE

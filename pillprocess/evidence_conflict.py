@@ -9,9 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.acute_scores import EXPERIENCES
+from pillprocess.evidence_kinds import KINDS, has_kind, without
 from pillprocess.synthesis_effects import mediated_share, path_effects
 from pillprocess.synthesis_fits import Refit, items_of, refit_of
-from pillprocess.synthesis_items import KINDS, has_kind, without
 from pillprocess.tables import effect_table
 from pillprocess.terms import TERMS
 

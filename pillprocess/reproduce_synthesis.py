@@ -9,6 +9,7 @@ import xarray as xr
 from pillprocess.acute_scores import scores_set_aside
 from pillprocess.evidence import Evidence
 from pillprocess.evidence_conflict import conflict, without_each_kind
+from pillprocess.evidence_kinds import KINDS, has_kind
 from pillprocess.experience_outcome import associations_set_aside
 from pillprocess.inference import check_fit
 from pillprocess.models.synthesis import synthesis
@@ -16,7 +17,7 @@ from pillprocess.reproduce import Analysis
 from pillprocess.synthesis_comparison import compare_synthesis
 from pillprocess.synthesis_effects import mediated_share, path_table, share_curve
 from pillprocess.synthesis_fits import Refit, compile_synthesis, prior_of
-from pillprocess.synthesis_items import KINDS, has_kind, synthesis_items
+from pillprocess.synthesis_items import synthesis_items
 from pillprocess.tables import effect_table
 from pillprocess.therapy_prior import therapy_prior
 

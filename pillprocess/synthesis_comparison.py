@@ -7,9 +7,9 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.comparison import compare, comparison_note
+from pillprocess.evidence_kinds import without_rows
 from pillprocess.models.synthesis import SYNTHESIS_HYPOTHESES
 from pillprocess.synthesis_fits import Refit, items_of, refit_of
-from pillprocess.synthesis_items import without_rows
 
 
 def compare_synthesis(

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from pillprocess.evidence_kinds import FLAT
 from pillprocess.models.outcome_density import trial_effects, trial_members, whitened_loadings
-from pillprocess.synthesis_items import FLAT
 from pillprocess.terms import TERMS
 
 PERSON_STATISTICS = ("n", "mean_s", "mean_y", "ss", "yy", "sy", "kept")

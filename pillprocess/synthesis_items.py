@@ -15,20 +15,12 @@ import xarray as xr
 from pillprocess.acute_scores import acute_scores, scale_correlations
 from pillprocess.arms import arm_changes, describe_arms
 from pillprocess.contrasts import contrasts as contrast_rows
+from pillprocess.event_counts import response_counts, treatment_guesses
 from pillprocess.evidence import Evidence
-from pillprocess.experience_outcome import SYMPTOMS, experience_correlations
+from pillprocess.experience_outcome import experience_correlations
 from pillprocess.models.decomposition import Baseline, decomposition_design
 from pillprocess.participant_arms import person_arm_items
 from pillprocess.terms import DRUGS, dose_curve
-
-KINDS = (
-    "placebo-controlled outcomes", "dose comparisons", "blocked experience", "therapy comparisons", "response counts",
-    "acute scores", "experience-outcome associations", "treatment guesses", "participants",
-)  # fmt: skip
-"""The kinds of evidence, as removed in turn and named in tables."""
-
-FLAT = 1e4
-"""Standard error of an item that was removed."""
 
 
 def synthesis_items(
@@ -104,64 +96,6 @@ def synthesis_items(
         {k: design.attrs[k] for k in ("data_hash", "outcome", "scale")}
         | {"conditioning": "treatment", "dose_shape": dose_shape, "baseline": baseline, "single_arm": single_arm}
     )
-
-
-def response_counts(
-    evidence: Evidence,
-    arms: pd.DataFrame,
-    differences: pd.DataFrame,
-    *,
-    constructs: tuple[str, ...] | None = None,
-    drugs: tuple[str, ...] = DRUGS,
-) -> pd.DataFrame:
-    """Responders by arm, for controlled trials that published no usable mean change or difference of means.
-
-    Returns
-    -------
-    DataFrame: ``trial``, ``arm``, ``n``, ``responders``, ``construct``.
-    """
-    rows = evidence.outcomes.rename(columns={"trial_id": "trial", "arm_id": "arm"})
-    rows = rows[(rows["include"] == 1) & (rows["primary"] == 1) & rows["responders"].notna() & (rows["n"] > 0)]
-    described = describe_arms(evidence)
-    keys = list(zip(rows["trial"], rows["arm"], strict=True))
-    rows = rows[np.array([described["reason"].get(k, "no such arm") == "" for k in keys], bool)]
-    keys = list(zip(rows["trial"], rows["arm"], strict=True))
-    rows = rows.assign(study_drug=[described["study_drug"][k] for k in keys])
-    rows = rows[rows["study_drug"].isin(drugs) & rows["construct"].isin(SYMPTOMS) & rows["instrument"].ne("relapse")]
-    if constructs is not None:
-        rows = rows[rows["construct"].isin(constructs)]
-    by_means = differences[~differences["y_from"].str.contains("ln OR")]
-    rows = rows[~rows["trial"].isin([*arms["trial"], *by_means["trial"]])]
-    rows = rows[rows.groupby("trial")["trial"].transform("size") > 1]
-    return rows[["trial", "arm", "n", "responders", "construct", "study_drug"]].reset_index(drop=True)
-
-
-def treatment_guesses(evidence: Evidence, described: pd.DataFrame) -> pd.DataFrame:
-    """Counts of correct treatment guesses after dosing, in trials of patients.
-
-    Several counts of the same people are averaged. ``arm`` is "all" where the arms were pooled.
-
-    Returns
-    -------
-    DataFrame: ``trial``, ``arm``, ``n``, ``correct``.
-    """
-    rows = evidence.expectancy
-    rows = rows[
-        rows["measure"].eq("participant_guess_correct_pct") & rows["value"].notna() & rows["timing"].ne("pre_dose")
-    ]
-    sizes = described["n"].groupby(level=0).sum(min_count=1)
-    out = []
-    for (trial, arm), group in rows.groupby(["trial_id", "arm_id"], sort=False):
-        usable = described[(described["trial"] == trial) & (described["reason"] == "")]
-        named = usable if arm == "all" else usable[usable["arm"] == arm]
-        if len(usable) < 2 or named.empty or not usable["drug"].isin(DRUGS).any():
-            continue
-        n = group["n"].max()
-        n = float(sizes[trial] if arm == "all" else named["n"].iloc[0]) if np.isnan(n) else float(n)
-        if n > 0:
-            correct = round(group["value"].mean() / 100 * n)
-            out.append({"trial": str(trial), "arm": str(arm), "n": n, "correct": float(correct)})
-    return pd.DataFrame(out, columns=["trial", "arm", "n", "correct"])
 
 
 def _sides(rows: pd.DataFrame) -> pd.DataFrame:
@@ -307,54 +241,3 @@ def _count_items(counts: pd.DataFrame, cells: pd.DataFrame, differences: pd.Data
         },
         coords={"count": labels, "arm": cells.index.to_numpy(str)},
     )  # fmt: skip
-
-
-def without(items: xr.Dataset, kind: str) -> xr.Dataset:
-    """Return the items with one kind of evidence removed; shapes stay as they are.
-
-    Parameters
-    ----------
-    items
-        From :func:`synthesis_items`.
-    kind
-        One of ``KINDS``, such as ``"acute scores"``.
-
-    Returns
-    -------
-    Dataset of items.
-
-    Raises
-    ------
-    ValueError
-        The kind is not one of ``KINDS``.
-    """
-    if kind not in KINDS:
-        raise ValueError(f"kind = {kind!r}; it must be one of {', '.join(KINDS)}")
-    items = items.copy()
-    if kind == "acute scores":
-        return items.assign(score_extra=items["score_extra"] * 0 + FLAT)
-    if kind == "experience-outcome associations":
-        return items.assign(association_kept=items["association_kept"] * 0)
-    if kind == "treatment guesses":
-        return items.assign(guess_n=items["guess_n"] * 0, guess_correct=items["guess_correct"] * 0)
-    if kind == "response counts":
-        return items.assign(count_n=items["count_n"] * 0, count_responders=items["count_responders"] * 0)
-    if kind == "participants":
-        return items.assign(person_kept=items["person_kept"] * 0)
-    return without_rows(items, items["row_kind"].to_numpy() == kind)
-
-
-def without_rows(items: xr.Dataset, gone: np.ndarray) -> xr.Dataset:
-    """Return the items without the outcome rows of whole trials, a mask over ``row``: their whitened residuals are 0."""
-    whitener = items["whitener"].to_numpy().copy()
-    whitener[gone] = 0
-    return items.assign(whitener=(("row", "row_other"), whitener))
-
-
-def has_kind(items: xr.Dataset, kind: str) -> bool:
-    """Whether the items hold any evidence of this kind."""
-    sizes = {
-        "acute scores": "score", "experience-outcome associations": "association", "treatment guesses": "guess",
-        "response counts": "count", "participants": "person_arm",
-    }  # fmt: skip
-    return items.sizes[sizes[kind]] > 0 if kind in sizes else bool((items["row_kind"] == kind).any())

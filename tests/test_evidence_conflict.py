@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from pillprocess.evidence_conflict import conflict, without_each_kind
-from pillprocess.synthesis_items import KINDS, has_kind, without, without_rows
+from pillprocess.evidence_kinds import KINDS, has_kind, without, without_rows
 
 KEPT = ["placebo-controlled outcomes", "dose comparisons", "blocked experience"]
 

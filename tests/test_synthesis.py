@@ -9,13 +9,14 @@ from scipy.special import ndtr
 from synthesis_cases import small_items
 
 from pillprocess.evidence import load_evidence
+from pillprocess.evidence_kinds import without
 from pillprocess.inference import fit
 from pillprocess.models.synthesis import SYNTHESIS_HYPOTHESES, synthesis
 from pillprocess.synthesis_comparison import compare_synthesis
 from pillprocess.synthesis_draws import expected_rows, trial_log_likelihood
 from pillprocess.synthesis_effects import mediated_share, path_effects
 from pillprocess.synthesis_fits import compile_synthesis, items_of, model_of, prior_of
-from pillprocess.synthesis_items import synthesis_items, without
+from pillprocess.synthesis_items import synthesis_items
 from pillprocess.synthesis_simulation import synthesis_simulator
 
 PEOPLE = pd.DataFrame(

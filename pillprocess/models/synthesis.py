@@ -12,14 +12,15 @@ experience (mystical, dissociative, prosocial):
     b_q &= \phi \tanh(\zeta_q)\, s_Y
 
 A trial's outcomes are :math:`y_k \sim N(\theta_k + m_j + u_{jd} x_k, se_k^2)`, published differences likewise, with m and u
-integrated out; responders are :math:`\Phi\{(t_j - \theta_k - u_j x_k) / s_Y\}`. Acute scores of instrument i in study j are
-:math:`\lambda_i (a_d + \tau_a z_j) x` with the sampling error of a standardised mean; correlations of two instruments
-:math:`\lambda_i \lambda_{i'}`; a published correlation of experience and change :math:`\lambda_i \tanh(\zeta_q)` on Fisher's
-scale, or only whether it was significant; guesses are binomial in B.
+integrated out; :math:`a_d = \bar a_q + \tau_a z_d`; responders are :math:`\Phi\{(t_j - \theta_k - u_j x_k) / s_Y\}`. Acute scores
+of instrument i in study j are :math:`\lambda_i (a_d + \tau_a z_j) x` with the sampling error of a standardised mean; correlations
+of two instruments :math:`\lambda_i \lambda_{i'}`; a published correlation of experience and change
+:math:`\lambda_i \tanh(\zeta_q)` on Fisher's scale, or only whether it was significant; guesses are binomial in B.
 
 :math:`\tanh \zeta_q` is the correlation *within arms* of experience and change. How much of it is causal, :math:`\phi`, no
-correlation can tell: it has a prior (uniform on 0 to 1 by default) and learns only from trials in which experience and dose
-come apart. :math:`\phi = 1` calls all of it causal, :math:`\phi = 0` all of it an epiphenomenon.
+correlation can tell: it has a prior (uniform on 0 to 1 by default). It learns from trials in which experience and dose come
+apart, and, through the prior of the direct effect, from effects that are smaller than the association would imply.
+:math:`\phi = 1` calls all of it causal, :math:`\phi = 0` all of it an epiphenomenon.
 """
 
 import inspect
