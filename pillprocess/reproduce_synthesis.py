@@ -18,6 +18,7 @@ from pillprocess.synthesis_comparison import compare_synthesis
 from pillprocess.synthesis_effects import mediated_share, path_table, share_curve
 from pillprocess.synthesis_fits import Refit, compile_synthesis, prior_of
 from pillprocess.synthesis_items import synthesis_items
+from pillprocess.synthesis_words import ALL_CAUSAL
 from pillprocess.tables import effect_table
 from pillprocess.therapy_prior import therapy_prior
 
@@ -108,7 +109,7 @@ def choices(refit: Refit, *, seed: int) -> pd.DataFrame:
     fits = {
         name: refit(seed=seed, causal_share=share, draws=REFIT_DRAWS, tune=REFIT_DRAWS)
         for name, share in (
-            ("all of the association is causal", 1.0), ("half of it is", 0.5), ("none of it is: an epiphenomenon", 0.0)
+            (ALL_CAUSAL, 1.0), ("half of it is", 0.5), ("none of it is: an epiphenomenon", 0.0)
         )
     }  # fmt: skip
     name = f"therapy term informed by {known['k']:.0f} psychotherapy trials"

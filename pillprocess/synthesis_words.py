@@ -6,6 +6,8 @@ import pandas as pd
 
 from pillprocess.pages import estimate
 
+ALL_CAUSAL = "all of the association is causal"
+
 
 def synthesis_answer(tables: Mapping[str, pd.DataFrame], note: str) -> list[str]:
     """State what the synthesis answers, what identifies it and what would overturn it.
@@ -23,7 +25,12 @@ def synthesis_answer(tables: Mapping[str, pd.DataFrame], note: str) -> list[str]
     """
     effects = tables["synthesis_effects"]
     shares = tables["synthesis_share"]
-    sentences = [_effect(effects), _majority(shares), _learned(shares), _causal(tables["synthesis_causal_share"])]
+    sentences = [
+        _effect(effects),
+        _majority(shares),
+        _learned(shares),
+        _causal(tables["synthesis_causal_share"], tables["synthesis_choices"]),
+    ]
     sentences.append(_span(tables["synthesis_choices"]))
     sentences += [_removal(tables["synthesis_without"]), _disagreement(tables["synthesis_conflict"]), note]
     return [sentence for sentence in sentences if sentence]
@@ -70,17 +77,19 @@ def _learned(shares: pd.DataFrame) -> str:
     )
 
 
-def _causal(share: pd.DataFrame) -> str:
-    row = share.iloc[0]
-    return (
-        "Experience and improvement go together within arms more strongly than the whole effect of the drugs allows if all of it "
-        if row["ci_high"] < 0.975
-        else "The evidence hardly narrows down how much of the association of experience and improvement "
-    ) + (
-        f"were causal: the causal share is {estimate(row.to_dict())} (before the data: any value from 0 to 1 alike)."
-        if row["ci_high"] < 0.975
-        else f"is causal: {estimate(row.to_dict())} (before the data: any value from 0 to 1 alike)."
+def _causal(share: pd.DataFrame, choices: pd.DataFrame) -> str:
+    """The causal share, and why a large one is hard to square with the drug's whole effect, where it is."""
+    words = (
+        f"The share of the association of experience and improvement that is causal is {estimate(share.iloc[0].to_dict())} "
+        "(before the data: any value from 0 to 1 alike)."
     )
+    causal = choices[(choices["choice"] == ALL_CAUSAL) & (choices["drug"] == "psilocybin")].set_index("path")["mean"]
+    if len(causal) and causal["experience"] < causal["total"] < 0:
+        words += (
+            f" If it were 1, psilocybin's experience alone would do {causal['experience']:.2f}, more than the whole drug "
+            f"({causal['total']:.2f}), and its direct effect would have to be harmful."
+        )
+    return words
 
 
 def _span(choices: pd.DataFrame) -> str:
