@@ -104,6 +104,7 @@ from .predictive import predictive_check as predictive_check
 from .predictive import prior_predictive as prior_predictive
 from .random_intercept import random_intercept_reml as random_intercept_reml
 from .reproduce_expectancy import reproduce_expectancy as reproduce_expectancy
+from .reproduce_mediation import correlation as correlation
 from .reproduce_unblinding import microdose_mediation as microdose_mediation
 from .sensitivity import mediation_sensitivity as mediation_sensitivity
 from .sensitivity import r2_contours as r2_contours

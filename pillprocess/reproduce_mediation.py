@@ -140,7 +140,19 @@ def _diary(path: Path, seed: int, draws: int, progress: bool) -> Iterator[tuple[
 
 
 def correlation(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
-    """Pearson correlation of people with both values, row ``r``: ``mean``, ``ci_low``, ``ci_high`` (Fisher's z) and ``n``."""
+    """Correlate two columns over the people who have both.
+
+    Parameters
+    ----------
+    table
+        One row per person.
+    first, second
+        Names of the columns.
+
+    Returns
+    -------
+    DataFrame with one row ``r``: Pearson's ``mean``, ``ci_low`` and ``ci_high`` (95 %, Fisher's z) and ``n``.
+    """
     pair = table[[first, second]].dropna()
     r, half = float(pair.corr().iloc[0, 1]), 1.959964 / np.sqrt(len(pair) - 3)
     low, high = np.tanh(np.arctanh(r) + np.array([-half, half]))
