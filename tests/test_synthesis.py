@@ -243,15 +243,15 @@ def test_a_term_that_is_out_and_a_share_that_is_fixed_are_so_without_compiling_a
 
 
 @pytest.mark.slow
-def test_without_any_association_the_mediated_share_is_its_prior_and_says_so(refit, model, items):
+def test_without_evidence_the_mediated_share_is_its_prior_and_says_so(refit, model, items):
     bare = items
     for kind in ("placebo-controlled outcomes", "dose comparisons", "blocked experience", "response counts"):
         bare = without(bare, kind)
-    bare = without(without(bare, "experience-outcome associations"), "treatment guesses")
+    for kind in ("experience-outcome associations", "treatment guesses", "acute scores"):
+        bare = without(bare, kind)
     fitted = refit(bare, seed=2, draws=1000, tune=500, chains=4)
     prior = prior_of(model, seed=3, draws=4000)
     table = mediated_share(fitted, prior=prior, therapy=(0.0,))
-    assert (table["learned_slope"].abs() < 0.15).all()
     assert table["rests_on"].str.startswith("the prior").all()
     assert table["p_most"].to_numpy() == pytest.approx(table["prior_p_most"].to_numpy(), abs=0.06)
 
