@@ -120,7 +120,8 @@ def plot_r2_contours(
     if _crosses(surface):
         ax.contour(x, y, z, levels=[0.0], colors="black", linewidths=2)
     _label(ax, "share of the mediator's residual variance", "share of the outcome's residual variance", title)
-    ax.set_title(f"confounder moves both in the {direction} direction", fontsize=NORMAL, loc="left")
+    way = "the same way" if direction == "same" else "opposite ways"
+    ax.set_title(f"mean indirect effect; the confounder moves\nmediator and outcome {way}", fontsize=NORMAL, loc="left")
     return ax
 
 

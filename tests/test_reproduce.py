@@ -58,6 +58,7 @@ class Page(html.parser.HTMLParser):
 def test_everything_is_written(results, tables):
     names = {
         "drug_effects", "contributions", "terms", "posterior_predictive", "ledger", "influence", "evidence_map", "network",
+        "synthesis_effects", "synthesis_paths", "synthesis_curve", "synthesis_without",
     }  # fmt: skip
     for suffix in ("png", "svg"):
         for folder in (results / "figures", results / "figures" / "one_column"):
@@ -66,9 +67,10 @@ def test_everything_is_written(results, tables):
     record = json.loads((results / "run.json").read_text())
     assert record["seed"] == 1
     assert record["data_checksum"] == pp.load_evidence().checksum
-    posterior = xr.open_datatree(results / "posterior" / "headline.nc", engine="h5netcdf")
-    assert posterior["posterior"].sizes["chain"] == 4
-    posterior.close()
+    for name in ("headline", "synthesis"):
+        posterior = xr.open_datatree(results / "posterior" / f"{name}.nc", engine="h5netcdf")
+        assert posterior["posterior"].sizes["chain"] == 4
+        posterior.close()
     assert not list(results.parent.glob(".*partial"))
 
 
@@ -100,7 +102,7 @@ def test_the_headline_holds_the_trials_the_issue_of_bias_asks_for(tables):
 def test_the_report_is_one_page_that_needs_nothing_else(results):
     page = Page((results / "report.html").read_text(encoding="utf-8"))
     assert page.outside == []
-    assert len(page.images) == 8
+    assert len(page.images) == 11
     assert all(len(str(image["alt"])) > 40 for image in page.images)
     assert page.headers > page.tables > 5
 
@@ -108,7 +110,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(results):
 @pytest.mark.slow
 def test_the_reports_numbers_are_the_tables_numbers(results, tables):
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", (results / "report.html").read_text(encoding="utf-8")))
-    for row in tables["drug_effects"].to_dict("records"):
+    for row in [*tables["drug_effects"].to_dict("records"), *tables["synthesis_effects"].to_dict("records")]:
         assert estimate(row) in text
     for row in tables["sensitivity"].to_dict("records"):
         assert f"{row['drug']:.2f} [{row['drug_low']:.2f}, {row['drug_high']:.2f}]" in text
