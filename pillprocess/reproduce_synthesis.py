@@ -25,7 +25,7 @@ from pillprocess.therapy_prior import therapy_prior
 type Step = Callable[[str], None]
 
 STEPS = ("synthesis: compiling", "synthesis: fit", "synthesis: each kind of evidence removed", "synthesis: hypotheses")
-FIT_DRAWS, REFIT_DRAWS = 1500, 300
+FIT_TUNE, FIT_DRAWS, REFIT_DRAWS = 1500, 2500, 300
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def analyse_synthesis(
     model = synthesis(synthesis_items(evidence) if items is None else items)
     refit = compile_synthesis(model)
     step(STEPS[1])
-    whole = refit(seed=seed, draws=FIT_DRAWS, tune=FIT_DRAWS, target_accept=0.97)
+    whole = refit(seed=seed, draws=FIT_DRAWS, tune=FIT_TUNE, target_accept=0.97)
     convergence = check_fit(whole)
     prior = prior_of(model, seed=seed)
     step(STEPS[2])
