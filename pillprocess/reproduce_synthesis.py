@@ -77,7 +77,7 @@ def analyse_synthesis(
     model = synthesis(synthesis_items(evidence) if items is None else items)
     refit = compile_synthesis(model)
     step(STEPS[1])
-    whole = refit(seed=seed, draws=FIT_DRAWS, tune=FIT_TUNE, target_accept=0.97)
+    whole = refit(seed=seed, draws=FIT_DRAWS, tune=FIT_TUNE, target_accept=0.995)
     convergence = check_fit(whole)
     prior = prior_of(model, seed=seed)
     step(STEPS[2])
