@@ -483,7 +483,7 @@ def test_a_guess_that_follows_improvement_is_recovered_and_the_wrong_order_overs
 
 @pytest.mark.slow
 def test_drug_by_expectancy_is_recovered() -> None:
-    idata = fit(expectancy_moderation(expecting(300), **MODERATED), seed=1, draws=2000)
+    idata = fit(expectancy_moderation(expecting(300), **MODERATED), seed=1, target_accept=0.99)
     check_fit(idata)
     h = idata["posterior"].dataset["h"]
     unit = np.sqrt(0.4**2 + 0.7**2 + 0.7**2 + 0.35**2)
