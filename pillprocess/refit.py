@@ -10,6 +10,7 @@ from pymc.pytensorf import compile as compile_function
 from pymc.pytensorf import find_rng_nodes, reseed_rngs
 
 from pillprocess.calibration import DRAWS, TARGET_ACCEPT, TUNE
+from pillprocess.sampling import repeatable
 
 
 def prior_sampler(model: pm.Model) -> Callable[[np.random.Generator], xr.Dataset]:
@@ -38,7 +39,8 @@ def refitter(
 
     One chain: replications, not chains, are what is spread over processors.
     """
-    compiled = nutpie.compile_pymc_model(model)
+    with repeatable():
+        compiled = nutpie.compile_pymc_model(model)
 
     def refit(data: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[xr.Dataset, int]:
         idata = nutpie.sample(

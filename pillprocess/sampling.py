@@ -1,5 +1,6 @@
 """The sampler route: nutpie, named explicitly, with the groups and attributes every fit carries."""
 
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 
 import numpy as np
@@ -10,6 +11,16 @@ import xarray as xr
 from pillprocess.draws import columns, last
 from pillprocess.exact_draws import predict
 from pillprocess.normal_equations import assemble
+
+
+def repeatable() -> AbstractContextManager[None]:
+    """Compile inside this to get the same draws from one seed in every run.
+
+    PyTensor's "fastmath" lets the compiler reorder sums, which it does differently for code just compiled and code taken from its
+    cache: the first run of a model on a machine and the second then part in the last digit, and soon in every draw.
+    """
+    flags: AbstractContextManager[None] = pytensor.config.change_flags(numba__fastmath=False)
+    return flags
 
 
 def sample(
@@ -32,7 +43,7 @@ def sample(
             f"PyTensor is set to {pytensor.config.floatX} (PYTENSOR_FLAGS or .pytensorrc); nothing was fitted: such numbers are "
             "not precise enough. Set floatX to float64 and build the model again"
         )
-    with model:
+    with model, repeatable():
         idata = pm.sample(
             draws=draws, tune=tune, chains=chains, random_seed=seed, target_accept=target_accept, nuts_sampler="nutpie",
             progressbar=progress, quiet=not progress,

@@ -11,6 +11,7 @@ import xarray as xr
 from pytensor.tensor import TensorVariable
 
 from pillprocess.models.synthesis import check_synthesis_terms, synthesis
+from pillprocess.sampling import repeatable
 from pillprocess.synthesis_data import synthesis_data
 from pillprocess.synthesis_draws import expected_rows, replicate_rows, trial_log_likelihood
 
@@ -35,7 +36,8 @@ def compile_synthesis(model: pm.Model) -> Refit:
     """
     import nutpie
 
-    compiled = nutpie.compile_pymc_model(model, freeze_model=False)
+    with repeatable():
+        compiled = nutpie.compile_pymc_model(model, freeze_model=False)
     names = {variable.name for variable in compiled.shared_var_keys}
     settings = json.loads(model.items.attrs["settings"])
 

@@ -165,6 +165,30 @@ def test_one_seed_gives_the_same_draws_in_every_run_and_process():
     assert digest(8) != digest(7)
 
 
+SAMPLED = """
+import hashlib, sys
+sys.path.insert(0, sys.argv[1])
+from gaussian_cases import parkinson
+import pillprocess as pp
+from pillprocess.models.gaussian import gaussian_model
+posterior = pp.fit(gaussian_model(parkinson()), seed=7, draws=200, tune=200, chains=2, target_accept=0.95)["posterior"].dataset
+print(hashlib.sha256(b"".join(posterior[v].to_numpy().tobytes() for v in sorted(posterior.data_vars))).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_the_sampler_gives_the_same_draws_when_its_code_is_new_and_when_it_comes_from_the_cache(tmp_path):
+    def digest() -> str:
+        return subprocess.run(
+            [sys.executable, "-c", SAMPLED, str(Path(__file__).parent)], capture_output=True, text=True, check=True,
+            env=os.environ | {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path}"},
+        ).stdout.strip()  # fmt: skip
+
+    new = digest()
+    assert len(list((tmp_path / "numba").iterdir())) > 10
+    assert digest() == new
+
+
 # ------------------------------------------------------------------------------------------------------- participants
 
 
