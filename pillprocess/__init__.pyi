@@ -1,7 +1,6 @@
 from .acute_scores import acute_scores as acute_scores
 from .acute_scores import scores_set_aside as scores_set_aside
 from .arms import arm_changes as arm_changes
-from .arms import pre_post_correlation as pre_post_correlation
 from .arms import set_aside as set_aside
 from .bayes_factors import bayes_factor_curve as bayes_factor_curve
 from .bayes_factors import bayes_factors as bayes_factors
@@ -18,6 +17,7 @@ from .calibration_bands import calibration_note as calibration_note
 from .calibration_bands import check_calibration as check_calibration
 from .causal import natural_effects as natural_effects
 from .causal import natural_effects_by_trial as natural_effects_by_trial
+from .change_scores import pre_post_correlation as pre_post_correlation
 from .comparability import ComparisonError as ComparisonError
 from .comparison import compare as compare
 from .comparison import comparison_note as comparison_note

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import log_ndtr
 
-from pillprocess.calibration import SAMPLER, Case, Replicate
+from pillprocess.calibration import Case, Chain, Replicate
 from pillprocess.causal import compute_effects
 from pillprocess.mediation_draws import flat
 from pillprocess.participants import Participants, load_participants
@@ -55,7 +55,7 @@ def _case(design: dict[str, int]) -> Case:
         family: Family = "probit" if design["binary"] else "gaussian"
         by_row = mediation(people, family_outcome=family, collapsed=False)
         model = mediation(people, family_outcome=family)
-        draw, refit, fixed = prior_sampler(by_row), refitter(model), constants(model)
+        draw, refit, fixed = prior_sampler(by_row), refitter(model, Chain()), constants(model)
         to_data = _data_writer(people, binary=bool(design["binary"]))
 
         def run(rng: np.random.Generator) -> Replicate:
@@ -68,7 +68,7 @@ def _case(design: dict[str, int]) -> Case:
 
         return run
 
-    return Case({**design, **SAMPLER}, build)
+    return Case({**design, **Chain()._asdict()}, build)
 
 
 def template(*, n: int, trials: int, binary: int) -> Participants:

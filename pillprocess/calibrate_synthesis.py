@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from pillprocess.calibration import SAMPLER, Case, Replicate
+from pillprocess.calibration import Case, Chain, Replicate
 from pillprocess.synthesis_draws import expected_rows, trial_log_likelihood
 from pillprocess.synthesis_effects import path_effects
 
@@ -30,7 +30,7 @@ def every_kind() -> Case:
         from pillprocess.terms import TERMS
 
         model = synthesis(load_evidence())
-        simulate, refit = synthesis_simulator(model), refitter(model)
+        simulate, refit = synthesis_simulator(model), refitter(model, Chain())
         used = {variable.name for variable in graph_inputs([model.logp()])}
 
         def run(rng: np.random.Generator) -> Replicate:
@@ -41,7 +41,7 @@ def every_kind() -> Case:
 
         return run
 
-    return Case({"evidence": "embedded", **SAMPLER}, build)
+    return Case({"evidence": "embedded", **Chain()._asdict()}, build)
 
 
 def quantities(draws: xr.Dataset, items: xr.Dataset) -> xr.Dataset:

@@ -12,7 +12,7 @@ import xarray as xr
 from scipy.special import log_ndtr
 
 from pillprocess.belief_estimands import belief_effects
-from pillprocess.calibration import SAMPLER, Case, Replicate
+from pillprocess.calibration import Case, Chain, Replicate
 from pillprocess.mediation_draws import flat
 from pillprocess.participants import Participants, load_participants
 
@@ -38,7 +38,7 @@ def belief_first() -> Case:
 
         people = template()
         model = unblinding(people, belief="guess", belief_timing="endpoint")
-        draw, refit, fixed = prior_sampler(model), refitter(model), constants(model)
+        draw, refit, fixed = prior_sampler(model), refitter(model, Chain()), constants(model)
         centre = float(fixed["belief_mean"])
 
         def run(rng: np.random.Generator) -> Replicate:
@@ -51,7 +51,7 @@ def belief_first() -> Case:
 
         return run
 
-    return Case({"n": PEOPLE, **SAMPLER}, build)
+    return Case({"n": PEOPLE, **Chain()._asdict()}, build)
 
 
 def template() -> Participants:

@@ -53,11 +53,15 @@ MODELS = {
 RANKED = 99
 """Posterior draws among which the prior draw is ranked."""
 
-DRAWS, TUNE, TARGET_ACCEPT = 500, 300, 0.9
-SAMPLER: dict[str, int | float | str] = {"draws": DRAWS, "tune": TUNE, "target_accept": TARGET_ACCEPT}
-"""One chain of nutpie per replication."""
-
 LIBRARIES = ("numpy", "nutpie", "pymc", "pytensor", "scipy")
+
+
+class Chain(NamedTuple):
+    """The one chain of nutpie that a replication draws: replications, not chains, are what is spread over processors."""
+
+    draws: int = 500
+    tune: int = 300
+    target_accept: float = 0.9
 
 
 class Replicate(NamedTuple):
@@ -111,8 +115,7 @@ def calibrate(
         Data sets to simulate and fit.
     seed
         Replication i draws from ``SeedSequence(seed, spawn_key=(i,))``: its rank does not depend on the others, on their
-        order or on the executor. A sampler's draws also depend on the last bits of compiled arithmetic, which have been seen to
-        differ between two processes: resumed there, its ranks are as valid, but need not be the same.
+        order or on the executor.
     folder
         Where finished replications are kept, each on disk before the next counts. A run that was killed goes on from there;
         more replications may be asked for later. By default nothing is written.

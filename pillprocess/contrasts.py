@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from pillprocess.arms import COLUMNS, check_choice, describe_arms, scale_to_reference
+from pillprocess.arms import COLUMNS, check_choice, describe_arms
+from pillprocess.change_scores import scale_to_reference
 from pillprocess.evidence import Evidence
 from pillprocess.terms import DRUGS
 

@@ -62,7 +62,7 @@ def incomplete_problems(table: pd.DataFrame, columns: Sequence[str]) -> list[str
     for column in columns:
         rows = table.index[table[column].isna()]
         if len(rows):
-            way_out = "fill it in, or set such rows aside with incomplete='set_aside'"
+            way_out = "fill it in, or set such rows aside with incomplete='set_aside' (--incomplete set_aside)"
             problems.append(f"column {column!r}: missing on {_rows(rows)}; {way_out}")
     return problems
 

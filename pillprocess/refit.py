@@ -9,7 +9,7 @@ import xarray as xr
 from pymc.pytensorf import compile as compile_function
 from pymc.pytensorf import find_rng_nodes, reseed_rngs
 
-from pillprocess.calibration import DRAWS, TARGET_ACCEPT, TUNE
+from pillprocess.calibration import Chain
 from pillprocess.sampling import repeatable
 
 
@@ -33,19 +33,16 @@ def prior_sampler(model: pm.Model) -> Callable[[np.random.Generator], xr.Dataset
 
 
 def refitter(
-    model: pm.Model,
+    model: pm.Model, chain: Chain
 ) -> Callable[[dict[str, np.ndarray], np.random.Generator], tuple[xr.Dataset, int]]:
-    """Compile a model; return a function from new values of its ``pm.Data`` to posterior and number of divergences.
-
-    One chain: replications, not chains, are what is spread over processors.
-    """
+    """Compile a model; return a function from new values of its ``pm.Data`` to posterior and number of divergences."""
     with repeatable():
         compiled = nutpie.compile_pymc_model(model)
 
     def refit(data: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[xr.Dataset, int]:
         idata = nutpie.sample(
-            compiled.with_data(**data), draws=DRAWS, tune=TUNE, chains=1, cores=1, seed=int(rng.integers(0, 2**31)),
-            target_accept=TARGET_ACCEPT, save_warmup=False, progress_bar=False,
+            compiled.with_data(**data), chains=1, cores=1, seed=int(rng.integers(0, 2**31)), save_warmup=False,
+            progress_bar=False, **chain._asdict(),
         )  # fmt: skip
         return idata["posterior"].dataset, int(idata["sample_stats"]["diverging"].sum())
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.arms import arm_changes, learned_correlation, set_aside
+from pillprocess.arms import arm_changes, set_aside
 from pillprocess.bayes_factors import bayes_factors
 from pillprocess.blinding import blinding_table
+from pillprocess.change_scores import learned_correlation
 from pillprocess.comparison import compare, comparison_note
 from pillprocess.contrasts import contrasts, contrasts_set_aside
 from pillprocess.estimands import contributions, heterogeneity, predictive_effects, relative_effects, trial_effects

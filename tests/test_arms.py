@@ -6,7 +6,8 @@ import pytest
 from scipy import integrate, stats
 
 import pillprocess as pp
-from pillprocess.arms import COLUMNS, learned_correlation
+from pillprocess.arms import COLUMNS
+from pillprocess.change_scores import learned_correlation
 
 
 @pytest.fixture(scope="module")
