@@ -32,8 +32,8 @@ OUTSIDE = {
     "synthesis": ["experience[LSD]", "a[esketamine]"], "mediation-trials": ["tau[alpha_m[experience]]"],
     "decomposition-sampler": ["chi"],
 }  # fmt: skip
-"""Outside their own 95 % band: 4 of 147 quantities, where chance alone puts 7 (smallest p .013, corrected .68). Chains are short for
-decomposition-sampler (155 of 200 fits had fewer than 99 effective draws of some quantity) and synthesis (32 of 75)."""
+"""Outside their own 95 % band: 4 of 147 quantities, where chance alone puts 7 (smallest p .013, corrected .68). Chains are short for the
+synthesis: 32 of 75 fits had fewer than 99 effective draws of some quantity."""
 
 REFERENCE = Path(__file__).parent / "reference" / "calibration"
 

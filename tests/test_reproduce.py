@@ -5,6 +5,10 @@ import html.parser
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -200,3 +204,20 @@ def test_a_trial_name_with_markup_is_text_in_the_report(results, tables):
     idata.close()
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_it_writes_and_then_repeated_ends_with_the_tables_of_one_that_was_not(results, tmp_path):
+    command = [sys.executable, "-m", "pillprocess", "reproduce", "--no-synthesis", "--quiet", "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, env=os.environ | {"MPLBACKEND": "Agg"}) as run:
+        while run.poll() is None and not list(tmp_path.glob(".out.*.partial/figures/*")):
+            time.sleep(0.02)
+        run.send_signal(signal.SIGKILL)
+    assert run.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out").exists()
+    subprocess.run(command, env=os.environ | {"MPLBACKEND": "Agg"}, check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    written = sorted((tmp_path / "out" / "tables").glob("*.csv"))
+    assert len(written) >= 15
+    for path in written:
+        assert path.read_bytes() == (results / "tables" / path.name).read_bytes(), path.name
