@@ -21,20 +21,22 @@ if TYPE_CHECKING:
 WHEN = {"pre_dose": "before dosing", "post_dose": "after dosing", "endpoint": "at the endpoint"}
 
 
-def belief_axes(people: Participants, belief: BeliefAnalysis) -> dict[str, "Axes"]:
-    """Draw every figure of a guess or an expectation, by name."""
-    tables, unit = belief.tables, str(people.outcome.name)
+def belief_axes(people: Participants, belief: BeliefAnalysis) -> dict[tuple[str, ...], "Axes"]:
+    """Draw every figure of a guess or an expectation, by kind and arm."""
+    tables, unit, base = belief.tables, str(people.outcome.name), f"n = {belief.n} people"
     if "moderation_effects" in tables:
-        return {"moderation": plot_moderation(tables["moderation_effects"])}
-    axes = {"blinding": plot_blinding(tables["blinding"])}
+        return {("moderation",): plot_moderation(tables["moderation_effects"], title=base)}
+    axes: dict[tuple[str, ...], Axes] = {("blinding",): plot_blinding(tables["blinding"])}
     for arm in map(str, people.treatment.columns):
         bounds, curve = (tables[name][tables[name]["arm"] == arm] for name in ("belief_bounds", "guess_rate"))
-        axes[f"belief_bounds_{arm}"] = plot_belief_bounds(bounds, higher_is_worse=people.higher_is_worse, unit=unit)
+        worse, title = people.higher_is_worse, f"{arm} against {people.reference}, {base}"
+        axes["belief_bounds", arm] = plot_belief_bounds(bounds, higher_is_worse=worse, unit=unit, title=title)
         effects = belief_effects(belief.fits["belief_first"], arm=arm)
         if "through_experience" in effects:
-            axes[f"belief_split_{arm}"] = plot_belief_split(effects, unit=unit)
+            axes["belief_split", arm] = plot_belief_split(effects, unit=unit, title=title)
         if len(curve):
-            axes[f"guess_rate_{arm}"] = plot_guess_rate(curve, unit=unit)
+            title = f"{arm} against {people.reference}"
+            axes["guess_rate", arm] = plot_guess_rate(curve, higher_is_worse=worse, unit=unit, title=title)
     return axes
 
 

@@ -40,6 +40,8 @@ class BeliefAnalysis:
         ``what``, ``n``, ``reason``: rows that these models leave out.
     doubts
         Sentences for the report.
+    n
+        Participants that the models were fitted to.
     """
 
     column: str
@@ -48,6 +50,7 @@ class BeliefAnalysis:
     tables: dict[str, pd.DataFrame]
     set_aside: pd.DataFrame
     doubts: tuple[str, ...]
+    n: int
 
 
 def analyse_belief(
@@ -117,7 +120,7 @@ def analyse_belief(
         "belief_convergence": pd.concat(convergence, ignore_index=True),
         "belief_priors": default_priors(unblinding),
     }
-    return BeliefAnalysis(guess, timing, fits, tables, lost, tuple(doubts))
+    return BeliefAnalysis(guess, timing, fits, tables, lost, tuple(doubts), len(complete))
 
 
 def with_outcome_and_experience(people: Participants, *, guess: str) -> tuple[Participants, pd.DataFrame]:

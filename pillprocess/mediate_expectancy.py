@@ -86,4 +86,6 @@ def analyse_expectancy(
     others = [c for c in dict.fromkeys(people.covariate_source) if c not in (baseline, name)]
     if others:
         doubts.append(f"the moderation model adjusts for the baseline alone, not for {', '.join(others)}")
-    return BeliefAnalysis(name, "pre_dose", {"expectancy_moderation": idata}, tables, lost, tuple(doubts))
+    return BeliefAnalysis(
+        name, "pre_dose", {"expectancy_moderation": idata}, tables, lost, tuple(doubts), n=len(rows.dropna())
+    )

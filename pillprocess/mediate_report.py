@@ -1,8 +1,9 @@
 """The report of a mediation analysis, with its methods filled from the fit, and its figures."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 import pandas as pd
@@ -65,32 +66,35 @@ class MediationReport:
 
 def draw_figures(report: MediationReport) -> dict[str, Figure]:
     """Draw every figure of the report, by name."""
-    axes: dict[str, Axes] = {}
+    axes: dict[tuple[str, ...], Axes] = {}
     with house_style():
         if report.mediation:
             axes |= mediation_axes(report.mediation)
         if report.belief:
             axes |= belief_axes(report.people, report.belief)
-    return {_file_name(name): ax.figure for name, ax in axes.items() if isinstance(ax.figure, Figure)}
+    named = zip(file_names(axes), axes.values(), strict=True)
+    return {name: ax.figure for name, ax in named if isinstance(ax.figure, Figure)}
 
 
-def mediation_axes(analysis: MediationAnalysis) -> dict[str, Axes]:
-    """Draw every figure of a mediation analysis, by name."""
+def mediation_axes(analysis: MediationAnalysis) -> dict[tuple[str, ...], Axes]:
+    """Draw every figure of a mediation analysis, by kind, arm and mediator."""
     people, tables = analysis.people, analysis.tables
     unit, trials = str(people.outcome.name), people.trial.nunique()
     base = f"n = {len(people)} people" + (f" of k = {trials} trials" if trials > 1 else "")
-    axes = {}
-    for arm in people.treatment.columns:
+    axes: dict[tuple[str, ...], Axes] = {}
+    for arm in map(str, people.treatment.columns):
+        against = f"{arm} against {people.reference}, {base}"
         paths, effects = (tables[name][tables[name]["arm"] == arm] for name in ("paths", "effects"))
-        axes[f"paths_{arm}"] = plot_mediation(paths, effects=effects, title=base)
+        axes["paths", arm] = plot_mediation(paths, effects=effects, title=against)
         rows = tables["prior_posterior"]
         own = rows[rows["arm"] == arm]
-        axes[f"effects_{arm}"] = plot_effects(own, higher_is_worse=people.higher_is_worse, unit=unit, title=base)
+        axes["effects", arm] = plot_effects(own, higher_is_worse=people.higher_is_worse, unit=unit, title=against)
     for (arm, mediator), sensitivity in analysis.sensitivity.items():
-        axes[f"sensitivity_{arm}_{mediator}"] = plot_sensitivity(sensitivity, unit=unit, title=base)
-        axes[f"r2_{arm}_{mediator}"] = plot_r2_contours(r2_contours(sensitivity), title=base)
-    for mediator in people.mediators.columns:
-        axes[f"overlap_{mediator}"] = plot_overlap(people, mediator=str(mediator))
+        title = f"{arm} against {people.reference} through {mediator}, {base}"
+        axes["sensitivity", arm, mediator] = plot_sensitivity(sensitivity, unit=unit, title=title)
+        axes["r2", arm, mediator] = plot_r2_contours(r2_contours(sensitivity), title=title)
+    for mediator in map(str, people.mediators.columns):
+        axes["overlap", mediator] = plot_overlap(people, mediator=mediator)
     return axes
 
 
@@ -212,5 +216,12 @@ def provenance(source: Path, seed: int) -> dict[str, str]:
     return versions(seed) | {"table": source.name, "checksum of the table (SHA-256)": checksum}
 
 
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+def file_names(keys: Iterable[tuple[str, ...]]) -> list[str]:
+    """Name a file by the words of each key; where signs or capitals alone tell two keys apart, the later one is numbered."""
+    names: list[str] = []
+    for key in keys:
+        name = "".join(c if c.isalnum() or c in "-_." else "_" for c in "_".join(key))
+        taken = {other.casefold() for other in names}
+        numbered = (f"{name}_{k}" for k in count(2))
+        names.append(next(n for n in chain([name], numbered) if n.casefold() not in taken))
+    return names

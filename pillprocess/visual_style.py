@@ -88,6 +88,11 @@ def new_axes(width: Width, height: float) -> "Axes":
     ValueError
         An unknown name, or a size that is not positive.
     """
+    return plt.figure(figsize=figure_size(width, height), dpi=150, layout="constrained").add_subplot()
+
+
+def figure_size(width: Width, height: float) -> tuple[float, float]:
+    """Width and height in inches of a figure of a print width, ``height`` mm high where ``width`` does not say; errors as `new_axes`."""
     columns = {"one_column": ONE_COLUMN, "two_column": TWO_COLUMNS}
     if isinstance(width, str):
         if width not in columns:
@@ -97,8 +102,7 @@ def new_axes(width: Width, height: float) -> "Axes":
         size = width
     if min(size) <= 0:
         raise ValueError(f"width = {width!r}; width and height must be positive, in mm")
-    figure = plt.figure(figsize=(size[0] / MM_PER_INCH, size[1] / MM_PER_INCH), dpi=150, layout="constrained")
-    return figure.add_subplot()
+    return size[0] / MM_PER_INCH, size[1] / MM_PER_INCH
 
 
 def save_figure(ax: "Axes", path: str | Path) -> list[Path]:

@@ -350,8 +350,13 @@ def test_the_figure_has_a_panel_per_quantity_and_marks_those_outside(save_figure
     figure = plot_calibration(ranks)
     panels = [ax for ax in figure.axes if ax.get_title(loc="left")]
     assert [ax.get_title(loc="left").split()[0] for ax in panels] == ["te", "tau", "tnie"]
-    assert [ax.lines[0].get_color() for ax in panels] == ["#0072B2", "#D55E00", "#0072B2"]
+    assert [ax.lines[0].get_color() for ax in panels] == ["#1F4E9C", "#C8501A", "#1F4E9C"]
+    assert [ax.lines[0].get_linestyle() for ax in panels] == ["-", "--", "-"]
     save_figure(figure)
+    narrow = plot_calibration(ranks, width="one_column", title="Is it calibrated?")
+    assert narrow.get_figwidth() * 25.4 == pytest.approx(89)
+    assert narrow.get_suptitle() == "Is it calibrated?"
+    assert [ax.get_subplotspec().get_gridspec().ncols for ax in narrow.axes] == [2] * 4
 
 
 # The real sampler, and the committed runs

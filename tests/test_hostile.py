@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import csv
+import html
 import io
 import os
 import signal
@@ -568,6 +569,11 @@ def test_labels_are_data_in_report_figures_and_tables(tmp_path, monkeypatch):
     left_out = pd.read_csv(tmp_path / "results" / "tables" / "sensitivity_left_out.csv").set_index("choice")["reason"]
     assert "experience is blank" in left_out["with expectancy and experience (borrowed)"]
     assert left_out["without digitised and secondary figures"] == "nothing was fitted: there are no rows"
+    assert "Choices that this evidence does not allow: they were not fitted." in page
+    for choice, reason in left_out.items():
+        assert f'<th scope="row">{html.escape(str(choice))}</th><td>{html.escape(reason)}</td>' in page.replace(
+            "&#34;", "&quot;"
+        )
     assert "Left out, as experience is not known for every row: process, mediated, fully_mediated." in page
     assert everything(tmp_path / "e") == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["e", "results"]

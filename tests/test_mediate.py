@@ -15,7 +15,7 @@ from mediation_trees import tree
 from pillprocess import mediate
 from pillprocess.causal import natural_effects
 from pillprocess.mediate import analyse_mediation, default_priors
-from pillprocess.mediate_report import MediationReport, draw_figures, render_mediation
+from pillprocess.mediate_report import MediationReport, draw_figures, file_names, render_mediation
 from pillprocess.mediation_paths import estimate_text
 from pillprocess.participants import ParticipantError, load_participants
 from pillprocess.results import ResultsError
@@ -125,6 +125,32 @@ def test_families_without_a_sensitivity_analysis_say_so(by_hand, path):
     page = render_mediation(report, draw_figures(report), source=path, seed=1)
     assert "Not available for these families" in page
     assert "no sensitivity analysis is known for a gaussian mediator and a logit outcome" in page
+
+
+def test_figures_of_arms_that_differ_in_signs_or_capitals_have_names_of_their_own():
+    keys = [
+        ("r2", "10 mg", "x"),
+        ("r2", "10_mg", "x"),
+        ("r2", "10", "mg_x"),
+        ("r2", "10 MG", "x"),
+        ("r2", "10_mg_x", "2"),
+    ]
+    names = file_names(keys)
+    assert names == ["r2_10_mg_x", "r2_10_mg_x_2", "r2_10_mg_x_3", "r2_10_MG_x_4", "r2_10_mg_x_2_2"]
+    assert len({name.casefold() for name in names}) == len(keys)
+
+
+def test_two_arms_whose_names_differ_in_a_sign_alone_both_get_their_figures(by_hand, path):
+    rng = np.random.default_rng(8)
+    n = 90
+    table = pd.DataFrame({"arm": np.tile(["placebo", "10 mg", "10_mg"], n // 3), "meq30": rng.normal(size=n)})
+    table["y"] = rng.normal(size=n)
+    people = load_participants(table, treatment="arm", reference="placebo", outcome="y", mediators=["meq30"])
+    report = MediationReport(people, analyse_mediation(people, seed=1))
+    figures = draw_figures(report)
+    for kind in ("paths_10_mg", "effects_10_mg", "sensitivity_10_mg_meq30", "r2_10_mg_meq30"):
+        assert figures[kind].get_suptitle() != figures[f"{kind}_2"].get_suptitle()
+    assert render_mediation(report, figures, source=path, seed=1).count("data:image/svg+xml;base64,") == 9
 
 
 def test_several_mediators_arms_and_trials_are_all_in_the_tables(by_hand, path):

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib.colors import to_rgb
 
 from pillprocess.plots_belief import (
+    ORDER_STYLE,
     plot_belief_bounds,
     plot_belief_split,
     plot_blinding,
@@ -34,7 +36,8 @@ def test_blinding_draws_bangs_index_alone_and_counts_beside_it(save_figure):
     ax = plot_blinding(table)
     save_figure(ax)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["x: drug", "x: placebo (rater)"]
-    assert {"15 of 20 right", "9 of 18 right"} <= {t.get_text() for t in ax.texts}
+    assert {"15 of 20", "9 of 18", "guessed right"} <= {t.get_text() for t in ax.texts}
+    assert [t.get_text() for t in ax.get_xticklabels()][::2] == ["-1\nall wrong", "0\ncoin tosses", "1\nall right"]
     np.testing.assert_allclose(ax.lines[-1].get_xdata(), [0.5, 0.0])
 
 
@@ -53,6 +56,9 @@ def test_bounds_draw_both_orders_of_each_part(save_figure):
     drawn = [line.get_xdata().tolist() for line in ax.lines[1:]]
     assert drawn == [[-4, -3, -1], [-4, 0, -4]]
     assert "points" in ax.get_xlabel()
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == [
+        "belief acts on the outcome", "the guess follows the outcome", "prior"
+    ]  # fmt: skip
     assert "← improvement" in {t.get_text() for t in ax.texts}
     assert "← worsening" in {t.get_text() for t in plot_belief_bounds(bounds(), higher_is_worse=False).texts}
 
@@ -79,6 +85,9 @@ def test_the_guess_rate_curve_is_labelled_a_description(save_figure):
     ax = plot_guess_rate(curve)
     save_figure(ax)
     assert "A description, not an effect of the drug" in ax.get_title(loc="left")
+    assert "improvement" not in ax.get_ylabel()
+    assert "down is improvement" in plot_guess_rate(curve, higher_is_worse=True).get_ylabel()
+    assert "up is improvement" in plot_guess_rate(curve, higher_is_worse=False).get_ylabel()
     assert ax.lines[1].get_xdata().tolist() == [0, 0.5, 1]
 
 
@@ -89,3 +98,32 @@ def test_moderation_draws_the_effect_by_expectation(save_figure, column):
     save_figure(ax)
     np.testing.assert_allclose(ax.lines[-1].get_ydata(), [-0.2, -0.5, -0.8])
     assert "before dosing" in ax.get_xlabel()
+    assert "down is improvement" in ax.get_ylabel()
+
+
+def test_the_two_orders_are_told_apart_on_a_grey_print():
+    light = [np.dot(to_rgb(colour), (0.299, 0.587, 0.114)) for colour, _, _ in ORDER_STYLE.values()]
+    assert abs(light[0] - light[1]) > 0.4
+    assert len({marker for _, marker, _ in ORDER_STYLE.values()}) == 2
+
+
+@pytest.mark.parametrize(("width", "mm"), [("one_column", 89), ("two_column", 183), ((120.0, 60.0), 120)])
+def test_every_figure_has_the_print_width_and_title_asked_for(width, mm):
+    rng = np.random.default_rng(1)
+    draws = xr.Dataset(
+        {n: (("chain", "draw"), rng.normal(size=(2, 50))) for n in ("through_belief", "through_experience")}
+    )
+    blinding = pd.DataFrame(
+        {"arm": ["drug"], "index": ["Bang"], "n": [20], "correct": [15], "mean": [0.5], "ci_low": 0.1, "ci_high": 0.8}
+    )
+    moderation = pd.DataFrame({"at": [-1.0, 1.0], "mean": [-0.2, -0.8], "ci_low": -1.2, "ci_high": 0.3})
+    curve = pd.DataFrame(
+        {"correct_guess_rate": [0, 1, 0.7], "difference": [2, -2, -0.8], "se": 0.5, "ci_low": -3, "ci_high": 3, "observed": [0, 0, 1]}
+    )  # fmt: skip
+    for plot, table in (
+        (plot_blinding, blinding), (plot_belief_bounds, bounds()), (plot_belief_split, draws), (plot_guess_rate, curve),
+        (plot_moderation, moderation),
+    ):  # fmt: skip
+        ax = plot(table, width=width, title="n = 40 people")
+        assert ax.figure.get_figwidth() * 25.4 == pytest.approx(mm)
+        assert ax.figure.get_suptitle() == "n = 40 people"

@@ -188,6 +188,12 @@ def test_the_sensitivity_table_has_a_row_per_choice_and_its_headline_is_the_head
     assert table.loc["only randomised, within-trial contrasts (free baselines)", "therapy_high"] > 0.3
 
 
+@pytest.mark.slow
+def test_the_report_lists_choices_that_were_not_fitted_only_where_there_are_any(results, tables):
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert ("Choices that this evidence does not allow" in page) == (len(tables["sensitivity_left_out"]) > 0)
+
+
 def test_a_trial_name_with_markup_is_text_in_the_report(results, tables):
     from pillprocess.figures import draw_figures
     from pillprocess.report import render_report
