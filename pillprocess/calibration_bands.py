@@ -105,7 +105,7 @@ def p_value(rank: np.ndarray, draws: int) -> float:
     """Exact probability, for uniform ranks, of a departure as large as that of the given ones."""
     tails = _tails(len(rank), draws)
     seen = tails[np.arange(draws), counts_below(rank, draws)].min()
-    return 1.0 - _coverage(len(rank), draws, float(seen))
+    return max(0.0, 1.0 - _coverage(len(rank), draws, float(seen)))
 
 
 @lru_cache(maxsize=32)

@@ -28,6 +28,7 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
     tables, rows = analysis.tables, analysis.rows
     outcome = tables["contributions"]
     controlled = outcome[(outcome["kind"] == "arm") & outcome.groupby("trial")["row"].transform("nunique").gt(1)]
+    arms = controlled["trial"].nunique()
     base = f"k = {rows['trial'].nunique()} trials, n = {rows.loc[rows['kind'] == 'arm', 'n'].sum():.0f} people in arms"
     with house_style():
         axes = {
@@ -41,10 +42,15 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
                 title="What was compared within trials",
             ),
             "drug_effects": plot_forest(
-                forest_rows(analysis, evidence), width=width, title="Drug effect by trial, pooled, and in a new trial"
+                forest_rows(analysis, evidence),
+                width=width,
+                title="Drug effect by trial, pooled, and in a new trial",
+                heading="  n  mean  95 % interval",
             ),
             "contributions": plot_contributions(
-                in_drug_order(controlled), width=width, title="What each arm's change is made of"
+                in_drug_order(controlled),
+                width=width,
+                title=f"What each arm's change is made of (k = {arms} trials)",
             ),
             "terms": plot_prior_posterior(
                 tables["terms"], width=width, title=f"What the data taught about each term ({base})"
@@ -70,7 +76,9 @@ def synthesis_axes(analysis: Analysis, *, width: Width) -> "dict[str, Axes]":
         "synthesis_effects": plot_path_effects(
             tables["synthesis_effects"], width=width, title="The effect by path, with therapy"
         ),
-        "synthesis_paths": plot_paths(analysis.fits["synthesis"], drug=drug, width=width),
+        "synthesis_paths": plot_paths(
+            analysis.fits["synthesis"], drug=drug, width=width, title="What the drug's effect may pass through"
+        ),
         "synthesis_curve": plot_share_curve(
             tables["synthesis_curve"], drug=drug, width=width, title="What if the association is causal?"
         ),

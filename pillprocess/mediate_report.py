@@ -91,8 +91,10 @@ def mediation_axes(analysis: MediationAnalysis) -> dict[tuple[str, ...], Axes]:
         axes["effects", arm] = plot_effects(own, higher_is_worse=people.higher_is_worse, unit=unit, title=against)
     for (arm, mediator), sensitivity in analysis.sensitivity.items():
         title = f"{arm} against {people.reference} through {mediator}, {base}"
-        axes["sensitivity", arm, mediator] = plot_sensitivity(sensitivity, unit=unit, title=title)
-        axes["r2", arm, mediator] = plot_r2_contours(r2_contours(sensitivity), title=title)
+        axes["sensitivity", arm, mediator] = plot_sensitivity(
+            sensitivity, higher_is_worse=people.higher_is_worse, unit=unit, title=title
+        )
+        axes["r2", arm, mediator] = plot_r2_contours(r2_contours(sensitivity), unit=unit, title=title)
     for mediator in map(str, people.mediators.columns):
         axes["overlap", mediator] = plot_overlap(people, mediator=mediator)
     return axes

@@ -24,7 +24,9 @@ from pillprocess.visual_style import (
     Width,
     finish,
     legend_above,
+    mark_beyond,
     new_axes,
+    percent_learned,
     row_labels,
 )  # fmt: skip
 
@@ -41,6 +43,7 @@ def plot_forest(
     width: Width = "two_column",
     title: str = "",
     unit: str = "reference SD",
+    heading: str = "",
 ) -> "Axes":
     """Draw estimates with intervals, one row each, under a heading per drug with its number of trials and people.
 
@@ -60,6 +63,8 @@ def plot_forest(
         Title above the axes.
     unit
         Unit of the effects.
+    heading
+        Heading of the ``text`` column.
 
     Returns
     -------
@@ -75,8 +80,8 @@ def plot_forest(
         if row["kind"] == "trial":
             observed = row.get("observed", np.nan)
             if left <= observed <= right:
-                ax.plot(observed, y, "o", ms=3.6, mfc="white", mec=INK, mew=0.6, zorder=3)
-            _mark_beyond(ax, observed, y, (left, right), GREY)
+                ax.plot(observed, y, "o", ms=3.6, mfc="white", mec=INK, mew=0.6, zorder=3, clip_on=False)
+            mark_beyond(ax, observed, y, (left, right), GREY)
             ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=1.1, solid_capstyle="butt")
             ax.plot(row["mean"], y, "s", color=colour, ms=3, zorder=4)
         else:
@@ -84,11 +89,16 @@ def plot_forest(
             face = (*to_rgb(colour), KIND_ALPHA[str(row["kind"])])
             ax.fill(x, [y, y + 0.38, y, y - 0.38], fc=face, ec=colour, lw=0.6, zorder=3)
         for limit in (row["ci_low"], row["ci_high"]):
-            _mark_beyond(ax, limit, y, (left, right), colour)
+            mark_beyond(ax, limit, y, (left, right), colour)
         if "text" in table:
             ax.text(
-                1.01, y, str(row["text"]), transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL, family="monospace"
+                1.03, y, str(row["text"]), transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL, family="monospace"
             )  # fmt: skip
+    if heading:
+        ax.text(
+            1.03, len(rows), heading, transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL, fontweight="bold",
+            family="monospace",
+        )  # fmt: skip
     ax.axvline(0, color="black", lw=0.8)
     ax.set_yticks(range(len(rows)), [r if isinstance(r, str) else str(r["label"]) for r in rows[::-1]], fontsize=SMALL)
     for tick, row in zip(ax.get_yticklabels(), rows[::-1], strict=True):
@@ -265,7 +275,7 @@ def plot_prior_posterior(
     ax.plot(table["mean"], position - 0.13, "o", color="white", mec="black", ms=3.4, mew=0.7)
     ax.set_yticks(position, table["parameter"], fontsize=NORMAL)
     for y, value in zip(position, table["contraction"], strict=True):
-        ax.text(1.01, y, f"{100 * value:.0f} %", transform=ax.get_yaxis_transform(), va="center", fontsize=NORMAL)
+        ax.text(1.01, y, percent_learned(value), transform=ax.get_yaxis_transform(), va="center", fontsize=NORMAL)
     ax.text(1.01, len(table) - 0.4, "learned", transform=ax.get_yaxis_transform(), fontsize=NORMAL, fontweight="bold")
     ax.axvline(0, color="black", lw=0.8)
     ax.set_ylim(-0.8, len(table) - 0.2)
@@ -287,11 +297,3 @@ def _headed(table: pd.DataFrame) -> list[pd.Series | str]:
         people = f", n = {trials['n'].sum():.0f}{'+' if trials['n'].isna().any() else ''}" if "n" in table else ""
         out += [f"{drug}: k = {len(trials)}{people}", *(row for _, row in own.iterrows())]
     return out
-
-
-def _mark_beyond(ax: "Axes", x: float, y: float, limits: tuple[float, float], colour: str) -> None:
-    """Put a triangle at the edge of the axis that x lies beyond."""
-    if x < limits[0]:
-        ax.plot(limits[0], y, "<", ms=4, color=colour, clip_on=False, zorder=5)
-    if x > limits[1]:
-        ax.plot(limits[1], y, ">", ms=4, color=colour, clip_on=False, zorder=5)

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
 from pillprocess.visual_style import (
@@ -18,6 +20,7 @@ from pillprocess.visual_style import (
     Width,
     finish,
     legend_above,
+    mark_beyond,
     new_axes,
     row_labels,
     wrapped,
@@ -63,7 +66,7 @@ def plot_blinding(
     Axes.
     """
     rows = table[(table["index"] == "Bang") & table["mean"].notna()].reset_index(drop=True)
-    ax = ax or new_axes(width, 4.2 * len(rows) + 24)
+    ax = ax or new_axes(width, (6 if width == "one_column" else 4.2) * len(rows) + 24)
     y = np.arange(len(rows))[::-1]
     ax.axvline(0, color="black", lw=0.8)
     ax.hlines(y, rows["ci_low"], rows["ci_high"], color=GREY, lw=1.6)
@@ -72,7 +75,10 @@ def plot_blinding(
     if "trial" in rows:
         names = rows["trial"] + ": " + names.replace("all", "arms pooled")
         names = names + rows["guesser"].map(lambda g: "" if g == "participant" else f" ({g})")
-    ax.set_yticks(y, row_labels(ax, list(names)), fontsize=SMALL)
+    if "label" in rows:
+        told = rows["label"].notna() & (rows["label"] != "") & names.duplicated(keep=False)
+        names = names.where(~told, names + ", " + rows["label"].astype(str))
+    ax.set_yticks(y, row_labels(ax, list(names), lines=2), fontsize=SMALL)
     for at, row in zip(y, rows.itertuples(), strict=True):
         counts = f"{row.correct:.0f} of {row.n:.0f}"
         ax.text(1.02, at, counts, transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL)
@@ -81,7 +87,10 @@ def plot_blinding(
     )  # fmt: skip
     ax.set_xlim(-1.05, 1.05)
     ax.set_ylim(-0.6, len(rows) - 0.4)
-    ax.set_xticks([-1, -0.5, 0, 0.5, 1], ["-1\nall wrong", "-0.5", "0\ncoin tosses", "0.5", "1\nall right"])
+    ax.set_xticks(
+        [-1, -0.5, 0, 0.5, 1],
+        ["\N{MINUS SIGN}1\nall wrong", "\N{MINUS SIGN}0.5", "0\ncoin tosses", "0.5", "1\nall right"],
+    )
     finish(ax, "Bang's blinding index with 95 % interval", title)
     return ax
 
@@ -119,24 +128,24 @@ def plot_belief_bounds(
     shown = [name for name in EFFECT_WORDS if name in set(table["estimand"])]
     ax = ax or new_axes(width, 9 * len(shown) + 28)
     y = pd.Series(np.arange(len(shown))[::-1], index=shown)
+    reach = 1.3 * np.abs(table.loc[table["estimand"].isin(shown), ["ci_low", "ci_high"]].to_numpy()).max()
     ax.axvline(0, color="black", lw=0.8)
     for shift, (order, (colour, marker, _)) in zip((0.19, -0.19), ORDER_STYLE.items(), strict=True):
         rows = table[(table["order"] == order) & table["estimand"].isin(shown)]
         at = y[rows["estimand"]].to_numpy() + shift
         if "prior_low" in rows:
-            ax.hlines(at + 0.12, rows["prior_low"], rows["prior_high"], color=PRIOR, lw=1.6)
+            ax.hlines(at + 0.12, rows["prior_low"], rows["prior_high"], color=PRIOR, lw=1.2)
+            for row, place in zip(rows.itertuples(), at + 0.12, strict=True):
+                mark_beyond(ax, row.prior_low, place, (-reach, reach), PRIOR)
+                mark_beyond(ax, row.prior_high, place, (-reach, reach), PRIOR)
         ax.hlines(at - 0.03, rows["ci_low"], rows["ci_high"], color=colour, lw=2.8, path_effects=[EDGE])
         ax.plot(rows["mean"], at - 0.03, marker, color="white", mec=INK, mew=0.7, ms=3.6)
-    reach = 1.3 * np.abs(table.loc[table["estimand"].isin(shown), ["ci_low", "ci_high"]].to_numpy()).max()
     ax.set_xlim(-reach, reach)
     ax.set_ylim(-0.6, len(shown) - 0.4)
     ax.set_yticks(y.to_numpy(), row_labels(ax, [EFFECT_WORDS[name] for name in shown]), fontsize=NORMAL)
-    handles = [
-        Line2D([], [], color=colour, lw=2.8, path_effects=[EDGE], marker=marker, mfc="white", mec=INK, mew=0.7, ms=3.6, label=label)
-        for colour, marker, label in ORDER_STYLE.values()
-    ]  # fmt: skip
+    handles: list[Artist] = [Patch(fc=colour, ec=INK, lw=0.6, label=label) for colour, _, label in ORDER_STYLE.values()]
     if "prior_low" in table:
-        handles.append(Line2D([], [], color=PRIOR, lw=1.6, label="prior"))
+        handles.append(Line2D([], [], color=PRIOR, lw=1.2, label="prior"))
     legend_above(ax, handles)
     sides = ("improvement", "worsening") if higher_is_worse else ("worsening", "improvement")
     finish(ax, f"effect with 95 % interval ({unit})", title, favours=sides)

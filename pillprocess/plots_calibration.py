@@ -71,6 +71,8 @@ def plot_calibration(
         ax.spines[["top", "right"]].set_visible(False)
     for ax in axes.flat[len(verdicts) :]:
         ax.set_axis_off()
+    for ax in axes.flat[max(len(verdicts) - columns, 0) : len(verdicts)]:
+        ax.tick_params(labelbottom=True)
     figure.supxlabel("rank of the prior draw among posterior draws (share)", fontsize=NORMAL)
     figure.supylabel("ECDF of ranks - uniform", fontsize=NORMAL)
     if title:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
 from pillprocess.mediation_paths import estimate_text
@@ -12,6 +13,7 @@ from pillprocess.participants import Participants
 from pillprocess.visual_style import (
     DRUG_COLOURS,
     GREY,
+    INK,
     LARGE,
     NARROW,
     NORMAL,
@@ -21,7 +23,9 @@ from pillprocess.visual_style import (
     Width,
     finish,
     legend_above,
+    mark_beyond,
     new_axes,
+    percent_learned,
     width_mm,
 )  # fmt: skip
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INDIRECT, DIRECT = TERM_COLOURS["experience"], TERM_COLOURS["drug"]
+EFFECT_COLOURS = {"tnie": INDIRECT, "pnie": INDIRECT, "pnde": DIRECT, "tnde": DIRECT, "cde": DIRECT}
 ARM_COLOURS = (GREY, *DRUG_COLOURS.values())
 ARM_LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), "-")
 
@@ -123,19 +128,32 @@ def plot_effects(
     """
     ax = ax or new_axes(width, 6 * len(table) + 25)
     y = np.arange(len(table))[::-1]
-    ax.hlines(y + 0.17, table["prior_low"], table["prior_high"], color=PRIOR, lw=1.6, label="prior")
-    ax.hlines(y - 0.13, table["ci_low"], table["ci_high"], color=DIRECT, lw=3.4, label="posterior")
+    colours = [EFFECT_COLOURS.get(str(name), INK) for name in table["parameter"]]
+    ax.hlines(y + 0.17, table["prior_low"], table["prior_high"], color=PRIOR, lw=1.6)
+    ax.hlines(y - 0.13, table["ci_low"], table["ci_high"], color=colours, lw=3.4)
     ax.plot(table["mean"], y - 0.13, "o", color="white", mec="black", ms=3.4, mew=0.7)
     reach = 1.6 * np.abs(table[["ci_low", "ci_high"]].to_numpy()).max()
     ax.set_xlim(-reach, reach)
+    for at, prior in zip(y + 0.17, table[["prior_low", "prior_high"]].to_numpy(), strict=True):
+        for limit in prior:
+            mark_beyond(ax, limit, at, (-reach, reach), PRIOR)
     ax.set_yticks(y, table["parameter"], fontsize=NORMAL)
     ax.set_ylim(-0.6, len(table) - 0.4)
     ax.axvline(0, color="black", lw=0.8)
     for row, value in zip(y, table["contraction"], strict=True):
         ax.text(
-            1.01, row, f"{100 * value:.0f} % learned", transform=ax.get_yaxis_transform(), va="center", fontsize=NORMAL
+            1.03, row, f"{percent_learned(value)} learned", transform=ax.get_yaxis_transform(), va="center", fontsize=NORMAL
         )  # fmt: skip
-    legend_above(ax, ax.get_legend_handles_labels()[0], margin=24)
+    handles = [
+        Line2D([], [], color=colour, lw=lw, label=label)
+        for colour, lw, label in (
+            (PRIOR, 1.6, "prior"),
+            (INK, 3.4, "total"),
+            (DIRECT, 3.4, "direct"),
+            (INDIRECT, 3.4, "indirect"),
+        )
+    ]
+    legend_above(ax, handles, margin=24)
     sides = ("improvement", "worsening") if higher_is_worse else ("worsening", "improvement")
     finish(ax, f"effect with 95 % interval ({unit})", title, favours=sides)
     return ax

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from pillprocess.visual_style import NORMAL, SMALL, TERM_COLOURS, Width, finish, legend_above, new_axes
+from pillprocess.visual_style import NORMAL, SMALL, TERM_COLOURS, Width, finish, legend_above, new_axes, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ INDIRECT, DIRECT, ASSUMED = TERM_COLOURS["experience"], TERM_COLOURS["drug"], "#
 def plot_sensitivity(
     sensitivity: xr.Dataset,
     *,
+    higher_is_worse: bool | None = None,
     ax: "Axes | None" = None,
     width: Width = "two_column",
     title: str = "",
@@ -33,6 +34,8 @@ def plot_sensitivity(
     ----------
     sensitivity
         From `mediation_sensitivity`.
+    higher_is_worse
+        Whether high outcomes are bad; where it is given, the axis says which way is improvement.
     ax
         Axes to draw on; a new figure of fitting height by default.
     width
@@ -79,7 +82,8 @@ def plot_sensitivity(
             ax.axvline(value, ymax=0.05, color=DIRECT, lw=1.5)
         handles.append(Line2D([], [], color=DIRECT, lw=1.5, label="a confounder as strong as"))
     legend_above(ax, handles)
-    _label(ax, "residual correlation of mediator and outcome", f"indirect effect ({unit})", title)
+    way = {None: "", True: "; down is improvement", False: "; up is improvement"}[higher_is_worse]
+    _label(ax, "residual correlation of mediator and outcome", f"indirect effect\n({unit}{way})", title)
     return ax
 
 
@@ -90,6 +94,7 @@ def plot_r2_contours(
     ax: "Axes | None" = None,
     width: Width = "one_column",
     title: str = "",
+    unit: str = "units of the outcome",
 ) -> "Axes":
     """Draw the mean indirect effect against what a confounder explains of mediator and outcome; it is 0 on the bold line.
 
@@ -106,12 +111,14 @@ def plot_r2_contours(
         Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
     title
         Title above the axes.
+    unit
+        Unit of the effect.
 
     Returns
     -------
     Axes.
     """
-    ax = ax or new_axes(width, 82)
+    ax = ax or new_axes(width, 84)
     direction = direction or next((d for d in ("same", "opposite") if _crosses(contours.sel(direction=d))), "same")
     surface = contours.sel(direction=direction)
     x, y, z = surface["r2_mediator"].to_numpy(), surface["r2_outcome"].to_numpy(), surface.to_numpy().T
@@ -119,9 +126,16 @@ def plot_r2_contours(
     ax.clabel(ax.contour(x, y, z, levels=levels[levels != 0], colors=INDIRECT, linewidths=0.9), fontsize=SMALL)
     if _crosses(surface):
         ax.contour(x, y, z, levels=[0.0], colors="black", linewidths=2)
-    _label(ax, "share of the mediator's residual variance", "share of the outcome's residual variance", title)
+    _label(
+        ax,
+        "explained share of the mediator's residual variance",
+        "explained share of the outcome's residual variance",
+        title,
+    )
     way = "the same way" if direction == "same" else "opposite ways"
-    ax.set_title(f"mean indirect effect; the confounder moves\nmediator and outcome {way}", fontsize=NORMAL, loc="left")
+    bold = "; bold: 0" if _crosses(surface) else ""
+    note = f"mean indirect effect ({unit}){bold}; the confounder moves mediator and outcome {way}"
+    ax.set_title(wrapped(ax, note, 1.45), fontsize=NORMAL, loc="left")
     return ax
 
 

@@ -21,6 +21,8 @@ from pillprocess.visual_style import (
     finish,
     legend_above,
     new_axes,
+    row_labels,
+    wrapped,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -38,7 +40,9 @@ NEAR = {
 """Where along its arrow each label stands, so that none meets another."""
 
 
-def plot_paths(draws: xr.DataTree, *, drug: str, ax: "Axes | None" = None, width: Width = "two_column") -> "Axes":
+def plot_paths(
+    draws: xr.DataTree, *, drug: str, ax: "Axes | None" = None, width: Width = "two_column", title: str = ""
+) -> "Axes":
     """Draw the paths from a drug to symptoms, each arrow with its estimate and 95 % interval.
 
     Parameters
@@ -47,14 +51,12 @@ def plot_paths(draws: xr.DataTree, *, drug: str, ax: "Axes | None" = None, width
         A fit of :func:`pillprocess.synthesis`.
     drug
         Which drug, at its reference dose.
-    ax
-        Axes to draw on; a new figure by default.
-    width
-        Print width of a new figure.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
-    Axes.
+    Axes; a negative effect on symptoms is improvement.
 
     Raises
     ------
@@ -81,16 +83,8 @@ def plot_paths(draws: xr.DataTree, *, drug: str, ax: "Axes | None" = None, width
         "belief": "belief of having\nhad the drug",
         "symptoms": "symptoms",
     }
-    ax = ax or new_axes(width, 78.0)
-    for (start, end), (name, values, unit) in arrows.items():
-        style = {"arrowstyle": "-|>", "color": GREY, "lw": 1.0, "shrinkA": 22, "shrinkB": 26}
-        ax.annotate("", place[end], place[start], arrowprops=style)
-        row = effect_table(values).iloc[0]
-        near = NEAR[start, end]
-        x, y = (place[start][i] + near * (place[end][i] - place[start][i]) for i in (0, 1))
-        text = f"{name} {row['mean']:.2f} {unit}".rstrip() + f"\n[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
-        box = {"fc": "white", "ec": "none", "pad": 1.0}
-        ax.text(x, y, text, ha="center", va="center", fontsize=SMALL, color=INK, bbox=box, zorder=3)
+    ax = ax or new_axes(width, 82.0)
+    boxes = {}
     for name, (x, y) in place.items():
         box = {
             "boxstyle": "round,pad=0.5",
@@ -98,10 +92,30 @@ def plot_paths(draws: xr.DataTree, *, drug: str, ax: "Axes | None" = None, width
             "ec": DRUG_COLOURS[drug] if name == "drug" else INK,
             "lw": 1.2,
         }
-        ax.text(x, y, words[name], ha="center", va="center", fontsize=NORMAL, fontweight="bold", bbox=box, zorder=4)
+        drawn = ax.text(
+            x, y, words[name], ha="center", va="center", fontsize=NORMAL, fontweight="bold", bbox=box, zorder=2
+        )  # fmt: skip
+        boxes[name] = drawn.get_bbox_patch()
+    for (start, end), (name, values, unit) in arrows.items():
+        style = {
+            "arrowstyle": "-|>", "color": GREY, "lw": 1.0, "shrinkA": 2, "shrinkB": 2, "patchA": boxes[start], "patchB": boxes[end],
+        }  # fmt: skip
+        ax.annotate("", place[end], place[start], arrowprops=style, zorder=3)
+        row = effect_table(values).iloc[0]
+        mean, low, high = (f"{round(row[column], 2) + 0.0:.2f}" for column in ("mean", "ci_low", "ci_high"))
+        near = NEAR[start, end]
+        x, y = (place[start][i] + near * (place[end][i] - place[start][i]) for i in (0, 1))
+        text = f"{name} {mean} {unit}".rstrip() + f"\n[{low}, {high}]"
+        box = {"fc": "white", "ec": "none", "pad": 1.0}
+        ax.text(x, y, text, ha="center", va="center", fontsize=SMALL, color=INK, bbox=box, zorder=4)
     ax.set_xlim(-0.16, 1.16)
     ax.set_ylim(-0.2, 1.16)
+    finish(ax, "", title)
     ax.set_axis_off()
+    note = "95 % intervals; on symptoms: reference SD, negative is improvement; on belief: probits; experience in SD of its score"
+    ax.annotate(
+        wrapped(ax, note, 1.3), (0.5, 0), xycoords="axes fraction", ha="center", va="top", fontsize=SMALL, color=GREY, annotation_clip=False
+    )  # fmt: skip
     return ax
 
 
@@ -148,11 +162,14 @@ def plot_path_effects(
     ax.set_yticks(middle, [PATH_NAMES[p] for p in paths], fontsize=NORMAL)
     ax.set_ylim(-(step * len(paths)) + 0.6, 0.9)
     ax.axvline(0, color=INK, lw=0.7)
-    handles = [ax.plot([], [], DRUG_MARKERS[d], ms=3.6, color=DRUG_COLOURS[d], label=d)[0] for d in drugs]
+    trials = table.groupby("drug")["n_trials"].max()
+    handles = [
+        ax.plot([], [], DRUG_MARKERS[d], ms=3.6, color=DRUG_COLOURS[d], label=f"{d}, k = {trials[d]}")[0] for d in drugs
+    ]
     if (table["n_trials"] == 0).any():
         handles += ax.plot([], [], "o", ms=3.6, color=GREY, mfc="white", label="no such trial: carried over")
     legend_above(ax, handles)
-    finish(ax, "effect of the reference dose (reference SD)", title, favours=("improves", "worsens"))
+    finish(ax, "effect of the reference dose with 95 % interval (reference SD)", title, favours=("improves", "worsens"))
     return ax
 
 
@@ -192,7 +209,7 @@ def plot_share_curve(
     ax.set_xticks([0, 0.5, 1], ["0\nall epiphenomenon", "0.5", "1\nall causal"])
     for label, side in zip(ax.get_xticklabels(), ("left", "center", "right"), strict=True):
         label.set(ha=side)
-    ax.set_ylabel(f"effect of {drug}\n(reference SD; down is improvement)", fontsize=NORMAL)
+    ax.set_ylabel(f"effect of {drug} with 95 % interval\n(reference SD; down is improvement)", fontsize=NORMAL)
     ax.tick_params(axis="y", labelsize=SMALL)
     legend_above(ax, ax.get_legend_handles_labels()[0])
     finish(ax, "causal share of the within-arm association", title)
@@ -229,9 +246,9 @@ def plot_without(
         ax.hlines(y + shift, rows[f"{path}_low"], rows[f"{path}_high"], color=colour, lw=1.4)
         handles += ax.plot(rows[path], y + shift, marker, ms=3.6, color=colour, label=PATH_NAMES[path])
     names = [f"without {kind}" if kind != "nothing" else "all the evidence" for kind in rows["without"]]
-    ax.set_yticks(y, names, fontsize=NORMAL)
+    ax.set_yticks(y, row_labels(ax, names, lines=2), fontsize=NORMAL)
     ax.set_ylim(-0.6, len(rows) - 0.4)
     ax.axvline(0, color=INK, lw=0.7)
     legend_above(ax, handles)
-    finish(ax, f"effect of {drug} (reference SD)", title, favours=("improves", "worsens"))
+    finish(ax, f"effect of {drug} with 95 % interval (reference SD)", title, favours=("improves", "worsens"))
     return ax

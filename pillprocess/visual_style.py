@@ -158,10 +158,25 @@ def finish(ax: "Axes", xlabel: str, title: str, favours: tuple[str, str] | None 
         _figure(ax).suptitle(wrapped(ax, title, 1.85), fontsize=LARGE, x=0.01, ha="left", fontweight="bold")
 
 
-def row_labels(ax: "Axes", labels: Sequence[str]) -> list[str]:
-    """Row labels, cut to 34 letters where the figure is one column wide: the rest of the width is for the data."""
-    narrow = width_mm(ax) < NARROW
-    return [f"{label[:33].rstrip()}…" if narrow and len(label) > 34 else label for label in labels]
+def row_labels(ax: "Axes", labels: Sequence[str], *, lines: int = 1) -> list[str]:
+    """Row labels; in a figure one column wide cut to 34 letters, or broken into ``lines``: the rest of the width is for the data."""
+    if width_mm(ax) >= NARROW:
+        return list(labels)
+    if lines > 1:
+        return ["\n".join(textwrap.wrap(label, 30, max_lines=lines, placeholder="…")) for label in labels]
+    return [f"{label[:33].rstrip()}…" if len(label) > 34 else label for label in labels]
+
+
+def mark_beyond(ax: "Axes", x: float, y: float, limits: tuple[float, float], colour: str) -> None:
+    """Put a triangle at the edge of the axis that x lies beyond."""
+    for limit, marker, beyond in ((limits[0], "<", x < limits[0]), (limits[1], ">", x > limits[1])):
+        if beyond:
+            ax.plot(limit, y, marker, ms=3.4, color=colour, clip_on=False, zorder=5)
+
+
+def percent_learned(contraction: float) -> str:
+    """Share of the prior variance that the data removed; what rounds to all of it is not called all."""
+    return "> 99 %" if contraction > 0.995 else f"{100 * contraction:.0f} %"
 
 
 def wrapped(ax: "Axes", text: str, per_letter: float) -> str:

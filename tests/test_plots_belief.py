@@ -37,8 +37,21 @@ def test_blinding_draws_bangs_index_alone_and_counts_beside_it(save_figure):
     save_figure(ax)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["x: drug", "x: placebo (rater)"]
     assert {"15 of 20", "9 of 18", "guessed right"} <= {t.get_text() for t in ax.texts}
-    assert [t.get_text() for t in ax.get_xticklabels()][::2] == ["-1\nall wrong", "0\ncoin tosses", "1\nall right"]
+    assert [t.get_text() for t in ax.get_xticklabels()][::2] == [
+        "\N{MINUS SIGN}1\nall wrong",
+        "0\ncoin tosses",
+        "1\nall right",
+    ]
     np.testing.assert_allclose(ax.lines[-1].get_xdata(), [0.5, 0.0])
+
+
+def test_two_counts_of_one_trial_are_told_apart_by_their_label():
+    table = pd.DataFrame(
+        {"arm": "all", "trial": ["x", "x", "y"], "guesser": "participant", "index": "Bang", "n": 60, "correct": [40, 35, 50],
+         "label": ["count A", "count B", "count C"], "mean": 0.3, "ci_low": 0.1, "ci_high": 0.5}
+    )  # fmt: skip
+    names = [t.get_text() for t in plot_blinding(table).get_yticklabels()]
+    assert names == ["x: arms pooled, count A", "x: arms pooled, count B", "y: arms pooled"]
 
 
 def bounds() -> pd.DataFrame:
@@ -53,8 +66,10 @@ def test_bounds_draw_both_orders_of_each_part(save_figure):
     ax = plot_belief_bounds(bounds(), unit="points")
     save_figure(ax)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["total effect", "through belief", "not through belief"]
-    drawn = [line.get_xdata().tolist() for line in ax.lines[1:]]
+    drawn = [line.get_xdata().tolist() for line in ax.lines[1:] if len(line.get_xdata()) == 3]
     assert drawn == [[-4, -3, -1], [-4, 0, -4]]
+    beyond = [line.get_marker() for line in ax.lines if line.get_marker() in ("<", ">")]
+    assert sorted(beyond) == ["<"] * 6 + [">"] * 6, "the priors reach beyond the axis"
     assert "points" in ax.get_xlabel()
     assert [t.get_text() for t in ax.get_legend().get_texts()] == [
         "belief acts on the outcome", "the guess follows the outcome", "prior"

@@ -126,13 +126,17 @@ def test_the_sensitivity_curve_shows_mean_band_tipping_and_benchmarks(save_figur
     bar = sensitivity["rho_tipping"].quantile([0.025, 0.975]).to_numpy()
     np.testing.assert_allclose(ax.lines[2].get_xdata(), bar)
     assert "age" in texts(ax)
-    assert "indirect effect (MADRS points)" in texts(ax)
+    assert "indirect effect\n(MADRS points)" in texts(ax)
+    ways = {True: "down is improvement", False: "up is improvement"}
+    for higher_is_worse, words in ways.items():
+        assert words in plot_sensitivity(sensitivity, higher_is_worse=higher_is_worse).get_ylabel()
     save_figure(ax)
 
 
 def test_contours_are_drawn_in_the_direction_that_brings_the_effect_to_zero(save_figure):
     contours = r2_contours(mediation_sensitivity(fitted(("meq30",))))
-    ax = plot_r2_contours(contours)
+    ax = plot_r2_contours(contours, unit="MADRS points")
+    assert "mean indirect effect (MADRS points); bold: 0;" in ax.get_title(loc="left")
     crossing = [
         d for d in ("same", "opposite") if contours.sel(direction=d).min() < 0 < contours.sel(direction=d).max()
     ]
@@ -167,10 +171,12 @@ def test_a_dose_has_one_distribution():
 def test_effects_say_which_side_is_improvement(higher_is_worse, save_figure):
     table = pd.DataFrame(
         {"parameter": ["te", "tnie"], "mean": [-4.0, -2.0], "ci_low": [-6.0, -3.5], "ci_high": [-2.0, -0.5],
-         "prior_low": [-20.0, -15.0], "prior_high": [20.0, 15.0], "contraction": [0.98, 0.97]}
+         "prior_low": [-20.0, -15.0], "prior_high": [20.0, 5.0], "contraction": [0.98, 0.9971]}
     )  # fmt: skip
     ax = plot_effects(table, higher_is_worse=higher_is_worse)
     assert ("← improvement" if higher_is_worse else "← worsening") in texts(ax)
-    assert "98 % learned" in texts(ax)
+    assert {"98 % learned", "> 99 % learned"} <= set(texts(ax))
+    assert [line.get_marker() for line in ax.lines if line.get_marker() in ("<", ">")] == ["<", ">", "<"]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["prior", "total", "direct", "indirect"]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["te", "tnie"]
     save_figure(ax)

@@ -53,15 +53,27 @@ def test_every_path_and_drug_is_drawn_and_what_no_trial_gave_is_open(width, save
     markers = [line for line in ax.lines if len(line.get_xdata()) == 1 and line.get_marker() in ("o", "s")]
     assert len(markers) == 2 * len(PATH_NAMES)
     assert {line.get_markerfacecolor() for line in markers if line.get_marker() == "s"} == {"white"}
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == [
+        "psilocybin, k = 3", "ketamine, k = 0", "no such trial: carried over"
+    ]  # fmt: skip
     save_figure(ax)
 
 
+def test_an_estimate_that_rounds_to_zero_has_no_minus_sign():
+    draws = fit()
+    draws["posterior"] = draws["posterior"].dataset.assign(direct=0 * draws["posterior"]["direct"] - 0.001)
+    text = " ".join(t.get_text() for t in plot_paths(draws, drug="psilocybin").texts)
+    assert "direct 0.00\n[0.00, 0.00]" in text
+
+
 def test_arrows_carry_their_estimates(save_figure):
-    ax = plot_paths(fit(), drug="psilocybin")
+    ax = plot_paths(fit(), drug="psilocybin", title="Paths")
+    assert ax.figure.get_suptitle() == "Paths"
     text = " ".join(t.get_text() for t in ax.texts)
     assert "mystical experience" in text
     assert re.search(r"a 2\.\d\d SD", text)
     assert "per SD" in text
+    assert "negative is improvement" in text.replace("\n", " ")
     with pytest.raises(ValueError, match="drug = 'aspirin'; the fit knows psilocybin, ketamine"):
         plot_paths(fit(), drug="aspirin")
     save_figure(ax)
@@ -88,6 +100,11 @@ def test_each_kind_that_was_removed_has_its_row(save_figure):
         "without acute scores",
     ]
     save_figure(ax)
+    narrow = plot_without(removal(), drug="ketamine", width="one_column")
+    assert narrow.get_yticklabels()[1].get_text() == "without treatment guesses"
+    longer = removal().replace({"without": {"acute scores": "experience-outcome associations"}})
+    labels = [t.get_text() for t in plot_without(longer, drug="ketamine", width="one_column").get_yticklabels()]
+    assert labels[2] == "without experience-outcome\nassociations"
 
 
 def answer(conflict):

@@ -106,7 +106,7 @@ def test_the_headline_holds_the_trials_the_issue_of_bias_asks_for(tables):
 def test_the_report_is_one_page_that_needs_nothing_else(results):
     page = Page((results / "report.html").read_text(encoding="utf-8"))
     assert page.outside == []
-    assert len(page.images) == 11
+    assert len(page.images) == 12
     assert all(len(str(image["alt"])) > 40 for image in page.images)
     assert page.headers > page.tables > 5
 
