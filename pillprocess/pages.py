@@ -36,8 +36,9 @@ def render_page(template: str, context: Mapping[str, object], *, writes: Callabl
 
 
 def estimate(row: Mapping[str, float]) -> str:
-    """Mean and 95 % interval in one string, to two decimals."""
-    return f"{row['mean']:.2f} [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+    """Mean and 95 % interval in one string, to two decimals; what rounds to 0 has no sign."""
+    mean, low, high = (f"{round(row[name], 2) + 0.0:.2f}" for name in ("mean", "ci_low", "ci_high"))
+    return f"{mean} [{low}, {high}]"
 
 
 def versions(seed: int) -> dict[str, str]:

@@ -22,6 +22,7 @@ from pillprocess.visual_style import (
     TERM_NAMES,
     TERM_OF_VARIABLE,
     Width,
+    beside,
     finish,
     legend_above,
     mark_beyond,
@@ -45,9 +46,7 @@ def plot_forest(
     unit: str = "reference SD",
     heading: str = "",
 ) -> "Axes":
-    """Draw estimates with intervals, one row each, under a heading per drug with its number of trials and people.
-
-    What lies beyond the axis is marked by a triangle at its edge.
+    """Draw estimates with intervals, a row each, by drug with its trials and people; a triangle at the edge lies beyond the axis.
 
     Parameters
     ----------
@@ -91,14 +90,9 @@ def plot_forest(
         for limit in (row["ci_low"], row["ci_high"]):
             mark_beyond(ax, limit, y, (left, right), colour)
         if "text" in table:
-            ax.text(
-                1.03, y, str(row["text"]), transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL, family="monospace"
-            )  # fmt: skip
+            beside(ax, y, str(row["text"]), "normal")
     if heading:
-        ax.text(
-            1.03, len(rows), heading, transform=ax.get_yaxis_transform(), va="center", fontsize=SMALL, fontweight="bold",
-            family="monospace",
-        )  # fmt: skip
+        beside(ax, len(rows), heading, "bold")
     ax.axvline(0, color="black", lw=0.8)
     ax.set_yticks(range(len(rows)), [r if isinstance(r, str) else str(r["label"]) for r in rows[::-1]], fontsize=SMALL)
     for tick, row in zip(ax.get_yticklabels(), rows[::-1], strict=True):

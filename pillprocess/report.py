@@ -11,6 +11,7 @@ from pillprocess.plots_synthesis import PATH_NAMES
 from pillprocess.reporting_record import reporting_record, scale_priors
 from pillprocess.reproduce import Analysis
 from pillprocess.synthesis_words import synthesis_answer
+from pillprocess.terms import DRUGS
 
 SETTING = {0.0: "alone", 1.0: "with therapy"}
 
@@ -61,6 +62,7 @@ def render_report(
         "synthesis": synthesis_answer(analysis.tables, analysis.synthesis_note) if "synthesis" in analysis.fits else [],
         "synthesis_why": analysis.synthesis_note,
         "path_names": PATH_NAMES,
+        "drugs": [drug for drug in DRUGS if drug in set(rows["study_drug"])],
         "figures": images,
         "narrow": {name: embedded(figure) for name, figure in narrow.items()} if narrow else dict.fromkeys(images, ""),
         "facts": {

@@ -174,6 +174,14 @@ def mark_beyond(ax: "Axes", x: float, y: float, limits: tuple[float, float], col
             ax.plot(limit, y, marker, ms=3.4, color=colour, clip_on=False, zorder=5)
 
 
+def beside(ax: "Axes", y: float, text: str, weight: str) -> None:
+    """Write a cell of the column at the right of the axes, clear of what is drawn at its edge."""
+    ax.annotate(
+        text, (1, y), xycoords=ax.get_yaxis_transform(), xytext=(6, 0), textcoords="offset points", va="center", fontsize=SMALL,
+        family="monospace", fontweight=weight, annotation_clip=False,
+    )  # fmt: skip
+
+
 def percent_learned(contraction: float) -> str:
     """Share of the prior variance that the data removed; what rounds to all of it is not called all."""
     return "> 99 %" if contraction > 0.995 else f"{100 * contraction:.0f} %"
