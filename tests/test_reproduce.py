@@ -214,7 +214,16 @@ def test_a_trial_name_with_markup_is_text_in_the_report(results, tables):
 
 @pytest.mark.slow
 def test_a_run_killed_while_it_writes_and_then_repeated_ends_with_the_tables_of_one_that_was_not(results, tmp_path):
-    command = [sys.executable, "-m", "pillprocess", "reproduce", "--no-synthesis", "--quiet", "--out", str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "pillprocess",
+        "reproduce",
+        "--no-synthesis",
+        "--quiet",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     with subprocess.Popen(command, env=os.environ | {"MPLBACKEND": "Agg"}) as run:
         while run.poll() is None and not list(tmp_path.glob(".out.*.partial/figures/*")):
             time.sleep(0.02)
