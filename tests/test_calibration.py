@@ -344,6 +344,10 @@ def test_without_dask_its_executor_says_how_to_get_it(monkeypatch):
         pass
 
 
+def test_a_p_value_is_never_below_zero():
+    assert 0 <= calibration_bands.p_value(np.arange(200) % (RANKED // 2), RANKED) < 1e-9
+
+
 @pytest.mark.usefixtures("toys")
 def test_the_figure_has_a_panel_per_quantity_and_marks_those_outside(save_figure):
     ranks = pd.concat([as_ranks(uniform(), "te"), as_ranks(uniform() // 2, "tau"), as_ranks(uniform(seed=6), "tnie")])
