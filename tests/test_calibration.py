@@ -376,6 +376,28 @@ def test_refits_of_one_compiled_mediation_give_the_same_ranks_when_resumed(tmp_p
     assert whole["rank"].between(0, RANKED).all()
 
 
+@pytest.mark.parametrize("model", [name for name in calibration.MODELS if name != "decomposition"])
+def test_a_replication_ranks_what_the_committed_run_ranked(model, monkeypatch):
+    """The sampler is replaced by draws from the prior: everything but the fit is what the full run does."""
+    from pillprocess import refit
+
+    def prior_instead(built, chain):
+        assert chain.draws >= RANKED
+        draw = refit.prior_sampler(built)
+        return lambda data, rng: (xr.concat([draw(rng) for _ in range(RANKED + 1)], "draw"), 0)
+
+    monkeypatch.setattr(refit, "refitter", prior_instead)
+    calibration._ready.cache_clear()
+    try:
+        record = calibration.replicate(model, seed=3, index=0)
+    finally:
+        calibration._ready.cache_clear()
+    committed = pd.read_csv(REFERENCE / f"{model}.csv", comment="#", index_col="replication", nrows=1)
+    assert list(record["ranks"]) == [c for c in committed if c not in ("divergences", "lowest_ess")]
+    assert all(0 <= rank <= RANKED for rank in record["ranks"].values())
+    assert len(set(record["ranks"].values())) > 3
+
+
 @pytest.mark.parametrize("model", list(calibration.MODELS))
 def test_the_committed_ranks_of_every_model_are_uniform(model):
     wide = pd.read_csv(REFERENCE / f"{model}.csv", comment="#", index_col="replication")
