@@ -43,15 +43,16 @@ def sample(
             f"PyTensor is set to {pytensor.config.floatX} (PYTENSOR_FLAGS or .pytensorrc); nothing was fitted: such numbers are "
             "not precise enough. Set floatX to float64 and build the model again"
         )
+    if hasattr(model, "items"):
+        from pillprocess.synthesis_fits import compile_synthesis
+
+        refit = compile_synthesis(model)
+        return refit(seed=seed, draws=draws, tune=tune, chains=chains, target_accept=target_accept, progress=progress)
     with model, repeatable():
         idata = pm.sample(
             draws=draws, tune=tune, chains=chains, random_seed=seed, target_accept=target_accept, nuts_sampler="nutpie",
             progressbar=progress, quiet=not progress,
         )  # fmt: skip
-    if hasattr(model, "items"):
-        from pillprocess.synthesis_fits import finish_synthesis
-
-        return finish_synthesis(idata, model.items, seed=seed)
     design = getattr(model, "design", None)
     attrs = {"route": "sampler", "sampler": f"nutpie {version('nutpie')}", "pymc": version("pymc"), "seed": seed}
     if design is not None:

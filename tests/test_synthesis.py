@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
+import xarray as xr
 from scipy import stats
 from scipy.special import ndtr
 from synthesis_cases import small_items
 
+from pillprocess import synthesis_fits
 from pillprocess.evidence import load_evidence
 from pillprocess.evidence_kinds import without
 from pillprocess.inference import fit
@@ -265,10 +267,15 @@ def test_hypotheses_are_compared_on_the_same_outcomes(whole, refit):
 
 
 @pytest.mark.slow
-def test_the_model_samples_by_fit_too(items):
-    idata = fit(synthesis(items), seed=1, draws=50, tune=50, chains=1)
+def test_fit_gives_what_the_compiled_model_gives(model, refit, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(synthesis_fits, "compile_synthesis", lambda given: compiled.append(given) or refit)
+    settings = {"seed": 1, "draws": 50, "tune": 50, "chains": 1, "target_accept": 0.9}
+    idata = fit(model, **settings)
+    assert compiled == [model]
     assert idata.attrs["conditioning"] == "treatment"
     assert idata["log_likelihood"]["y_trial"].sizes["trial"] == 5
+    xr.testing.assert_equal(idata["posterior"].dataset, refit(**settings)["posterior"].dataset)
 
 
 @pytest.mark.slow
