@@ -290,10 +290,7 @@ SCHEMAS = {
         required="drug level effect direction source_url",
         filled="drug level effect direction source_url",
         text="direction seed_refs source_url",
-        words={
-            "drug": "ketamine psilocybin MDMA LSD esketamine",
-            "level": "cellular circuit behavioural",
-        },
+        words={"drug": "ketamine psilocybin MDMA LSD esketamine", "level": "cellular circuit behavioural"},
     ),
 }
 
