@@ -57,12 +57,14 @@ def exact() -> None:
 
 
 def sampler() -> None:
-    """PyMC and nutpie, 4,000 draws after 4,000 of tuning."""
+    """PyMC and nutpie, four chains of 500 draws after 500 of tuning."""
     design = pp.decomposition_design(arms(TRIALS))
     start = time.perf_counter()
-    idata = pp.fit(design, seed=1, route="sampler")
+    idata = pp.fit(design, seed=1, route="sampler", draws=500, tune=500)
+    delta = idata["posterior"]["delta"]
     print(
-        f"sampler, {TRIALS:,} trials x 4 arms: {time.perf_counter() - start:.1f} s, delta {idata['posterior']['delta'].mean():.3f}"
+        f"sampler, {TRIALS:,} trials x 4 arms: {time.perf_counter() - start:.1f} s, delta {delta.mean():.3f}, "
+        f"{int(idata['sample_stats']['diverging'].sum())} divergent transitions"
     )
 
 
