@@ -86,8 +86,9 @@ def conflict(
     Returns
     -------
     DataFrame, one row per comparison: ``question``, ``drug``, ``one`` and ``other`` (the kinds), their means and intervals,
-    ``difference`` with interval, ``p`` (two-sided posterior probability of a difference at least as far from 0) and
-    ``verdict``.
+    ``difference`` with interval, ``p`` (two-sided posterior probability of a difference at least as far from 0),
+    ``p_corrected`` (Holm, for the number of comparisons) and ``verdict``: ``"they disagree"`` where ``p_corrected`` is below .05, ``"a
+    hint of disagreement"`` where only ``p`` is, as chance alone makes one in twenty.
     """
     refit, items = refit or refit_of(idata), items_of(idata)
     terms = frozenset(TERMS) - {"experience"}
@@ -113,7 +114,18 @@ def conflict(
                 pure[kind]["direct"].sel(drug=drug) for kind in ("blocked experience", "placebo-controlled outcomes")
             )
             rows.append(_compare("blocked", drug, "blocked experience", one, "placebo-controlled outcomes", other))
-    return pd.DataFrame(rows)
+    return _judged(pd.DataFrame(rows))
+
+
+def _judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Correct the p of each comparison for their number, and say what that leaves."""
+    if table.empty:
+        return table
+    order = table["p"].sort_values(kind="stable").index
+    steps = table.loc[order, "p"] * np.arange(len(table), 0, -1)
+    corrected = steps.cummax().clip(upper=1.0).reindex(table.index)
+    words = np.where(table["p"] < CONFLICT, "a hint of disagreement", "no disagreement seen")
+    return table.assign(p_corrected=corrected, verdict=np.where(corrected < CONFLICT, "they disagree", words))
 
 
 def _only(items: xr.Dataset, kind: str) -> xr.Dataset:
@@ -141,4 +153,4 @@ def _compare(
         low, high = np.quantile(values, [0.025, 0.975])
         row |= {f"{name}_mean": values.mean(), f"{name}_low": low, f"{name}_high": high}
     p = 2 * min((difference > 0).mean(), (difference < 0).mean())
-    return row | {"p": float(p), "verdict": "they disagree" if p < CONFLICT else "no disagreement seen"}
+    return row | {"p": float(p)}

@@ -122,11 +122,12 @@ def _removal(table: pd.DataFrame) -> str:
 def _disagreement(table: pd.DataFrame) -> str:
     if table.empty:
         return "The kinds of evidence could not be set against one another."
-    worse = table[table["verdict"] == "they disagree"]
-    if worse.empty:
-        return f"The kinds of evidence were set against one another {len(table)} times; no disagreement was seen."
+    worse, nearest = table[table["verdict"] == "they disagree"], table.nsmallest(1, "p")
     parts = [
-        f"for {r.drug}, {r.one} ({r.one_mean:.2f}) against {r.other} ({r.other_mean:.2f}), p = {r.p:.3f}"
-        for r in worse.itertuples()
+        f"for {r.drug}, {r.one} ({r.one_mean:.2f}) against {r.other} ({r.other_mean:.2f}), p = {r.p:.2f} ({r.p_corrected:.2f} "
+        "corrected for the number of comparisons)"
+        for r in (nearest if worse.empty else worse).itertuples()
     ]
+    if worse.empty:
+        return f"The kinds of evidence were set against one another; no disagreement was seen. The nearest: {parts[0]}."
     return f"The kinds of evidence disagree: {'; '.join(parts)}."

@@ -1,10 +1,11 @@
 """Removing and splitting evidence, with a stand-in for the sampler whose answers are known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
-from pillprocess.evidence_conflict import conflict, without_each_kind
+from pillprocess.evidence_conflict import _judged, conflict, without_each_kind
 from pillprocess.evidence_kinds import KINDS, has_kind, without, without_rows
 
 KEPT = ["placebo-controlled outcomes", "dose comparisons", "blocked experience"]
@@ -81,6 +82,19 @@ def test_each_kind_alone_is_asked_and_disagreement_is_said():
     assert blocked["p"] == 0
     same = conflict(fit_with(-0.3), seed=1, refit=lambda *_, **__: fit_with(0.0, zeta=0.0))
     assert set(same["verdict"]) == {"no disagreement seen"}
+
+
+def test_a_small_p_among_many_comparisons_is_a_hint_and_no_disagreement():
+    table = _judged(pd.DataFrame({"p": [0.04, 0.3, 0.9, 0.02]}))
+    assert table["p_corrected"].tolist() == pytest.approx(
+        [0.12, 0.6, 0.9, 0.08]
+    )  # Holm 1979: .02 x 4, .04 x 3, .3 x 2, .9
+    assert table["verdict"].tolist() == [
+        "a hint of disagreement",
+        *["no disagreement seen"] * 2,
+        "a hint of disagreement",
+    ]
+    assert _judged(pd.DataFrame({"p": [0.04, 0.3, 0.9, 0.01]}))["verdict"].tolist()[3] == "they disagree"
 
 
 def test_removing_evidence_keeps_the_shapes():

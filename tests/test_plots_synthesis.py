@@ -121,7 +121,7 @@ def answer(conflict):
 
 ROW = {
     "question": "slope", "drug": "psilocybin", "one": "within-arm associations", "one_mean": -0.5, "other": "dose comparisons",
-    "other_mean": -0.2, "p": 0.2, "verdict": "no disagreement seen",
+    "other_mean": -0.2, "p": 0.2, "p_corrected": 0.4, "verdict": "no disagreement seen",
 }  # fmt: skip
 
 
@@ -137,12 +137,18 @@ def test_the_answer_takes_its_numbers_from_the_tables():
     assert "psilocybin's experience alone would do -0.40, more than the whole drug (-0.10)" in text
     assert "leans most on acute scores" in text
     assert "moves by +1.2 of its posterior SDs, to -0.05 [-0.45, 0.25]" in text
-    assert "set against one another 1 times; no disagreement was seen" in text
+    assert (
+        "set against one another; no disagreement was seen. The nearest: for psilocybin, within-arm associations (-0.50)"
+        in text
+    )
+    assert "p = 0.20 (0.40 corrected for the number of comparisons)" in text
     assert text.endswith("Nothing is decided.")
 
 
 def test_disagreement_and_its_absence_are_said():
-    assert "for psilocybin, within-arm associations (-0.50) against dose comparisons (-0.20), p = 0.010" in answer(
-        [ROW | {"p": 0.01, "verdict": "they disagree"}]
+    text = answer([ROW, ROW | {"drug": "LSD", "p": 0.01, "p_corrected": 0.02, "verdict": "they disagree"}])
+    assert (
+        "disagree: for LSD, within-arm associations (-0.50) against dose comparisons (-0.20), p = 0.01 (0.02 corrected"
+        in text
     )
     assert "could not be set against one another" in answer([])
