@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from pillprocess.evidence_files import CsvTable, report
-from pillprocess.evidence_schema import CONTROL_DRUGS, DRUGS, SCHEMAS, TableSchema
+from pillprocess.evidence_schema import CONTROL_DRUGS, DRUGS, SCHEMAS
+from pillprocess.table_schema import TableSchema
 
 Tables = dict[str, CsvTable]
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pillprocess.csv_text import decode, separator
-from pillprocess.evidence_schema import TableSchema
+from pillprocess.table_schema import TableSchema
 
 PROBLEM_COLUMNS = ["file", "row", "column", "trial", "arm", "problem"]
 NO_PROBLEMS = pd.DataFrame(columns=PROBLEM_COLUMNS)
