@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 
-import arviz as az
+import arviz_stats
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -45,9 +45,9 @@ def compare(
     -------
     DataFrame
         One row per fit, the best first: ``rank``, ``elpd``, ``elpd_diff`` and ``se_diff`` (against the best), ``p_worse``
-        (probability of predicting worse than the best, normal approximation), ``weight`` (stacking) and ``k_hat`` (the
-        largest before refits; missing where all scores are exact). ``attrs`` holds ``unit``, ``n_units``,
-        ``not_scored`` (trials) and ``n_refits`` (by fit).
+        (probability of predicting worse than the best, normal approximation), ``weight`` (stacking, to six decimals)
+        and ``k_hat`` (the largest before refits; missing where all scores are exact). ``attrs`` holds ``unit``,
+        ``n_units``, ``not_scored`` (trials) and ``n_refits`` (by fit).
 
     Raises
     ------
@@ -60,8 +60,7 @@ def compare(
     Vehtari, Gelman & Gabry 2017, doi:10.1007/s11222-016-9696-4; Yao et al. 2018, doi:10.1214/17-BA1091 (stacking);
     Sivula et al. 2025, doi:10.48550/arXiv.2008.10296 (when the normal approximation of a difference holds).
     """
-    if unit not in UNITS:
-        raise ComparisonError(f"unit = {unit!r}; it must be one of {', '.join(UNITS)}")
+    check_unit(unit)
     check_comparable(fits, unit=unit)
     scores = {name: unit_scores(fit, unit, name=name, refit=(refits or {}).get(name)) for name, fit in fits.items()}
     table = arviz_table({name: score["elpd"] for name, score in scores.items()})
@@ -75,10 +74,16 @@ def compare(
     return table
 
 
+def check_unit(unit: str) -> None:
+    """Raise ComparisonError unless this is a unit that can be left out."""
+    if unit not in UNITS:
+        raise ComparisonError(f"unit = {unit!r}; it must be one of {', '.join(UNITS)}")
+
+
 def arviz_table(elpd: Mapping[str, pd.Series]) -> pd.DataFrame:
     """Let ArviZ rank pointwise scores: differences with standard errors, p_worse and stacking weights."""
     results = {
-        name: az.ELPDDataLOO(
+        name: arviz_stats.ELPDDataLOO(
             elpd=float(score.sum()),
             se=float(np.sqrt(len(score)) * score.std(ddof=0)),
             p=np.nan,
@@ -91,7 +96,8 @@ def arviz_table(elpd: Mapping[str, pd.Series]) -> pd.DataFrame:
         )
         for name, score in elpd.items()
     }
-    table = az.compare(results, method="stacking", round_to="none").rename(columns={"dse": "se_diff"})
+    table = arviz_stats.compare(results, method="stacking", round_to="none").rename(columns={"dse": "se_diff"})
+    table["weight"] = table["weight"].round(6)  # further digits are the optimiser's and change with its threads
     return table[["rank", "elpd", "elpd_diff", "se_diff", "p_worse", "weight"]].rename_axis("model")
 
 
@@ -144,7 +150,7 @@ def importance_scores(log_likelihood: xr.DataArray) -> pd.DataFrame:
     group = log_likelihood.isel(unit=varies).to_dataset(name="density")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto distribution")
-        result = az.loo(xr.DataTree.from_dict({"/posterior": group, "/log_likelihood": group}), pointwise=True)
+        result = arviz_stats.loo(xr.DataTree.from_dict({"/posterior": group, "/log_likelihood": group}), pointwise=True)
     scores.loc[varies, "elpd"], scores.loc[varies, "k_hat"] = result.elpd_i.to_numpy(), result.pareto_k.to_numpy()
     return scores
 

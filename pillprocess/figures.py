@@ -16,6 +16,8 @@ from pillprocess.plots_ledger import plot_identifiability, plot_influence
 from pillprocess.plots_network import plot_network
 from pillprocess.plots_synthesis import plot_path_effects, plot_paths, plot_share_curve, plot_without
 from pillprocess.reproduce import Analysis
+from pillprocess.synthesis_effects import controlled_trials
+from pillprocess.synthesis_fits import items_of
 from pillprocess.terms import DRUGS
 from pillprocess.visual_style import Width, house_style
 
@@ -72,18 +74,21 @@ def synthesis_axes(analysis: Analysis, *, width: Width) -> "dict[str, Axes]":
     """Draw the figures of the synthesis, for the drug that most trials gave where one is shown."""
     tables = analysis.tables
     drug = str(analysis.rows["study_drug"].value_counts().index[0])
+    effects, curve = tables["synthesis_effects"], tables["synthesis_curve"]
+    without, paths = tables["synthesis_without"], analysis.fits["synthesis"]
+    trials = controlled_trials(items_of(paths))
+    trials = trials[trials["drug"] == drug].drop_duplicates("trial")
+    base = f"k = {len(trials)} trials, n = {trials['people'].sum():.0f}"
     return {
-        "synthesis_effects": plot_path_effects(
-            tables["synthesis_effects"], width=width, title="The effect by path, with therapy"
-        ),
+        "synthesis_effects": plot_path_effects(effects, width=width, title="The effect by path, with therapy"),
         "synthesis_paths": plot_paths(
-            analysis.fits["synthesis"], drug=drug, width=width, title="What the drug's effect may pass through"
+            paths, drug=drug, width=width, title=f"What the drug's effect may pass through ({base})"
         ),
         "synthesis_curve": plot_share_curve(
-            tables["synthesis_curve"], drug=drug, width=width, title="What if the association is causal?"
+            curve, drug=drug, width=width, title=f"What if the association is causal? ({base})"
         ),
         "synthesis_without": plot_without(
-            tables["synthesis_without"], drug=drug, width=width, title="Without each kind of evidence"
+            without, drug=drug, width=width, title=f"Without each kind of evidence ({base})"
         ),
     }
 

@@ -162,9 +162,10 @@ def plot_path_effects(
     ax.set_yticks(middle, [PATH_NAMES[p] for p in paths], fontsize=NORMAL)
     ax.set_ylim(-(step * len(paths)) + 0.6, 0.9)
     ax.axvline(0, color=INK, lw=0.7)
-    trials = table.groupby("drug")["n_trials"].max()
+    size = table.groupby("drug")[["n_trials", "n_people"]].first()
     handles = [
-        ax.plot([], [], DRUG_MARKERS[d], ms=3.6, color=DRUG_COLOURS[d], label=f"{d}, k = {trials[d]}")[0] for d in drugs
+        ax.plot([], [], DRUG_MARKERS[d], ms=3.6, color=DRUG_COLOURS[d], label=f"{d}, k = {k}, n = {n}")[0]
+        for d, k, n in size.loc[drugs].itertuples()
     ]
     if (table["n_trials"] == 0).any():
         handles += ax.plot([], [], "o", ms=3.6, color=GREY, mfc="white", label="no such trial: carried over")

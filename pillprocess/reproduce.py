@@ -11,7 +11,7 @@ from pillprocess.arms import arm_changes, set_aside
 from pillprocess.bayes_factors import bayes_factors
 from pillprocess.blinding import blinding_table
 from pillprocess.change_scores import learned_correlation
-from pillprocess.comparison import compare, comparison_note
+from pillprocess.comparison import check_unit, compare, comparison_note
 from pillprocess.contrasts import contrasts, contrasts_set_aside
 from pillprocess.estimands import contributions, heterogeneity, predictive_effects, relative_effects, trial_effects
 from pillprocess.evidence import Evidence, evidence_counts
@@ -125,6 +125,7 @@ def compare_hypotheses(
     DataFrame, the best first (see :func:`pillprocess.compare`), with ``terms``, ``log_marginal_likelihood`` and
     ``posterior_probability`` (all models equally probable before), and what the comparison decides in words.
     """
+    check_unit(unit)
     arms, differences = with_belief_by_design(arms), with_belief_by_design(differences)
     unknown = {t for t in ("expectancy", "experience") if arms[t].isna().any() or differences[t].isna().any()}
     names: dict[frozenset[str], str] = {}

@@ -184,12 +184,20 @@ def path_table(draws: xr.DataTree, *, therapy: tuple[float, ...] = (0.0, 1.0)) -
     Returns
     -------
     DataFrame as :func:`pillprocess.effect_table`, with ``n_trials``: controlled trials of the drug with that therapy; 0 means
-    carried over from other drugs or settings.
+    carried over from other drugs or settings; and ``n_people`` in all arms of those trials.
     """
     table = effect_table(path_effects(draws, therapy=therapy)).rename(columns={"estimand": "path"})
-    items = items_of(draws)
-    used = (items["row_arm"].to_numpy() != 0).any(axis=0) | (items["count_arm"].to_numpy() != 0).any(axis=0)
-    arms = pd.DataFrame({c: items[f"arm_{c}"].to_numpy() for c in ("drug", "trial", "dose", "therapy")})[used]
-    given = arms[arms["dose"] > 0].groupby(["drug", "therapy"])["trial"].nunique()
-    table["n_trials"] = [int(given.get((d, h), 0)) for d, h in zip(table["drug"], table["therapy"], strict=True)]
+    trials = controlled_trials(items_of(draws)).groupby(["drug", "therapy"])["people"].agg(["size", "sum"])
+    setting = pd.MultiIndex.from_frame(table[["drug", "therapy"]])
+    table[["n_trials", "n_people"]] = trials.reindex(setting, fill_value=0).astype(int).to_numpy()
     return table
+
+
+def controlled_trials(items: xr.Dataset) -> pd.DataFrame:
+    """List the trials whose outcomes compare a drug: ``drug``, ``therapy`` with it, ``trial``, ``people`` in its arms."""
+    used = (items["row_arm"].to_numpy() != 0).any(axis=0) | (items["count_arm"].to_numpy() != 0).any(axis=0)
+    columns = ("drug", "therapy", "trial", "dose", "n")
+    arms = pd.DataFrame({c: items[f"arm_{c}"].to_numpy() for c in columns})[used]
+    arms["people"] = arms.groupby("trial")["n"].transform("sum")
+    given = arms.loc[arms["dose"] > 0, ["drug", "therapy", "trial", "people"]]
+    return given.drop_duplicates(ignore_index=True)

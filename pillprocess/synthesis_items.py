@@ -167,7 +167,7 @@ def _row_kinds(trial: np.ndarray, sign: np.ndarray, cells: pd.DataFrame) -> np.n
 
 
 def _arm_items(cells: pd.DataFrame) -> xr.Dataset:
-    numbers = ("dose", "awake", "active", "known", "active_placebo", "therapy", "waitlist", "comparator")
+    numbers = ("dose", "awake", "active", "known", "active_placebo", "therapy", "waitlist", "comparator", "n")
     items = {f"arm_{c}": ("arm", cells[c].to_numpy(float)) for c in numbers}
     items |= {f"arm_{c}": ("arm", cells[c].to_numpy(str)) for c in ("drug", "trial")}
     return xr.Dataset(items, coords={"arm": cells.index.to_numpy(str)})

@@ -16,8 +16,9 @@ DRUGS = ("psilocybin", "ketamine")
 def path_rows():
     rows = [
         {"path": path, "drug": drug, "therapy": therapy, "mean": -0.1 * (i + 1), "ci_low": -0.1 * (i + 1) - 0.3, "ci_high": 0.2,
-         "n_trials": 3 if (drug == "psilocybin") == (therapy == 1.0) else 0}
+         "n_trials": 3 * given, "n_people": 90 * given}
         for i, path in enumerate(PATH_NAMES) for drug in DRUGS for therapy in (0.0, 1.0)
+        for given in [int((drug == "psilocybin") == (therapy == 1.0))]
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -54,7 +55,7 @@ def test_every_path_and_drug_is_drawn_and_what_no_trial_gave_is_open(width, save
     assert len(markers) == 2 * len(PATH_NAMES)
     assert {line.get_markerfacecolor() for line in markers if line.get_marker() == "s"} == {"white"}
     assert [t.get_text() for t in ax.get_legend().get_texts()] == [
-        "psilocybin, k = 3", "ketamine, k = 0", "no such trial: carried over"
+        "psilocybin, k = 3, n = 90", "ketamine, k = 0, n = 0", "no such trial: carried over"
     ]  # fmt: skip
     save_figure(ax)
 

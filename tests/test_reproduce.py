@@ -16,8 +16,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 from browser import browse
+from evidence_folders import small_folder
 
 import pillprocess as pp
+from pillprocess.marginals import linear_summary, scale_summary
 from pillprocess.pages import estimate
 from pillprocess.report import SECTIONS, course_share
 from pillprocess.reproduce import sensitivity_table
@@ -26,9 +28,12 @@ from pillprocess.run import run_reproduce
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the main job wrote: that of the run just made, where CI names it, or of one made here."""
-    if made := os.environ.get("PILLPROCESS_RESULTS"):
-        return Path(made)
+    """What the main job wrote: that of the run CI names, which may still be under way, or of one made here."""
+    if named := os.environ.get("PILLPROCESS_RESULTS"):
+        made = Path(named)
+        while list(made.parent.glob(f".{made.name}.*.partial")):
+            time.sleep(1)
+        return made
     out = tmp_path_factory.mktemp("reproduce") / "results"
     return run_reproduce(out, seed=1, evidence=None, progress=True).parent
 
@@ -80,15 +85,18 @@ def test_everything_is_written(results, tables):
 
 @pytest.mark.slow
 def test_the_headline_fit_has_no_divergences_and_agrees_with_the_closed_form(results, tables):
-    posterior = xr.open_datatree(results / "posterior" / "headline.nc", engine="h5netcdf")
-    assert int(posterior["sample_stats"]["diverging"].sum()) == 0
-    posterior.close()
+    with xr.open_datatree(results / "posterior" / "headline.nc", engine="h5netcdf") as idata:
+        assert int(idata["sample_stats"]["diverging"].sum()) == 0
+        design = idata["constant_data"].to_dataset().load()
     assert tables["convergence"]["r_hat"].max() <= 1.01
-    routes = tables["routes"].set_index("parameter")
-    linear = routes.loc[["omega", "chi", "psi", "delta", "kappa"]]
-    # Monte Carlo error of a mean is about 1 / sqrt(1000) posterior SDs for the slower chains: 3 of these on each side.
-    assert (linear["difference_in_sd"].abs() < 0.15).all()
-    assert np.allclose(routes["sampler_sd"], routes["exact_sd"], rtol=0.12)
+    names = ["omega", "chi", "psi", "delta", "kappa"]
+    exact = pd.concat([linear_summary(design, {name: {name: 1.0} for name in names}), scale_summary(design)])
+    sampled = tables["routes"].set_index("parameter").loc[exact.index]
+    error = 1 / np.sqrt(tables["convergence"].set_index("parameter")["ess_bulk"].loc[exact.index])
+    assert len(exact) == 8
+    assert error.max() < 0.03
+    assert ((sampled["sampler_mean"] - exact["mean"]).abs() < 4 * error * exact["sd"]).all()
+    assert np.allclose(sampled["sampler_sd"], exact["sd"], rtol=0.08)
 
 
 @pytest.mark.slow
@@ -213,26 +221,24 @@ def test_a_trial_name_with_markup_is_text_in_the_report(results, tables):
 
 
 @pytest.mark.slow
-def test_a_run_killed_while_it_writes_and_then_repeated_ends_with_the_tables_of_one_that_was_not(results, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "pillprocess",
-        "reproduce",
-        "--no-synthesis",
-        "--quiet",
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    with subprocess.Popen(command, env=os.environ | {"MPLBACKEND": "Agg"}) as run:
+def test_a_run_killed_while_it_writes_and_then_repeated_ends_with_the_tables_of_one_that_was_not(tmp_path):
+    folder, out, undisturbed = (tmp_path / name for name in ("evidence", "out", "undisturbed"))
+    small_folder(folder, ("one", "two", "three", "four"))
+    command = [sys.executable, "-m", "pillprocess", "reproduce", "--no-synthesis", "--quiet"]
+    command += ["--evidence", str(folder), "--out", str(out)]
+    environment = os.environ | {"MPLBACKEND": "Agg"}
+    with subprocess.Popen(command, env=environment) as run:
         while run.poll() is None and not list(tmp_path.glob(".out.*.partial/figures/*")):
             time.sleep(0.02)
         run.send_signal(signal.SIGKILL)
     assert run.returncode == -signal.SIGKILL
-    assert not (tmp_path / "out").exists()
-    subprocess.run(command, env=os.environ | {"MPLBACKEND": "Agg"}, check=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    written = sorted((tmp_path / "out" / "tables").glob("*.csv"))
+    assert not out.exists()
+    subprocess.run(command, env=environment, check=True)
+    run_reproduce(undisturbed, seed=1, evidence=folder, progress=False, synthesis=False)
+    assert sorted(tmp_path.iterdir()) == [folder, out, undisturbed]
+    written, expected = (sorted((path / "tables").glob("*.csv")) for path in (out, undisturbed))
+    assert [path.name for path in written] == [path.name for path in expected]
     assert len(written) >= 15
-    for path in written:
-        assert path.read_bytes() == (results / "tables" / path.name).read_bytes(), path.name
+    for one, other in zip(written, expected, strict=True):
+        # one seed, one set of draws; the last digits of a matrix inverse are those of the processor's threads
+        pd.testing.assert_frame_equal(pd.read_csv(one), pd.read_csv(other), rtol=1e-9, atol=1e-12, obj=one.name)

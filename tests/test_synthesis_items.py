@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from synthesis_cases import arm, outcome, small_evidence, small_items
 
+from pillprocess.synthesis_effects import controlled_trials
 from pillprocess.synthesis_items import synthesis_items
 
 
@@ -80,3 +81,10 @@ def test_evidence_without_a_controlled_outcome_is_an_error(build_evidence):
     )  # fmt: skip
     with pytest.raises(ValueError, match="no controlled outcome is left under these choices; nothing was gathered"):
         synthesis_items(lonely)
+
+
+def test_trials_of_a_drug_are_those_that_compare_it_with_the_people_in_all_their_arms(items):
+    trials = controlled_trials(items).set_index("trial")
+    assert sorted(trials.index[trials["drug"] == "ketamine"]) == ["asleep", "events", "infusion"]
+    assert sorted(trials.index[trials["drug"] == "psilocybin"]) == ["alone", "doses", "open"]
+    assert set(trials["people"]) == {40}
