@@ -184,7 +184,7 @@ def path_table(draws: xr.DataTree, *, therapy: tuple[float, ...] = (0.0, 1.0)) -
     Returns
     -------
     DataFrame as :func:`pillprocess.effect_table`, with ``n_trials``: controlled trials of the drug with that therapy; 0 means
-    carried over from other drugs or settings; and ``n_people`` in all arms of those trials.
+    carried over from other drugs or settings; and ``n_people`` randomised in them.
     """
     table = effect_table(path_effects(draws, therapy=therapy)).rename(columns={"estimand": "path"})
     trials = controlled_trials(items_of(draws)).groupby(["drug", "therapy"])["people"].agg(["size", "sum"])
@@ -194,10 +194,11 @@ def path_table(draws: xr.DataTree, *, therapy: tuple[float, ...] = (0.0, 1.0)) -
 
 
 def controlled_trials(items: xr.Dataset) -> pd.DataFrame:
-    """List the trials whose outcomes compare a drug: ``drug``, ``therapy`` with it, ``trial``, ``people`` in its arms."""
+    """List the trials whose outcomes compare a drug: ``drug``, ``therapy`` with it, ``trial``, and ``people``.
+
+    People are those randomised, or the sum over arms where their number was not printed.
+    """
     used = (items["row_arm"].to_numpy() != 0).any(axis=0) | (items["count_arm"].to_numpy() != 0).any(axis=0)
-    columns = ("drug", "therapy", "trial", "dose", "n")
+    columns = ("drug", "therapy", "trial", "people", "dose")
     arms = pd.DataFrame({c: items[f"arm_{c}"].to_numpy() for c in columns})[used]
-    arms["people"] = arms.groupby("trial")["n"].transform("sum")
-    given = arms.loc[arms["dose"] > 0, ["drug", "therapy", "trial", "people"]]
-    return given.drop_duplicates(ignore_index=True)
+    return arms.loc[arms["dose"] > 0, ["drug", "therapy", "trial", "people"]].drop_duplicates(ignore_index=True)

@@ -76,6 +76,8 @@ def synthesis_items(
         single_arm="exchangeable" if single_arm == "exchangeable" else "own",
     )  # fmt: skip
     described = describe_arms(evidence)
+    randomised = described["trial"].map(evidence.trials.set_index("trial_id")["n_randomised"])
+    described["people"] = randomised.fillna(described.groupby("trial")["n"].transform("sum"))
     guesses = treatment_guesses(evidence, described)
     associations = experience_correlations(evidence, healthy=healthy)
     scores = acute_scores(evidence, dose_shape=dose_shape)
@@ -120,7 +122,7 @@ def _cells(
         {
             "trial": table["trial"], "drug": table["drug"].where(table["drug"].isin(DRUGS), table["drug_given"]), "dose": dose,
             "awake": (table["awake"] != 0).astype(float), "active": active.astype(float), "known": known.astype(float),
-            "active_placebo": (table["role"] == "active_placebo").astype(float), "n": table["n"],
+            "active_placebo": (table["role"] == "active_placebo").astype(float), "n": table["n"], "people": table["people"],
             "therapy": table["therapy"].fillna(0).astype(float), "waitlist": table["waitlist"].astype(float),
             "comparator": table["comparator"].astype(float),
         }
@@ -167,7 +169,7 @@ def _row_kinds(trial: np.ndarray, sign: np.ndarray, cells: pd.DataFrame) -> np.n
 
 
 def _arm_items(cells: pd.DataFrame) -> xr.Dataset:
-    numbers = ("dose", "awake", "active", "known", "active_placebo", "therapy", "waitlist", "comparator", "n")
+    numbers = ("dose", "awake", "active", "known", "active_placebo", "therapy", "waitlist", "comparator", "people")
     items = {f"arm_{c}": ("arm", cells[c].to_numpy(float)) for c in numbers}
     items |= {f"arm_{c}": ("arm", cells[c].to_numpy(str)) for c in ("drug", "trial")}
     return xr.Dataset(items, coords={"arm": cells.index.to_numpy(str)})
