@@ -4,15 +4,17 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from pillprocess.beliefs import Timing, coded_guesses, guess_problems
-from pillprocess.models.families import Family
 from pillprocess.participants import ParticipantError, Participants, TreatmentKind, load_participants, read_table
 from pillprocess.results import results_folder, write_tables
 from pillprocess.run import steps
+
+if TYPE_CHECKING:
+    from pillprocess.models.families import Family
 
 
 def run_mediate(
@@ -37,8 +39,8 @@ def run_mediate(
     single_arm: Literal["set_aside", "keep"] = "set_aside",
     incomplete: Literal["error", "set_aside"] = "error",
     interaction: bool = True,
-    family_mediator: Family = "gaussian",
-    family_outcome: Family = "gaussian",
+    family_mediator: "Family" = "gaussian",
+    family_outcome: "Family" = "gaussian",
     order: Sequence[str] | None = None,
     m: float | Mapping[str, float] | None = None,
     seed: int = 1,
@@ -80,12 +82,6 @@ def run_mediate(
     ParticipantError, ValueError, ConvergenceError, ResultsError
         Nothing is then left behind, and earlier results stay as they were.
     """
-    from pillprocess.figures import save_figures
-    from pillprocess.mediate import analyse_mediation
-    from pillprocess.mediate_belief import analyse_belief
-    from pillprocess.mediate_expectancy import analyse_expectancy
-    from pillprocess.mediate_report import MediationReport, draw_figures, render_mediation
-
     started, name = time.perf_counter(), Path(source).name
     problems = guess_problems(
         guess, guess_timing, mediators=mediators, before=[*([baseline] if baseline else []), *covariates],
@@ -115,22 +111,38 @@ def run_mediate(
     with results_folder(out, record) as work, steps(progress) as step:
         step("participants")
         table = read_table(source)[0]
-        mediation, belief = None, None
-        if guess is None or guess_timing == "pre_dose":
+        believed = None if guess_timing == "pre_dose" else guess
+        if believed is None:
             people = load(table, mediators)
         else:
-            coded = coded_guesses(table, guess=guess, treatment=treatment, reference=reference, active=active)
-            people = load(coded, [guess, *mediators])
+            coded = coded_guesses(table, guess=believed, treatment=treatment, reference=reference, active=active)
+            people = load(coded, [believed, *mediators])
+        if guess is not None and guess not in table.columns:
+            listed = ", ".join(map(str, table.columns))
+            raise ParticipantError([f"column {guess!r} is not in the table, which has {listed}"], name)
+        experienced = people if believed is None or not mediators else load(table, mediators)
+
+        step("loading PyMC")
+        from pillprocess.figures import save_figures
+        from pillprocess.mediate import analyse_mediation
+        from pillprocess.mediate_belief import analyse_belief
+        from pillprocess.mediate_expectancy import analyse_expectancy
+        from pillprocess.mediate_report import MediationReport, draw_figures, render_mediation
+
+        mediation, belief = None, None
+        if believed is not None:
             belief = analyse_belief(
-                people, table[guess], guess=guess, timing=guess_timing or "endpoint", seed=seed, draws=draws, step=step
+                people,
+                table[believed],
+                guess=believed,
+                timing=guess_timing or "endpoint",
+                seed=seed,
+                draws=draws,
+                step=step,
             )
-        if guess is not None and guess_timing == "pre_dose":
-            if guess not in table.columns:
-                listed = ", ".join(map(str, table.columns))
-                raise ParticipantError([f"column {guess!r} is not in the table, which has {listed}"], name)
+        elif guess is not None:
             belief = analyse_expectancy(people, table[guess], baseline=baseline, seed=seed, draws=draws, step=step)
         if mediators:
-            experienced = people if guess is None or guess_timing == "pre_dose" else load(table, mediators)
             mediation = analyse_mediation(
                 experienced, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome,
                 order=order, m=m, seed=seed, draws=draws, step=step,

@@ -64,7 +64,7 @@ def reproduced(shared, tmp_path_factory):
     fits = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "fit", lambda *args, **options: fits.append(fit(*args, **options)) or fits[-1])
-        table = reproduce_mediation(folder=folder, draws=1500)
+        table = reproduce_mediation(folder=folder, draws=1200)
     assert len(fits) == 3
     return table, fits
 
