@@ -129,7 +129,7 @@ def test_a_scale_without_published_figures_is_refused() -> None:
 
 @pytest.mark.slow
 def test_the_mediator_model_bounds_what_belief_carries_in_the_microdose_trial(shared) -> None:
-    table = microdose_mediation(seed=1, outcomes=["PANAS"], folder=shared(MICRODOSE_FOLDER))
+    table = microdose_mediation(seed=1, outcomes=["PANAS"], folder=shared(MICRODOSE_FOLDER), draws=450, tune=400)
     bounds = table.set_index(["order", "estimand"])
     without, adjusted, guess = MICRODOSE["PANAS"]
     first, last = bounds.loc["belief_first"], bounds.loc["outcome_first"]
