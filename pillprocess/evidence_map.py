@@ -38,7 +38,8 @@ def evidence_map(evidence: Evidence) -> pd.DataFrame:
     arm, or ``"no control"``), ``therapy`` of the drug arms (``"with"``, ``"without"``, ``"both"`` or ``"not reported"``), ``n`` (people
     randomised, else the sum of the arms; missing where neither is known), and True or False for each of ``change``,
     ``difference``, ``counts``, ``acute``, ``link``, ``guess``, ``expectation``, ``mediation``, ``hours``. False says that the
-    tables hold no such figure, not that the trial did not measure it.
+    tables hold no such figure, not that the trial did not measure it. ``attrs["no_row"]`` holds the study drugs of the trials
+    that have no row, by trial: the tables hold no arm of theirs with one of the five drugs.
     """
     trials = evidence.trials[(evidence.trials["include"] == 1) & (evidence.trials["population"] == "patients")]
     arms = evidence.arms[(evidence.arms["include_arm"] == 1) & evidence.arms["study_drug"].isin(DRUGS)]
@@ -57,10 +58,12 @@ def evidence_map(evidence: Evidence) -> pd.DataFrame:
                 }
             )  # fmt: skip
     order = {drug: i for i, drug in enumerate(DRUGS)}
-    table = pd.DataFrame(rows)
-    return table.sort_values(
+    table = pd.DataFrame(rows).sort_values(
         ["drug", "comparator", "trial"], key=lambda s: s.map(order) if s.name == "drug" else s, ignore_index=True
     )
+    left = trials[~trials["trial_id"].isin(table["trial"])]
+    table.attrs["no_row"] = dict(zip(left["trial_id"], left["study_drugs"].fillna(""), strict=True))
+    return table
 
 
 def _reported(evidence: Evidence) -> dict[str, set[str]]:

@@ -1,5 +1,6 @@
 """The map of the evidence: which trials there are, what they compared, and what they measured."""
 
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ EMPTY = "#D4D4D4"
 THERAPY_WORDS = {
     "with": "with therapy", "both": "with and without therapy", "without": "no therapy", "not reported": "therapy unknown",
 }  # fmt: skip
+MOST_NAMED = 6
 THERAPY_SIGNS = {"with": "T", "both": "T/-", "without": "-", "not reported": "?"}
 
 
@@ -49,7 +51,8 @@ def plot_evidence_map(
 
     Returns
     -------
-    Axes. An empty cell says that the tables hold no such figure, not that it was not measured.
+    Axes. An empty cell says that the tables hold no such figure, not that it was not measured; the trials of which they hold no
+    arm with one of the drugs are named below.
 
     Raises
     ------
@@ -59,6 +62,7 @@ def plot_evidence_map(
     if by not in ("group", "trial"):
         raise ValueError(f"by = {by!r}; it must be 'group' or 'trial'")
     table = evidence_map(evidence)
+    absent = [name for name, drugs in table.attrs["no_row"].items() if drug is None or drug in re.split(r"\W+", drugs)]
     if drug is not None:
         known = ", ".join(dict.fromkeys(table["drug"]))
         table = table[table["drug"] == drug]
@@ -89,8 +93,12 @@ def plot_evidence_map(
     ax.spines["bottom"].set_visible(False)
     key = "T: with therapy, -: without, T/-: both, ?: not reported; "
     what = "in brackets: trials, people; disc: trials with such a figure" if by == "group" else "filled: such a figure"
+    note = (key if narrow or by == "trial" else "") + what + " in the tables"
+    if absent:
+        more = f" and {len(absent) - MOST_NAMED} more" if len(absent) > MOST_NAMED else ""
+        note += f"; not drawn, no arm of these drugs in the tables: {', '.join(absent[:MOST_NAMED])}{more}"
     ax.annotate(
-        wrapped(ax, (key if narrow or by == "trial" else "") + what + " in the tables", 1.3), (1, 0), xycoords="axes fraction",
+        wrapped(ax, note, 1.3), (1, 0), xycoords="axes fraction",
         xytext=(0, -3), textcoords="offset points", ha="right", va="top", fontsize=SMALL, color=GREY,
     )  # fmt: skip
     return ax

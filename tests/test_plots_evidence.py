@@ -26,6 +26,8 @@ def small(build_evidence):
             {"trial_id": "a2020", "n_randomised": 40},
             {"trial_id": "b2021", "design": "single_arm"},
             {"trial_id": "c2022"},
+            {"trial_id": "d2023"},
+            {"trial_id": "e2024", "study_drugs": "deuterated_psilocin"},
             {"trial_id": "healthy", "population": "healthy"},
         ],
         arms=[
@@ -52,6 +54,14 @@ def test_a_map_has_a_row_per_trial_of_patients_and_drug_with_what_was_found(smal
     np.testing.assert_array_equal(table["n"], [40, np.nan, 40, 40])
     found = {(row[0][0], m) for row in table.iterrows() for m in MEASURES if row[1][m]}
     assert found == {("a2020", "change"), ("a2020", "guess"), ("b2021", "acute")}
+
+
+def test_trials_without_an_arm_in_the_tables_are_named_not_dropped(small):
+    assert pp.evidence_map(small).attrs["no_row"] == {"d2023": "psilocybin", "e2024": "deuterated_psilocin"}
+    for drug, named in ((None, "d2023, e2024"), ("psilocybin", "d2023")):
+        note = pp.plot_evidence_map(small, drug=drug).texts[-1].get_text().replace("\n", " ")
+        assert note.endswith(f"in the tables; not drawn, no arm of these drugs in the tables: {named}")
+    assert "not drawn" not in pp.plot_evidence_map(small, drug="ketamine").texts[-1].get_text()
 
 
 @pytest.mark.parametrize("width", ["one_column", "two_column"])
