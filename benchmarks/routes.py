@@ -12,7 +12,7 @@ from collections.abc import Callable
 import nutpie
 
 import pillprocess as pp
-from pillprocess.exact import integrate
+from pillprocess.gaussian.fit import integrate
 
 
 def seconds(action: Callable[[], object], times: int = 3) -> float:

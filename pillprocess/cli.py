@@ -19,8 +19,8 @@ app = typer.Typer(
     help="Bayesian hierarchical models of the pill and the process in trials of psilocybin, LSD, MDMA, ketamine and esketamine.",
 )  # fmt: skip
 
-Family = Literal["gaussian", "probit", "logit", "student_t"]  # as in models.families, which imports NumPy
-Calibrated = Literal[  # as in calibration.MODELS, which imports NumPy
+Family = Literal["gaussian", "probit", "logit", "student_t"]  # as in mediation.families, which imports NumPy
+Calibrated = Literal[  # as in calibration.ranks.MODELS, which imports NumPy
     "decomposition", "decomposition-sampler", "mediation", "mediation-trials", "mediation-binary", "unblinding", "synthesis"
 ]  # fmt: skip
 EvidenceOption = Annotated[
@@ -67,7 +67,7 @@ def evidence(
     json: JsonOption = False,
 ) -> None:
     """Print what the evidence tables hold and every problem in them; exit status 1 if there is any."""
-    from pillprocess.evidence import evidence_counts, load_evidence
+    from pillprocess.evidence.tables import evidence_counts, load_evidence
 
     tables = load_evidence(folder)
     if json:
@@ -99,7 +99,7 @@ def reproduce(
     json: JsonOption = False,
 ) -> None:
     """Run the whole analysis and write tables, figures, posterior and report.html; or reproduce published analyses."""
-    from pillprocess.run import run_published, run_reproduce, run_tables
+    from pillprocess.review.run import run_published, run_reproduce, run_tables
 
     if what == "decomposition":
         report = run_reproduce(out, seed=seed, evidence=evidence, progress=not (quiet or json), synthesis=synthesis)
@@ -166,7 +166,7 @@ def mediate(
     quiet: QuietOption = False,
 ) -> None:
     """Analyse mediation and belief in your own participants and write tables, figures, posterior and an AGReMA report."""
-    from pillprocess.run_mediate import run_mediate
+    from pillprocess.trial.run import run_mediate
 
     report = run_mediate(
         source, active=active, mediator_time=mediator_time, outcome_time=outcome_time,
@@ -194,7 +194,7 @@ def decompose(
     json: JsonOption = False,
 ) -> None:
     """Fit one decomposition in closed form and print its terms and drug effects."""
-    from pillprocess.run import run_decompose
+    from pillprocess.review.run import run_decompose
 
     chosen = tuple(construct) if construct else None
     progress = not (quiet or json)
@@ -222,7 +222,7 @@ def compare(
     json: JsonOption = False,
 ) -> None:
     """Compare the review's hypotheses by exact leave-one-trial-out prediction and print what it decides."""
-    from pillprocess.run import run_compare
+    from pillprocess.review.run import run_compare
 
     chosen = tuple(construct) if construct else None
     progress = not (quiet or json)
@@ -253,7 +253,7 @@ def calibrate(
     A run that was stopped goes on where it was; more replications may be asked for later. Exit status 1 if a quantity is
     not calibrated.
     """
-    from pillprocess.calibration_run import run_calibrate
+    from pillprocess.calibration.run import run_calibrate
 
     verdicts, note = run_calibrate(
         model, replications=replications, seed=seed, out=out, executor=executor, progress=not quiet

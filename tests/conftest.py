@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from pillprocess.evidence import Evidence
-from pillprocess.evidence_files import empty_table
-from pillprocess.evidence_schema import SCHEMAS
+from pillprocess.evidence.files import empty_table
+from pillprocess.evidence.schema import SCHEMAS
+from pillprocess.evidence.tables import Evidence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pillprocess as pp
-from pillprocess.evidence import embedded_folder
+from pillprocess.evidence.tables import embedded_folder
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -12,19 +12,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_arm_row
-from gaussian_cases import NAN, eight_schools, schools
-from mediation_trees import tree
 
 import pillprocess as pp
 from pillprocess import mediate
-from pillprocess.designs import DesignError
-from pillprocess.exact import integrate
-from pillprocess.inference import ConvergenceError
-from pillprocess.marginals import linear_summary, scale_summary
-from pillprocess.participants import ParticipantError
-from pillprocess.run import run_reproduce
-from pillprocess.run_mediate import run_mediate
+from pillprocess.gaussian.design import DesignError
+from pillprocess.gaussian.fit import integrate
+from pillprocess.gaussian.marginals import linear_summary, scale_summary
+from pillprocess.inference.fit import ConvergenceError
+from pillprocess.participants.table import ParticipantError
+from pillprocess.review.run import run_reproduce
+from pillprocess.trial.run import run_mediate
+from tests.conftest import make_arm_row
+from tests.gaussian.cases import NAN, eight_schools, schools
+from tests.mediation.trees import tree
 
 
 def arm(
@@ -144,8 +144,8 @@ def test_pytensor_set_to_single_precision_is_refused():
 DIGEST = """
 import hashlib, sys
 sys.path.insert(0, sys.argv[1])
-from gaussian_cases import eight_schools
-from pillprocess.exact import fit_exact
+from tests.gaussian.cases import eight_schools
+from pillprocess.gaussian.fit import fit_exact
 posterior = fit_exact(eight_schools(), seed=7, draws=50)["posterior"].dataset
 print(hashlib.sha256(b"".join(posterior[v].to_numpy().tobytes() for v in sorted(posterior.data_vars))).hexdigest())
 """
@@ -159,7 +159,7 @@ def test_one_seed_gives_the_same_draws_in_every_run_and_process():
         ).hexdigest()
 
     elsewhere = subprocess.run(
-        [sys.executable, "-c", DIGEST, str(Path(__file__).parent)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", DIGEST, str(Path(__file__).parents[1])], capture_output=True, text=True, check=True
     ).stdout.strip()
     assert digest(7) == digest(7) == elsewhere
     assert digest(8) != digest(7)
@@ -168,9 +168,9 @@ def test_one_seed_gives_the_same_draws_in_every_run_and_process():
 SAMPLED = """
 import hashlib, sys
 sys.path.insert(0, sys.argv[1])
-from gaussian_cases import parkinson
+from tests.gaussian.cases import parkinson
 import pillprocess as pp
-from pillprocess.models.gaussian import gaussian_model
+from pillprocess.gaussian.model import gaussian_model
 posterior = pp.fit(gaussian_model(parkinson()), seed=7, draws=200, tune=200, chains=2, target_accept=0.95)["posterior"].dataset
 print(hashlib.sha256(b"".join(posterior[v].to_numpy().tobytes() for v in sorted(posterior.data_vars))).hexdigest())
 """
@@ -180,7 +180,7 @@ print(hashlib.sha256(b"".join(posterior[v].to_numpy().tobytes() for v in sorted(
 def test_the_sampler_gives_the_same_draws_when_its_code_is_new_and_when_it_comes_from_the_cache(tmp_path):
     def digest() -> str:
         return subprocess.run(
-            [sys.executable, "-c", SAMPLED, str(Path(__file__).parent)], capture_output=True, text=True, check=True,
+            [sys.executable, "-c", SAMPLED, str(Path(__file__).parents[1])], capture_output=True, text=True, check=True,
             env=os.environ | {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path}"},
         ).stdout.strip()  # fmt: skip
 

@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from evidence_folders import OUTCOMES, small_folder
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import pillprocess as pp
 from pillprocess import cli, datasets
-from pillprocess.datasets import DatasetError
-from pillprocess.evidence import EvidenceError, embedded_folder
-from pillprocess.participants import ParticipantError
+from pillprocess.evidence.tables import EvidenceError, embedded_folder
+from pillprocess.participants.table import ParticipantError
+from pillprocess.published.datasets import DatasetError
+from tests.evidence.folders import OUTCOMES, small_folder
 
 FUZZ = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 FEWER = settings(FUZZ, max_examples=12)
@@ -514,7 +514,7 @@ def test_labels_are_data_in_report_figures_and_tables(tmp_path, monkeypatch):
     import matplotlib as mpl
 
     from pillprocess import reproduce
-    from pillprocess.run import run_reproduce
+    from pillprocess.review.run import run_reproduce
 
     monkeypatch.setitem(mpl.rcParams, "backend", "agg")
     by_route = reproduce.fit

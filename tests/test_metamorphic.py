@@ -5,13 +5,13 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TERMS, make_arm_row
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pillprocess as pp
-from pillprocess.exact import integrate
-from pillprocess.marginals import linear_summary
+from pillprocess.gaussian.fit import integrate
+from pillprocess.gaussian.marginals import linear_summary
+from tests.conftest import TERMS, make_arm_row
 
 FEW = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 TERM_NAMES = ("delta", "kappa", "psi")

@@ -36,7 +36,7 @@ def runs(text: str) -> set[str]:
 def expected() -> tuple[str, frozenset[str]]:
     """The words of all strings of the tests, one string a line; and the error types the tests expect."""
     trees = [
-        ast.parse(path.read_text(encoding="utf-8")) for path in TESTS.glob("*.py") if path.name != Path(__file__).name
+        ast.parse(path.read_text(encoding="utf-8")) for path in TESTS.rglob("*.py") if path.name != Path(__file__).name
     ]
     texts = "\n".join(" " + " ".join(words(text)) + " " for tree in trees for text in strings(tree))
     types = {
@@ -65,7 +65,7 @@ def is_expected(call: ast.Call) -> bool:
     name = ast.unparse(call.func)
     if name in ("SystemExit", "typer.Exit"):
         wanted = " returncode == 1 " if name == "SystemExit" else "exit_code == 1"
-        return wanted in "\n".join(path.read_text(encoding="utf-8") for path in TESTS.glob("*.py"))
+        return wanted in "\n".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py"))
     fragments = {run for text in strings(call) for run in runs(text)}
     longest = max((len(run.split()) for run in fragments), default=0)
     if longest < 2:

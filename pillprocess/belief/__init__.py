@@ -1,0 +1,1 @@
+"""Guesses, blinding, unblinding as mediator, expectancy as moderator: models, estimands, figures, analyses."""

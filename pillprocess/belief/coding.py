@@ -1,0 +1,170 @@
+"""Belief about the treatment: how a guess is coded, and when it was measured."""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import pandas as pd
+
+from pillprocess.participants.coding import code_arms, labels
+from pillprocess.participants.table import Participants
+
+Timing = Literal["pre_dose", "post_dose", "endpoint"]
+
+
+UNSURE = ("don't know", "do not know", "dont know", "not sure", "unsure")
+"""Answers of people who were asked and named no treatment, in any case of letters."""
+
+
+def is_unsure(guess: pd.Series) -> pd.Series:
+    """Say who answered that they did not know (see ``UNSURE``); an empty cell is no answer."""
+    said = labels(guess).astype("string").str.casefold().str.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    return said.isin(UNSURE)
+
+
+def code_guess(guess: pd.Series, *, active: str | Sequence[str], reference: str) -> pd.Series:
+    """Code guesses as belief of having had an active treatment: 1, 0, or missing where no treatment was named.
+
+    Parameters
+    ----------
+    guess
+        Labels of the arm each participant named, or 0/1 (or booleans) already; answers such as "don't know" (see
+        `is_unsure`) and empty cells become missing.
+    active, reference
+        Labels of the active arms and of the comparator. A column of 0 and 1 is taken as it is.
+
+    Returns
+    -------
+    Series of 0.0, 1.0 and missing, with the index of ``guess``.
+
+    Raises
+    ------
+    ValueError
+        Answers that are none of these.
+    """
+    named = labels(guess).mask(is_unsure(guess))
+    arms = [active] if isinstance(active, str) else list(active)
+    said = set(named.dropna())
+    coded = [{"0": 0.0, "1": 1.0}, {"False": 0.0, "True": 1.0}, dict.fromkeys(arms, 1.0) | {reference: 0.0}]
+    codes = next((c for c in coded if said <= set(c)), coded[-1])
+    unknown = sorted(said - set(codes))
+    if unknown:
+        raise ValueError(
+            f"column {guess.name!r}: {', '.join(map(repr, unknown))} name neither {' or '.join(arms)} nor {reference}; a guess "
+            'is the label of an arm, or 1 for an active arm and 0 for the reference; write "don\'t know" where somebody did '
+            "not know. Nothing was fitted"
+        )
+    return named.map(codes).astype(float).rename(guess.name)
+
+
+def check_belief(people: Participants, *, belief: str, timing: Timing) -> None:
+    """Refuse a belief whose role does not fit the time it was measured.
+
+    A guess made after dosing follows from the drug, the experience and early improvement: it is a mediator, never a
+    covariate. An expectation rated before dosing follows from none of them: it is a covariate or moderator.
+
+    Parameters
+    ----------
+    people
+        From `load_participants`.
+    belief
+        Column of the belief.
+    timing
+        When it was measured: ``"pre_dose"``, ``"post_dose"`` or ``"endpoint"``.
+
+    Raises
+    ------
+    ValueError
+        The role does not fit the timing, or there is no such column.
+    """
+    if timing not in get_args(Timing):
+        raise ValueError(f"timing = {timing!r}; it must be one of {', '.join(get_args(Timing))}")
+    mediator, covariate = belief in people.mediators.columns, belief in set(people.covariate_source)
+    if not mediator and not covariate:
+        raise ValueError(
+            f"column {belief!r} is neither mediator nor covariate of these participants; nothing was fitted"
+        )
+    if timing == "pre_dose" and mediator:
+        raise ValueError(
+            f"column {belief!r} was measured before dosing: it cannot carry an effect of the drug and is no mediator. "
+            "Name it among the covariates, or let it moderate the effect with expectancy_moderation"
+        )
+    if timing != "pre_dose" and covariate:
+        raise ValueError(
+            f"column {belief!r} was measured after dosing ({timing}): it follows from the drug, the experience and early "
+            "improvement, so adjusting for it as a baseline covariate biases the effect. Name it among the mediators"
+        )
+
+
+def coded_guesses(
+    table: pd.DataFrame, *, guess: str, treatment: str, reference: str | float | None, active: str | float | None
+) -> pd.DataFrame:
+    """Replace the guesses of a table by 1, 0 and missing; a table whose arms are unfit is left for `load_participants`.
+
+    Raises
+    ------
+    ValueError
+        Guesses that name no arm.
+    """
+    if not {guess, treatment} <= set(table.columns):
+        return table
+    T, _, reference_label, problems = code_arms(table[treatment], reference, active)
+    if problems:
+        return table
+    return table.assign(**{guess: code_guess(table[guess], active=list(T.columns), reference=reference_label)})
+
+
+def guess_problems(
+    guess: str | None,
+    timing: str | None,
+    *,
+    mediators: Sequence[str],
+    before: Sequence[str],
+    families: Sequence[str],
+    treatment_kind: str,
+) -> list[str]:
+    """Say what is wrong with the role given to a guess, before anything is read.
+
+    Parameters
+    ----------
+    guess, timing
+        Column of the guess or expectation, and when it was measured.
+    mediators, before
+        Columns of the mediators, and of baseline and covariates.
+    families
+        Families of mediator and outcome.
+    treatment_kind
+        As in `load_participants`.
+    """
+    if guess is None:
+        return [] if timing is None else ["a guess timing was given and no guess; name its column with --guess"]
+    if timing is None:
+        return [
+            f"column {guess!r}: say when it was measured with --guess-timing {' or '.join(get_args(Timing))}; what was believed "
+            "after dosing is a mediator, what was expected before it a moderator"
+        ]
+    if timing not in get_args(Timing):
+        return [f"guess timing = {timing!r}; it must be one of {', '.join(get_args(Timing))}"]
+    problems = []
+    if timing == "pre_dose":
+        if guess in mediators:
+            problems.append(
+                f"column {guess!r} was measured before dosing: it cannot carry an effect of the drug and is no mediator. Leave it "
+                "out of --mediator; as --guess with timing pre_dose it is fitted as a moderator of the drug's effect"
+            )
+        return problems
+    if guess in before:
+        problems.append(
+            f"column {guess!r} was measured after dosing ({timing}): it follows from the drug, the experience and early "
+            "improvement, so adjusting for it as a baseline covariate biases the effect. Leave it out of --covariate and "
+            "--baseline; as --guess it is fitted as a mediator. An expectation rated before dosing takes --guess-timing pre_dose"
+        )
+    if guess in mediators:
+        problems.append(f"column {guess!r} is named by --guess and by --mediator; name it by --guess alone")
+    others = [m for m in mediators if m != guess]
+    if len(others) > 1:
+        problems.append(f"beside --guess there can be one --mediator, the experience; got {', '.join(others)}")
+    if set(families) != {"gaussian"}:
+        problems.append(f"--guess is fitted with Gaussian experience and outcome; got {' and '.join(families)}")
+    if treatment_kind != "arms":
+        problems.append("--guess needs arms, not a dose: a guess names an arm")
+    return problems

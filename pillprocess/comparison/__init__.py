@@ -1,0 +1,1 @@
+"""May these fits be compared, and if so how: prediction, Bayes factors."""

@@ -1,0 +1,1 @@
+"""The component model of arms: model, estimands, ledger, influence, predictive checks, figures."""

@@ -1,0 +1,149 @@
+"""Estimands of the decomposition: one function from a fit to labelled draws, each keeping chain and draw."""
+
+import numpy as np
+import xarray as xr
+
+from pillprocess.gaussian.posterior_columns import columns, design_of
+
+TERM_ORDER = ("course", "waitlist", "comparator", "therapy", "expectancy", "experience", "drug", "drug:therapy")
+
+
+def contributions(idata: xr.DataTree) -> xr.DataArray:
+    """Split every row's expected change over the model's terms.
+
+    Course is the trial's baseline: what its control condition would have shown without therapy, pill or expectation. The
+    terms add up to the expected change exactly. In a contrast row each term is the difference of the two arms' terms.
+
+    Parameters
+    ----------
+    idata
+        A fit of :func:`pillprocess.decomposition` by either route.
+
+    Returns
+    -------
+    DataArray (chain, draw, row, term), in the model's unit; negative is improvement.
+    """
+    design = design_of(idata)
+    parts: dict[str, xr.DataArray] = {}
+    for kind, matrix in (("coefficient", "X"), ("effect", "Z")):
+        draws = columns(design, idata["posterior"].dataset, kind)
+        names = design[f"{kind}_term"].to_numpy()
+        for term in dict.fromkeys(names):
+            here = np.flatnonzero(names == term)
+            part = (design[matrix].isel({kind: here}) * draws.isel({kind: here})).sum(kind)
+            parts[term] = parts[term] + part if term in parts else part
+    terms = [t for t in TERM_ORDER if t in parts]
+    stacked = xr.Dataset({t: parts[t] for t in terms}).to_dataarray("term")
+    return stacked.transpose("chain", "draw", "row", "term").rename("contribution")
+
+
+def relative_effects(
+    idata: xr.DataTree, *, therapy: tuple[float, ...] = (0.0, 1.0), belief_gap: float = 0.0
+) -> xr.DataArray:
+    """Effect of each drug at its reference dose against no drug, without and with therapy alike in both conditions.
+
+    Parameters
+    ----------
+    idata
+        A fit with the drug term.
+    therapy
+        Amounts of therapy to evaluate at; 0 is the pill alone.
+    belief_gap
+        Difference in belief of having had the active drug that the contrast brings (0: belief held equal; a typical
+        double-blind trial: about .5). Needs the expectancy term if not 0.
+
+    Returns
+    -------
+    DataArray (chain, draw, drug, therapy): delta + v_d + (kappa + w_d / 2) therapy + epsilon belief_gap.
+
+    Raises
+    ------
+    ValueError
+        The model lacks the drug term, or the expectancy term that ``belief_gap`` needs.
+    """
+    posterior = idata["posterior"].dataset
+    _need(posterior, "delta", "drug")
+    amount = xr.DataArray(list(therapy), dims="therapy", coords={"therapy": list(therapy)})
+    effect = posterior["delta"] + posterior["v"] + 0 * amount
+    if "kappa" in posterior:
+        effect = effect + (posterior["kappa"] + posterior["w"] / 2) * amount
+    if belief_gap:
+        _need(posterior, "epsilon", "expectancy")
+        effect = effect + posterior["epsilon"] * belief_gap
+    return effect.transpose("chain", "draw", "drug", "therapy").rename("effect")
+
+
+def predictive_effects(idata: xr.DataTree, *, seed: int, therapy: tuple[float, ...] = (0.0, 1.0)) -> xr.DataArray:
+    """Effect of each drug in a new trial: :func:`relative_effects` plus a new trial-specific deviation with SD tau.
+
+    Parameters
+    ----------
+    idata
+        A fit of a decomposition whose terms include the drug.
+    seed
+        Seed of the deviations.
+    therapy
+        Amounts of therapy, the same in both arms.
+
+    Returns
+    -------
+    DataArray (chain, draw, drug, therapy) in the model's unit; negative favours the drug.
+    """
+    effect = relative_effects(idata, therapy=therapy)
+    noise = np.random.default_rng(seed).standard_normal(effect.isel(therapy=0).shape)
+    deviation = idata["posterior"].dataset["tau"] * xr.DataArray(noise, dims=("chain", "draw", "drug"))
+    return (effect + deviation).transpose("chain", "draw", "drug", "therapy").rename("effect in a new trial")
+
+
+def trial_effects(idata: xr.DataTree) -> xr.DataArray:
+    """Drug effect of each trial at the reference dose, with the trial's own therapy.
+
+    Parameters
+    ----------
+    idata
+        A fit of a decomposition whose terms include the drug.
+
+    Returns
+    -------
+    DataArray (chain, draw, trial_drug): delta + v_d + u_jd + (kappa + w_d / 2) therapy_j, with the drug as a coordinate.
+    """
+    posterior, design = idata["posterior"].dataset, design_of(idata)
+    _need(posterior, "delta", "drug")
+    labels = posterior["trial_drug"].to_numpy()
+    drug = np.array([label.rsplit(": ", 1)[1] for label in labels])
+    effect = posterior["delta"] + posterior["v"].sel(drug=xr.DataArray(drug, dims="trial_drug")) + posterior["u"]
+    if "kappa" in posterior:
+        interaction = posterior["kappa"] + posterior["w"] / 2
+        effect = effect + interaction.sel(drug=xr.DataArray(drug, dims="trial_drug")) * xr.DataArray(
+            [_therapy_of(design, label) for label in labels], dims="trial_drug"
+        )
+    return effect.transpose("chain", "draw", "trial_drug").rename("effect")
+
+
+def heterogeneity(idata: xr.DataTree) -> xr.Dataset:
+    """Heterogeneity SDs: tau (drug effect between trials), tau_drug (between drugs), tau_mu (course between trials).
+
+    Parameters
+    ----------
+    idata
+        A fit of a decomposition, by either route.
+
+    Returns
+    -------
+    Dataset (chain, draw) of those that the model has, in its unit.
+    """
+    posterior = idata["posterior"].dataset
+    return posterior[[v for v in ("tau", "tau_drug", "tau_mu") if v in posterior]]
+
+
+def _therapy_of(design: xr.Dataset, trial_drug: str) -> float:
+    """Therapy per dose unit in the trial's drug rows; 0 where the drug was given without therapy."""
+    z = design["Z"].sel(effect=f"u[{trial_drug}]").to_numpy()
+    interaction = design["X"].sel(coefficient="kappa").to_numpy()
+    rows = z != 0
+    return float(np.mean(interaction[rows] / z[rows]))
+
+
+def _need(posterior: xr.Dataset, variable: str, term: str) -> None:
+    if variable not in posterior:
+        raise ValueError(f"the fitted model has no {term} term; fit one whose terms include '{term}'")

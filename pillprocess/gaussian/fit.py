@@ -1,0 +1,226 @@
+r"""Fit Gaussian linear hierarchical models exactly, without sampling.
+
+.. math::
+
+    y &= X \beta + Z b + e, \quad e \sim N(0, V) \\
+    \beta_c &\sim N(m_c, s_c^2), \quad b_e \sim N(0, \tau_{s(e)}^2), \quad \tau_s \sim p_s
+
+Given the scales tau everything is Gaussian and is integrated in closed form (:mod:`pillprocess.normal_equations`); over the scales
+the integral is a lattice sum (:mod:`pillprocess.quadrature`). Posteriors of linear combinations are therefore mixtures of
+normals, and the marginal likelihood is exact up to the stated tolerance.
+
+A Student-t(nu, 0, s) prior on a coefficient is a normal scale mixture: make it an effect with a scale of its own whose
+prior is ``invgamma(nu / 2, nu s^2 / 2)``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+import pillprocess
+from pillprocess.gaussian.design import DesignError, check_design, data_attrs
+from pillprocess.gaussian.draws import draw, predict
+from pillprocess.gaussian.interpolation import draw_nodes
+from pillprocess.gaussian.normal_equations import LOG_2PI, Array, System, assemble, log_likelihood
+from pillprocess.gaussian.posterior_columns import last
+from pillprocess.gaussian.quadrature import Lattice, integrate_lattice, log_sum
+from pillprocess.gaussian.scales import ScalePrior
+
+CHUNK = 250
+MOST_SCALES = 4
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A design integrated over its scales.
+
+    Attributes
+    ----------
+    design : Dataset
+    system : System
+        The design as normal equations.
+    priors : tuple of ScalePrior
+    lattice : Lattice
+        Nodes in the coordinates of the priors, with the unnormalised log posterior density there.
+    tau : array (node, scale)
+    weight : array (node,)
+        Posterior probability of each node.
+    log_marginal_likelihood : float
+    """
+
+    design: xr.Dataset
+    system: System
+    priors: tuple[ScalePrior, ...]
+    lattice: Lattice
+    tau: Array
+    weight: Array
+    log_marginal_likelihood: float
+
+
+def integrate(design: xr.Dataset, *, tolerance: float = 3e-4, spacing: float = 1.0) -> Grid:
+    """Integrate a design over all its parameters.
+
+    Parameters
+    ----------
+    design : Dataset
+        The labelled description of the model.
+    tolerance : float
+        Accepted error of the log marginal likelihood; the actual one is mostly a hundred times smaller.
+    spacing : float
+        Factor on the distance of nodes. Moments, and probabilities of coefficients, do not need less than 1.
+
+    Returns
+    -------
+    Grid
+
+    Raises
+    ------
+    DesignError
+        The design is not valid, or has more than four scales; the message lists every reason.
+    """
+    check_design(design)
+    system = assemble(design)
+    priors = scale_priors(design, system)
+    mirrored = np.array([prior.mirrored for prior in priors], dtype=bool)
+
+    def log_density(x: Array) -> Array:
+        return np.concatenate([log_posterior(system, priors, part) for part in in_chunks(x)])[:, None]
+
+    lattice = integrate_lattice(log_density, mirrored, tolerance=tolerance, spacing_factor=spacing)
+    log_total = float(log_sum(lattice.log_weight)[0])
+    weight = np.exp(lattice.log_weight[:, 0] - log_total)
+    tau, _ = scales_at(priors, lattice.index * lattice.spacing)
+    return Grid(design, system, priors, lattice, tau, weight / weight.sum(), log_total)
+
+
+def in_chunks(nodes: Array) -> list[Array]:
+    """Split nodes (node, scale) into parts whose arrays stay in the processor's cache."""
+    return np.array_split(nodes, range(CHUNK, len(nodes), CHUNK))
+
+
+def scale_priors(design: xr.Dataset, system: System) -> tuple[ScalePrior, ...]:
+    """Return the prior of each scale, its unit no larger than the typical standard error of the scale's effects."""
+    if design.sizes["scale"] > MOST_SCALES:
+        names = ", ".join(design["scale"].to_numpy())
+        raise DesignError(
+            f"the design has {design.sizes['scale']} scales ({names}); the exact route integrates over at most {MOST_SCALES}: "
+            "let effects share a scale, or fit with route='sampler'"
+        )
+    information = np.zeros(len(system.mean))
+    information[system.shared] = np.diag(system.corner)[: len(system.shared)]
+    for block in system.own:
+        information[block.parameter] = np.einsum("aaj->aj", block.information)
+    priors = []
+    for number, family in enumerate(design["prior_scale_family"].to_numpy().tolist()):
+        a, b = float(design["prior_scale_a"][number]), float(design["prior_scale_b"][number])
+        seen = information[(system.scale == number) & (information > 0)]
+        widest = b if family == "uniform" else a
+        unit = min(widest, float(np.median(seen)) ** -0.5) if len(seen) else widest
+        priors.append(ScalePrior(family, a, b, unit))
+    return tuple(priors)
+
+
+def scales_at(priors: tuple[ScalePrior, ...], x: Array) -> tuple[Array, Array]:
+    """Return tau (node, scale) and the log prior density (node,) at coordinates x (node, scale)."""
+    values = [prior.at(x[:, s]) for s, prior in enumerate(priors)]
+    tau = np.stack([tau for tau, _ in values], axis=1) if values else np.zeros((len(x), 0))
+    return tau, sum((log_prior for _, log_prior in values), np.zeros(len(x)))
+
+
+def log_posterior(system: System, priors: tuple[ScalePrior, ...], x: Array) -> Array:
+    """Return the unnormalised log posterior density (node,) of coordinates x (node, scale)."""
+    tau, log_prior = scales_at(priors, x)
+    return log_likelihood(system, tau) + log_prior
+
+
+def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int = 4) -> xr.DataTree:
+    """Fit a design exactly and return its posterior as draws.
+
+    Parameters
+    ----------
+    design : Dataset
+        The labelled description of the model.
+    seed : int
+        Seed of the draws.
+    draws, chains : int
+        Draws per chain, and chains. Draws are not autocorrelated. The values of the scales are a Latin hypercube of
+        ``draws`` points of their posterior that every chain visits; all else is drawn anew given them.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior`` (every coefficient, effect and scale, by chain and draw), ``log_likelihood`` (``y`` by row and
+        ``y_trial`` by trial, given all parameters), ``posterior_predictive`` (``y``), ``observed_data`` and
+        ``constant_data`` (the design). Attributes: ``route``, ``log_marginal_likelihood``, library and version, ``seed``,
+        ``data_hash``, ``outcome``, ``conditioning``, ``scale``.
+
+    Raises
+    ------
+    DesignError
+        The design is not valid; the message lists every reason.
+    """
+    grid = integrate(design)
+    system, rng = grid.system, np.random.default_rng(seed)
+    tau, _ = scales_at(grid.priors, draw_nodes(grid.lattice, draws, rng))
+    theta = np.concatenate([draw(system, part, chains=chains, rng=rng) for part in in_chunks(tau)], axis=2)
+    residual, trial_density, error = predict(system, theta, rng)
+    theta += system.mean[:, None, None]
+
+    y, variance = design["y"].to_numpy()[:, None, None], np.diag(design["covariance"].to_numpy())[:, None, None]
+    pointwise = -0.5 * (LOG_2PI + np.log(variance) + residual**2 / variance)
+    index = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    row = {"row": design["row"].to_numpy()}
+    trial = {"trial": [one.name for one in system.trials]}
+    return xr.DataTree.from_dict(
+        {
+            "/": xr.Dataset(
+                attrs={
+                    "route": "exact",
+                    "inference_library": "pillprocess",
+                    "inference_library_version": pillprocess.__version__,
+                    "seed": seed,
+                    "log_marginal_likelihood": grid.log_marginal_likelihood,
+                }
+                | data_attrs(design)
+            ),
+            "/posterior": posterior_dataset(design, theta, tau, rng).assign_coords(index),
+            "/log_likelihood": xr.Dataset(
+                {"y": last("row", pointwise), "y_trial": last("trial", trial_density)}, coords=index | row | trial
+            ),
+            "/posterior_predictive": xr.Dataset({"y": last("row", y - residual + error)}, coords=index | row),
+            "/observed_data": xr.Dataset({"y": ("row", design["y"].to_numpy())}, coords=row),
+            "/constant_data": design,
+        }
+    )
+
+
+def posterior_dataset(design: xr.Dataset, theta: Array, tau: Array, rng: np.random.Generator) -> xr.Dataset:
+    """Name the draws of parameters (parameter, chain, draw) and scales (draw, scale) as the design does.
+
+    A variable covers all labels of its dim; effects the design has no column for are draws from their prior.
+    """
+    chains, draws = theta.shape[1:]
+    variables: dict[str, tuple[tuple[str, ...], Array]] = {}
+    kinds = ("coefficient", "effect")
+    variable, dim, label = (
+        np.concatenate([design[f"{kind}_{what}"].to_numpy() for kind in kinds]) for what in ("variable", "dim", "label")
+    )
+    scale = np.concatenate([np.full(design.sizes["coefficient"], ""), design["effect_scale"].to_numpy()])
+    labels = {d: list(dict.fromkeys(label[dim == d])) for d in dict.fromkeys(dim) if d}
+    names = design["scale"].to_numpy().tolist()
+    for name in dict.fromkeys(variable):
+        columns = np.flatnonzero(variable == name)
+        along = str(dim[columns[0]])
+        if not along:
+            variables[str(name)] = (("chain", "draw"), theta[columns[0]])
+            continue
+        place = {label[c]: c for c in columns}
+        absent = [i for i, one in enumerate(labels[along]) if one not in place]
+        values = theta[[place.get(one, columns[0]) for one in labels[along]]]
+        if absent:
+            values[absent] = tau[:, names.index(scale[columns[0]])] * rng.standard_normal((len(absent), chains, draws))
+        variables[str(name)] = last(along, values)
+    for number, name in enumerate(names):
+        variables[str(name)] = (("chain", "draw"), np.tile(tau[:, number], (chains, 1)))
+    return xr.Dataset(variables, coords=labels)

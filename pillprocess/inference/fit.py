@@ -1,0 +1,142 @@
+"""Fitting: one call, two routes, and a check that stops at a fit that cannot be trusted."""
+
+import itertools
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+Route = Literal["exact", "sampler"]
+
+
+class ConvergenceError(RuntimeError):
+    """A fit did not converge; ``report`` is the table of the quantities that failed."""
+
+    def __init__(self, message: str, report: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+def fit(
+    model: "pm.Model | xr.Dataset",
+    *,
+    seed: int,
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    target_accept: float = 0.95,
+    route: Route | None = None,
+    progress: bool = False,
+) -> xr.DataTree:
+    """Fit a model or a design.
+
+    Parameters
+    ----------
+    model
+        A ``pm.Model``, which is sampled, or a design Dataset, which takes the closed-form route.
+    seed
+        Seed of the draws.
+    draws, tune, chains, target_accept
+        Per-chain draws, and the sampler's tuning draws, chains and acceptance target.
+    route
+        ``"exact"`` or ``"sampler"``; by default exact for a design and sampler for a ``pm.Model``.
+    progress
+        Show the sampler's progress bar.
+
+    Returns
+    -------
+    DataTree with ``posterior``, ``log_likelihood``, ``posterior_predictive``, ``observed_data`` and, for a design,
+    ``constant_data`` holding the design. Its attributes name route, library versions, seed and data hash.
+
+    Raises
+    ------
+    ValueError
+        The exact route was asked for a model that has no design.
+    """
+    design = model if isinstance(model, xr.Dataset) else getattr(model, "design", None)
+    route = route or ("exact" if isinstance(model, xr.Dataset) else "sampler")
+    if route == "exact":
+        if design is None:
+            raise ValueError(
+                "route='exact' needs a design of Gaussian rows; this pm.Model has none, so use route='sampler'"
+            )
+        from pillprocess.gaussian.fit import fit_exact
+
+        return fit_exact(design, seed=seed, draws=draws, chains=chains)
+    if route != "sampler":
+        raise ValueError(f"route = {route!r}; it must be 'exact' or 'sampler'")
+    from pillprocess.inference.sampling import sample
+
+    if isinstance(model, xr.Dataset):
+        from pillprocess.gaussian.model import gaussian_model
+
+        model = gaussian_model(model)
+    return sample(
+        model, seed=seed, draws=draws, tune=tune, chains=chains, target_accept=target_accept, progress=progress
+    )
+
+
+def check_fit(idata: xr.DataTree, *, max_r_hat: float = 1.01, min_ess: float = 400.0) -> pd.DataFrame:
+    """Return the convergence table, or raise if the fit cannot be trusted.
+
+    Parameters
+    ----------
+    idata
+        A fitted DataTree.
+    max_r_hat, min_ess
+        Largest rank-normalised R-hat and smallest bulk or tail effective sample size that pass (Vehtari et al. 2021,
+        doi:10.1214/20-BA1221).
+
+    Returns
+    -------
+    DataFrame indexed by parameter: ``r_hat``, ``ess_bulk``, ``ess_tail``; ``attrs["divergences"]``.
+
+    Raises
+    ------
+    ConvergenceError
+        Divergences, R-hat or effective sample size out of bounds, or draws that are not finite; carries the table.
+    """
+    import arviz as az
+
+    posterior = idata["posterior"].dataset
+    posterior = posterior[[v for v in posterior.data_vars if not str(v).endswith("_raw")]]
+    infinite = [str(v) for v in posterior.data_vars if not np.isfinite(posterior[v]).all()]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = {
+            "r_hat": az.rhat(posterior), "ess_bulk": az.ess(posterior), "ess_tail": az.ess(posterior, method="tail")
+        }  # fmt: skip
+    table = pd.DataFrame({name: _flatten(values) for name, values in columns.items()}).rename_axis("parameter")
+    divergences = int(idata["sample_stats"]["diverging"].sum()) if "sample_stats" in idata.children else 0
+    table.attrs["divergences"] = divergences
+    passed = (table["r_hat"] <= max_r_hat) & (table["ess_bulk"] >= min_ess) & (table["ess_tail"] >= min_ess)
+    # what never moves is a constant of the model; figures that are missing do not pass
+    span = _flatten(posterior.max(("chain", "draw"), skipna=False) - posterior.min(("chain", "draw"), skipna=False))
+    failed = table[(span > 0) & ~passed]
+    problems = [f"{v}: draws that are not finite" for v in infinite]
+    if divergences:
+        problems.append(f"{divergences} divergent transitions; raise target_accept or simplify the model")
+    problems += [
+        f"{p}: R-hat {row.r_hat:.3f}, bulk ESS {row.ess_bulk:.0f}, tail ESS {row.ess_tail:.0f}; draw longer chains"
+        for p, row in failed.iterrows()
+    ]
+    if problems:
+        raise ConvergenceError("the fit did not converge and no result was made of it:\n" + "\n".join(problems), table)
+    return table
+
+
+def _flatten(values: xr.Dataset) -> pd.Series:
+    """One number per scalar parameter, named like ``v[psilocybin]``."""
+    values = values.dataset if isinstance(values, xr.DataTree) else values
+    out: dict[str, float] = {}
+    for name, array in values.data_vars.items():
+        if array.ndim == 0:
+            out[str(name)] = float(array)
+            continue
+        labels = itertools.product(*(array[d].to_numpy() for d in array.dims))
+        for label, value in zip(labels, array.to_numpy().ravel(), strict=True):
+            out[f"{name}[{', '.join(map(str, label))}]"] = float(value)
+    return pd.Series(out)

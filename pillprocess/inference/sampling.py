@@ -1,0 +1,90 @@
+"""The sampler route: nutpie, named explicitly, with the groups and attributes every fit carries."""
+
+from contextlib import AbstractContextManager
+from importlib.metadata import version
+
+import numpy as np
+import pymc as pm
+import pytensor
+import xarray as xr
+
+from pillprocess.gaussian.draws import predict
+from pillprocess.gaussian.normal_equations import assemble
+from pillprocess.gaussian.posterior_columns import columns, last
+
+
+def repeatable() -> AbstractContextManager[None]:
+    """Compile inside this to get the same draws from one seed in every run.
+
+    PyTensor's "fastmath" lets the compiler reorder sums, which it does differently for code just compiled and code taken from its
+    cache: the first run of a model on a machine and the second then part in the last digit, and soon in every draw.
+    """
+    flags: AbstractContextManager[None] = pytensor.config.change_flags(numba__fastmath=False)
+    return flags
+
+
+def sample(
+    model: pm.Model, *, seed: int, draws: int, tune: int, chains: int, target_accept: float, progress: bool
+) -> xr.DataTree:
+    """Sample a model with nutpie and attach likelihood, predictive draws and provenance.
+
+    Returns
+    -------
+    DataTree with ``posterior``, ``sample_stats``, ``observed_data`` and, for a model built from a design,
+    ``log_likelihood``, ``posterior_predictive`` and ``constant_data``.
+
+    Raises
+    ------
+    ValueError
+        PyTensor is set to numbers of less than double precision.
+    """
+    if pytensor.config.floatX != "float64":
+        raise ValueError(
+            f"PyTensor is set to {pytensor.config.floatX} (PYTENSOR_FLAGS or .pytensorrc); nothing was fitted: such numbers are "
+            "not precise enough. Set floatX to float64 and build the model again"
+        )
+    if compiled_by := getattr(model, "compiled_by", None):  # a model may bring its own way to be compiled and finished
+        refit = compiled_by(model)
+        return refit(seed=seed, draws=draws, tune=tune, chains=chains, target_accept=target_accept, progress=progress)
+    with model, repeatable():
+        idata = pm.sample(
+            draws=draws, tune=tune, chains=chains, random_seed=seed, target_accept=target_accept, nuts_sampler="nutpie",
+            progressbar=progress, quiet=not progress,
+        )  # fmt: skip
+    design = getattr(model, "design", None)
+    attrs = {"route": "sampler", "sampler": f"nutpie {version('nutpie')}", "pymc": version("pymc"), "seed": seed}
+    if design is not None:
+        attrs |= {k: design.attrs[k] for k in ("data_hash", "outcome", "conditioning", "scale")}
+        idata = _with_design(idata, design, seed)
+    idata.attrs.update(attrs)
+    return idata
+
+
+def _with_design(idata: xr.DataTree, design: xr.Dataset, seed: int) -> xr.DataTree:
+    """Add the groups that come from the design: pointwise and per-trial log-likelihood, predictive draws, the design."""
+    posterior = idata["posterior"].dataset
+    posterior = posterior[[v for v in posterior.data_vars if not str(v).endswith(("_raw", "_squared"))]]
+    system = assemble(design)
+    theta = np.concatenate(
+        [columns(design, posterior, kind).transpose(kind, "chain", "draw") for kind in ("coefficient", "effect")]
+    )
+    residual, per_trial, error = predict(system, theta - system.mean[:, None, None], np.random.default_rng(seed))
+    y, variance = (
+        values[:, None, None] for values in (design["y"].to_numpy(), np.diag(design["covariance"].to_numpy()))
+    )
+    pointwise = -0.5 * (residual**2 / variance + np.log(2 * np.pi * variance))
+    index = {name: posterior[name].to_numpy() for name in ("chain", "draw")}
+    row, trial = {"row": design["row"].to_numpy()}, {"trial": [one.name for one in system.trials]}
+    likelihood = xr.Dataset(
+        {"y": last("row", pointwise), "y_trial": last("trial", per_trial)}, coords=index | row | trial
+    )
+    predictive = xr.Dataset({"y": last("row", y - residual + error)}, coords=index | row)
+    return xr.DataTree.from_dict(
+        {f"/{name}": node.dataset for name, node in idata.children.items() if name != "constant_data"}
+        | {
+            "/posterior": posterior,
+            "/log_likelihood": likelihood,
+            "/posterior_predictive": predictive,
+            "/constant_data": design,
+        }
+    )

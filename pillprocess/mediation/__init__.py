@@ -1,0 +1,1 @@
+"""Mediation in participants: model, effects, g-computation, sensitivity, figures, the analysis."""

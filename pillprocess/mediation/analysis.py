@@ -1,0 +1,207 @@
+"""The whole mediation analysis of one table of participants: fit, effects, sensitivity, tables."""
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import xarray as xr
+from pytensor.tensor import TensorVariable
+
+from pillprocess.inference.fit import check_fit, fit
+from pillprocess.mediation.effects import compute_effects, natural_effects, natural_effects_by_trial
+from pillprocess.mediation.families import Family
+from pillprocess.mediation.model import mediation
+from pillprocess.mediation.paths import mediation_paths
+from pillprocess.mediation.sensitivity import mediation_sensitivity
+from pillprocess.output.tables import effect_table
+from pillprocess.participants.table import Participants
+
+type Step = Callable[[str], None]
+
+PRIOR_DRAWS = 4000
+
+
+@dataclass(frozen=True)
+class MediationAnalysis:
+    """What `analyse_mediation` found.
+
+    Attributes
+    ----------
+    people
+        The participants.
+    idata
+        The fit, with draws of the prior beside the posterior.
+    tables
+        Tables by name.
+    sensitivity
+        Sensitivity analyses by arm and mediator; empty where none is known for the families.
+    doubts
+        Every warning given on the way, in words.
+    """
+
+    people: Participants
+    idata: xr.DataTree
+    tables: dict[str, pd.DataFrame]
+    sensitivity: dict[tuple[str, str], xr.Dataset]
+    doubts: tuple[str, ...]
+
+
+def analyse_mediation(
+    people: Participants,
+    *,
+    interaction: bool = True,
+    family_mediator: Family = "gaussian",
+    family_outcome: Family = "gaussian",
+    order: Sequence[str] | None = None,
+    m: float | Mapping[str, float] | None = None,
+    seed: int,
+    draws: int = 2000,
+    step: Step = lambda _: None,
+) -> MediationAnalysis:
+    """Fit the mediation model of some participants and tabulate everything the report says.
+
+    Parameters
+    ----------
+    people
+        From `load_participants`.
+    interaction, family_mediator, family_outcome, order
+        As in `mediation`.
+    m
+        As in `natural_effects`.
+    seed, draws
+        Seed of every draw, and draws per chain.
+    step
+        Called with the name of each step as it begins.
+
+    Returns
+    -------
+    MediationAnalysis.
+
+    Raises
+    ------
+    ConvergenceError
+        The fit did not converge.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        step("model")
+        model = mediation(
+            people, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome, order=order
+        )
+        step("fit")
+        idata = fit(model, seed=seed, draws=draws)
+        convergence = check_fit(idata)
+        step("prior")
+        idata = with_prior(model, idata, prior_variables(model), seed=seed)
+        step("effects and sensitivity")
+        arms = [str(a) for a in people.treatment.columns]
+        effects = {arm: natural_effects(idata, m=m, arm=arm) for arm in arms}
+        sensitivity, refusal = _sensitivities(idata, arms, seed)
+    tables = {
+        "effects": _by_arm({arm: effect_table(e) for arm, e in effects.items()}),
+        "paths": _by_arm({arm: mediation_paths(idata, arm=arm) for arm in arms}),
+        "extrapolation": extrapolation(effects, list(model.coords["mediator"])),
+        "prior_posterior": _by_arm({arm: prior_posterior(idata, effects[arm], m=m, arm=arm) for arm in arms}),
+        "sensitivity_curve": _sensitivity_table(sensitivity, ["tnie"]),
+        "sensitivity": _sensitivity_table(sensitivity, ["rho_tipping", "tnie_rho_prior", "r2_product_residual", "r2_product_total"]),
+        "benchmarks": _sensitivity_table(sensitivity, ["benchmark_rho", "benchmark_tnie"]),
+        "reliability": _sensitivity_table(sensitivity, ["tnie_reliability"]),
+        "e_values": pd.DataFrame(
+            [{"arm": a, "mediator": q, **{k: s.attrs[k] for k in ("e_value", "e_value_limit")}} for (a, q), s in sensitivity.items()],
+            columns=["arm", "mediator", "e_value", "e_value_limit"],
+        ),
+        "priors": default_priors(),
+        "missing": people.missing,
+        "set_aside": people.set_aside,
+        "convergence": convergence.reset_index(),
+    }  # fmt: skip
+    if people.trial.nunique() > 1:
+        tables["effects_by_trial"] = _by_arm(
+            {arm: effect_table(natural_effects_by_trial(idata, arm=arm)) for arm in arms}
+        )
+    said = [str(w.message) for w in caught if w.category is UserWarning] + ([refusal] if refusal else [])
+    return MediationAnalysis(people, idata, tables, sensitivity, tuple(dict.fromkeys(said)))
+
+
+def default_priors(model: Callable[..., pm.Model] = mediation) -> pd.DataFrame:
+    """Tabulate the priors that a model uses unless told otherwise: ``keyword``, ``value`` (SD units)."""
+    parameters = inspect.signature(model).parameters
+    rows = [(name, float(p.default)) for name, p in parameters.items() if name.startswith("prior_")]
+    return pd.DataFrame(rows, columns=["keyword", "value"])
+
+
+def extrapolation(effects: Mapping[str, xr.Dataset], mediators: Sequence[str]) -> pd.DataFrame:
+    """Tabulate how far cde and pnde move each mediator, in SDs of the active arm."""
+    rows = [
+        {"arm": arm, "effect": name, "mediator": mediator, "distance": distance}
+        for arm, draws in effects.items()
+        for name in ("cde", "pnde")
+        for mediator, distance in zip(mediators, draws.attrs[f"extrapolation_{name}"], strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def prior_posterior(
+    idata: xr.DataTree, effects: xr.Dataset, *, m: float | Mapping[str, float] | None, arm: str
+) -> pd.DataFrame:
+    """Compare the implied prior of each effect with its posterior, in the columns of `plot_effects`."""
+    names = [n for n in ("te", "pnde", "tnie", "pnie", "cde") if n in effects]
+    prior = effect_table(compute_effects(idata, m=m, arm=arm, group="prior")[names])
+    table = effect_table(effects[names]).rename(columns={"estimand": "parameter"})
+    return table.assign(
+        prior_sd=prior["sd"], prior_low=prior["ci_low"], prior_high=prior["ci_high"],
+        contraction=np.clip(1 - table["sd"] ** 2 / prior["sd"] ** 2, 0, 1),
+    )  # fmt: skip
+
+
+def prior_variables(model: pm.Model) -> list[TensorVariable]:
+    """Return the quantities that have a prior.
+
+    The trials' own effects are drawn given the data where participants are collapsed, so they have no place here.
+    """
+    return [v for v in model.deterministics if not (v.name.endswith("_trial") and "outcome_gram" in model.named_vars)]
+
+
+def with_prior(model: pm.Model, idata: xr.DataTree, variables: Sequence[TensorVariable], *, seed: int) -> xr.DataTree:
+    """Add draws of these variables from the prior; the likelihood plays no part in them, as it should not."""
+    draws = pm.draw(list(variables), PRIOR_DRAWS, random_seed=seed)
+    dims = {v.name: ("chain", "draw", *model.named_vars_to_dims.get(v.name, ())) for v in variables}
+    used = {d for names in dims.values() for d in names}
+    idata["prior"] = xr.Dataset(
+        {v.name: (dims[v.name], values[None]) for v, values in zip(variables, draws, strict=True)},
+        coords={"chain": [0], "draw": range(PRIOR_DRAWS)} | {d: list(v) for d, v in model.coords.items() if d in used},
+    )
+    return idata
+
+
+def _sensitivities(idata: xr.DataTree, arms: Sequence[str], seed: int) -> tuple[dict[tuple[str, str], xr.Dataset], str]:
+    """Sensitivity analyses by arm and mediator, or why there are none."""
+    mediators = [str(q) for q in idata["constant_data"]["mediator"].to_numpy()]
+    try:
+        return {(a, q): mediation_sensitivity(idata, arm=a, mediator=q, seed=seed) for a in arms for q in mediators}, ""
+    except ValueError as error:
+        return {}, str(error)
+
+
+def _by_arm(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    parts = []
+    for arm, table in tables.items():
+        part = table.copy()
+        part.insert(0, "arm", arm)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _sensitivity_table(sensitivity: Mapping[tuple[str, str], xr.Dataset], names: Sequence[str]) -> pd.DataFrame:
+    parts = []
+    for (arm, mediator), draws in sensitivity.items():
+        kept = [name for name in names if name in draws]
+        part = effect_table(draws[kept])
+        part.insert(0, "mediator", mediator)
+        part.insert(0, "arm", arm)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["arm", "mediator", "estimand"])

@@ -1,0 +1,150 @@
+"""What a fitted mediation model says, as arrays: one row per draw."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations, pairwise
+
+import numpy as np
+import xarray as xr
+
+from pillprocess.mediation.families import BINARY, FAMILIES
+from pillprocess.mediation.gcomputation import Coefficients
+
+
+def compared_arm(idata: xr.DataTree, arm: str | None) -> str:
+    """Return the active arm that is meant, checking that the fit is one of `mediation` and has it."""
+    if "constant_data" not in idata.children or "family_mediator" not in idata["constant_data"].dataset:
+        raise ValueError("this fit is not of mediation(...): it carries no mediator")
+    arms = [str(a) for a in idata["constant_data"].dataset["level"].to_numpy()[1:]]
+    if arm is None and len(arms) == 1:
+        return arms[0]
+    if arm not in arms:
+        raise ValueError(f"arm = {arm!r}: name one of the active arms, {', '.join(arms)}")
+    return arm
+
+
+def flat(values: xr.DataArray) -> np.ndarray:
+    """Draws first: (draw, ...) from dims chain, draw, ..."""
+    array = values.transpose("chain", "draw", ...).to_numpy()
+    return np.asarray(array.reshape(array.shape[0] * array.shape[1], *array.shape[2:]))
+
+
+def stack(idata: xr.DataTree, draws: Mapping[str, np.ndarray], group: str, **dims: Sequence[str]) -> xr.Dataset:
+    """Give flat draws their chain and draw back; ``dims`` are the labels of any dims after the first."""
+    posterior = idata[group].dataset
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    coords = {
+        "chain": posterior["chain"].to_numpy(),
+        "draw": posterior["draw"].to_numpy(),
+        **{d: list(v) for d, v in dims.items()},
+    }
+    return xr.Dataset(
+        {name: (("chain", "draw", *dims), value.reshape(*shape, *value.shape[1:])) for name, value in draws.items()},
+        coords=coords,
+    )
+
+
+def coefficients(
+    idata: xr.DataTree, arm: str, *, group: str = "posterior", trial: int | None = None, new: bool = False
+) -> Coefficients:
+    """Draws of the coefficients of one arm against the reference: of the mean trial, of one trial, or of a new one."""
+    posterior, data = idata[group].dataset, idata["constant_data"].dataset
+    suffix = "_trial" if trial is not None else "_new" if new else ""
+
+    def draws(name: str) -> np.ndarray:
+        values = posterior[name + suffix]
+        values = values.sel(arm=arm) if "arm" in values.dims else values
+        return flat(values.isel(trial=trial) if trial is not None else values)
+
+    family_mediator, family_outcome = (FAMILIES[int(data[f"family_{role}"])] for role in ("mediator", "outcome"))
+    b = draws("b")
+    total = through_earlier(posterior, b.shape)
+    binary = family_mediator in BINARY
+    return Coefficients(
+        alpha_m=np.einsum("sqr,sr->sq", total, draws("alpha_m")),
+        a=np.einsum("sqr,sr->sq", total, draws("a")),
+        gamma_m=np.einsum("sqr,srp->sqp", total, flat(posterior["gamma_m"])),
+        sigma_m=np.zeros((*b.shape, b.shape[1])) if binary else _residual_covariance(posterior, total),
+        nu_m=flat(posterior["nu_m"]) if "nu_m" in posterior else np.full(len(b), np.inf),
+        alpha_y=draws("alpha_y"), c=draws("c"), b=b,
+        theta=flat(posterior["theta"].sel(arm=arm)) if "theta" in posterior else np.zeros(b.shape),
+        gamma_y=flat(posterior["gamma_y"]),
+        cov_ab=_cov_ab(posterior, arm, total) if trial is None and not new else np.zeros(b.shape),
+        family_mediator=family_mediator, family_outcome=family_outcome,
+    )  # fmt: skip
+
+
+def profiles(
+    idata: xr.DataTree, at: Mapping[str, float] | None, *, linear: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Covariate profiles to average over, their weights and their trials; the mean profile where that is enough."""
+    data = idata["constant_data"].dataset
+    names = [str(x) for x in data["covariate"].to_numpy()]
+    unknown = sorted(set(at or {}) - set(names))
+    if unknown:
+        raise ValueError(f"at: no covariate {', '.join(unknown)}; the design columns are {', '.join(names) or 'none'}")
+    if linear:
+        X, weight, trial = data["covariate_mean"].to_numpy()[None, :].copy(), np.ones(1), np.zeros(1, int)
+    else:
+        X, weight = data["profile_covariates"].to_numpy().copy(), data["profile_weight"].to_numpy()
+        trial = data["profile_trial"].to_numpy().astype(int)
+    for name, value in (at or {}).items():
+        X[:, names.index(name)] = value
+    return X, weight, trial
+
+
+def through_earlier(posterior: xr.Dataset, shape: tuple[int, ...]) -> np.ndarray:
+    """(I - D)^-1 of ordered mediators, the identity of others: (draw, mediator, mediator)."""
+    count, Q = shape
+    D = np.zeros((count, Q, Q))
+    if "d" in posterior:
+        earlier, later = np.triu_indices(Q, 1)
+        D[:, later, earlier] = flat(posterior["d"])
+    return np.linalg.inv(np.eye(Q) - D)
+
+
+def _residual_covariance(posterior: xr.Dataset, total: np.ndarray) -> np.ndarray:
+    """Covariance of the mediators given treatment and covariates (draw, mediator, mediator)."""
+    sd = flat(posterior["sigma_m"])
+    correlation = np.broadcast_to(np.eye(sd.shape[1]), total.shape).copy()
+    if "correlation_m" in posterior:
+        first, second = np.triu_indices(sd.shape[1], 1)
+        correlation[:, first, second] = correlation[:, second, first] = flat(posterior["correlation_m"])
+    factor = total * sd[:, None, :]
+    return np.asarray(factor @ correlation @ factor.transpose(0, 2, 1))
+
+
+def _cov_ab(posterior: xr.Dataset, arm: str, total: np.ndarray) -> np.ndarray:
+    """Covariance over trials of each mediator's total a and its b (draw, mediator); 0 where none is estimated."""
+    mediators = [str(m) for m in posterior["mediator"].to_numpy()]
+    if "correlation" not in posterior:
+        return np.zeros(total.shape[:2])
+    tau, pairs = posterior["tau"], posterior["correlation"]
+    covariance = np.empty(total.shape)
+    for (q, of_b), (r, of_a) in ((p, s) for p in enumerate(mediators) for s in enumerate(mediators)):
+        a, b = f"a[{of_a}, {arm}]", f"b[{of_b}]"
+        values = (
+            tau.sel(effect=a, drop=True) * tau.sel(effect=b, drop=True) * pairs.sel(effect_pair=f"{a} ~ {b}", drop=True)
+        )
+        covariance[:, q, r] = flat(values)
+    return np.einsum("sqr,sqr->sq", total, covariance)
+
+
+def path_effects(idata: xr.DataTree, arm: str, *, group: str = "posterior") -> tuple[list[str], np.ndarray]:
+    """Effect along every path through ordered mediators, names and (draw, path).
+
+    The path through mediators p < q < r carries a_p d_qp d_rq (b_r + theta_r).
+    """
+    posterior = idata[group].dataset
+    mediators = [str(m) for m in posterior["mediator"].to_numpy()]
+    k = coefficients(idata, arm, group=group)
+    direct = flat(posterior["a"].sel(arm=arm))
+    d = {pair: flat(posterior["d"])[:, i] for i, pair in enumerate(combinations(range(len(mediators)), 2))}
+    names, effects = [], []
+    for length in range(1, len(mediators) + 1):
+        for path in combinations(range(len(mediators)), length):
+            effect = direct[:, path[0]] * (k.b + k.theta)[:, path[-1]]
+            for step in pairwise(path):
+                effect = effect * d[step]
+            names.append(" → ".join(["treatment", *(mediators[q] for q in path), "outcome"]))
+            effects.append(effect)
+    return names, np.stack(effects, axis=1)

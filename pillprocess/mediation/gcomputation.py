@@ -1,0 +1,142 @@
+r"""Mean potential outcomes of a fitted mediation model, averaged over the covariates (the g-formula).
+
+.. math:: E[Y(t, M(t'))] = \int\int E[Y \mid t, m, x]\, dF(m \mid t', x)\, dF(x)
+
+Gaussian mediators make the outcome's linear predictor Gaussian, so a probit outcome has a closed form and a logit one a
+single quadrature; a binary mediator is a sum of two terms.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special, stats
+
+from pillprocess.mediation.families import BINARY
+
+HERMITE = np.polynomial.hermite.hermgauss(40)
+LEGENDRE = np.polynomial.legendre.leggauss(64)
+CELLS = 10_000_000
+"""Array cells worked on at once."""
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Draws of one active arm against the reference, in the units of the data, draws first.
+
+    Attributes
+    ----------
+    alpha_m, a, gamma_m
+        Mediators' intercepts (draw, mediator), treatment effects (draw, mediator), covariates (draw, mediator, covariate);
+        effects through earlier mediators included.
+    sigma_m
+        Residual covariance of the mediators (draw, mediator, mediator); 0 where they are binary.
+    nu_m
+        Degrees of freedom (draw,) of a Student-t mediator, otherwise infinite.
+    alpha_y, c, b, theta, gamma_y
+        Outcome: intercept (draw,), treatment (draw,), mediators (draw, mediator), interaction (draw, mediator),
+        covariates (draw, covariate).
+    cov_ab
+        Covariance over trials of each mediator's a and b (draw, mediator).
+    family_mediator, family_outcome
+        Names of the families.
+    """
+
+    alpha_m: np.ndarray
+    a: np.ndarray
+    gamma_m: np.ndarray
+    sigma_m: np.ndarray
+    nu_m: np.ndarray
+    alpha_y: np.ndarray
+    c: np.ndarray
+    b: np.ndarray
+    theta: np.ndarray
+    gamma_y: np.ndarray
+    cov_ab: np.ndarray
+    family_mediator: str
+    family_outcome: str
+
+    @property
+    def linear(self) -> bool:
+        """Whether mean outcomes are linear in the mediators' means, so that mean covariates are enough."""
+        return self.family_mediator not in BINARY and self.family_outcome not in BINARY
+
+
+def potential_outcome(
+    k: Coefficients, X: np.ndarray, weight: np.ndarray, *, t: float, t_m: float | np.ndarray, independent: bool = False
+) -> np.ndarray:
+    """E[Y(t, M(t_m))] of every draw.
+
+    Parameters
+    ----------
+    k
+        Coefficients.
+    X, weight
+        Covariate profiles (profile, covariate) and the share of people who have each.
+    t, t_m
+        Treatment of the outcome, and of the mediators: a number, or one for each mediator.
+    independent
+        Draw each mediator from its own distribution, independently of the others (interventional effects).
+    """
+    level = np.broadcast_to(np.asarray(t_m, float), k.a.shape[1:])
+    slope = k.b + k.theta * t
+    total = np.zeros(len(k.c))
+    for rows in _chunks(len(X), len(k.c) * (1 if k.linear else len(LEGENDRE[0]))):
+        location = (k.alpha_m + k.a * level)[:, None] + np.einsum("np,sqp->snq", X[rows], k.gamma_m)
+        base = (k.alpha_y + k.c * t)[:, None] + k.gamma_y @ X[rows].T
+        if k.family_mediator in BINARY:
+            chance = probability(k.family_mediator, location[:, :, 0])
+            step = base + slope
+            mean = (1 - chance) * _response(k, base) + chance * _response(k, step)
+        elif k.family_outcome in BINARY:
+            spread = k.sigma_m * np.eye(k.a.shape[1]) if independent else k.sigma_m
+            variance = np.einsum("sq,sqr,sr->s", slope, spread, slope)[:, None]
+            centre = base + np.einsum("snq,sq->sn", location, slope)
+            mean = _averaged(k, centre, variance)
+        else:
+            mean = base + np.einsum("snq,sq->sn", location, slope) + (k.cov_ab * level).sum(1)[:, None]
+        total += mean @ weight[rows]
+    return total
+
+
+def controlled_outcome(k: Coefficients, X: np.ndarray, weight: np.ndarray, *, t: float, m: np.ndarray) -> np.ndarray:
+    """E[Y(t, m)] of every draw, the mediators set to ``m``."""
+    fixed = k.alpha_y + k.c * t + (k.b + k.theta * t) @ m
+    total = np.zeros(len(k.c))
+    for rows in _chunks(len(X), len(k.c)):
+        total += _response(k, fixed[:, None] + k.gamma_y @ X[rows].T) @ weight[rows]
+    return total
+
+
+def probability(family: str, eta: np.ndarray) -> np.ndarray:
+    """Probability of 1 under a binary family."""
+    return np.asarray(special.ndtr(eta) if family == "probit" else special.expit(eta))
+
+
+def mean_probability(family: str, centre: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Probability of 1 averaged over a normal linear predictor."""
+    if family == "probit":
+        return np.asarray(special.ndtr(centre / np.sqrt(1 + variance)))
+    nodes, weights = HERMITE
+    spread = np.sqrt(2 * variance)
+    return np.asarray(
+        sum(w * special.expit(centre + spread * x) for x, w in zip(nodes, weights, strict=True)) / np.sqrt(np.pi)
+    )
+
+
+def _response(k: Coefficients, eta: np.ndarray) -> np.ndarray:
+    return probability(k.family_outcome, eta) if k.family_outcome in BINARY else eta
+
+
+def _averaged(k: Coefficients, centre: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Probability of 1 averaged over Gaussian mediators, or over a single Student-t one."""
+    if k.family_mediator != "student_t":
+        return mean_probability(k.family_outcome, centre, variance)
+    quantile = 0.5 * (LEGENDRE[0] + 1)
+    step = stats.t.ppf(quantile, k.nu_m[:, None]) * np.sqrt(variance)
+    weights = 0.5 * LEGENDRE[1]
+    return np.asarray(sum(w * probability(k.family_outcome, centre + step[:, [i]]) for i, w in enumerate(weights)))
+
+
+def _chunks(rows: int, width: int) -> list[slice]:
+    size = max(1, CELLS // max(width, 1))
+    return [slice(start, start + size) for start in range(0, rows, size)]

@@ -1,0 +1,254 @@
+r"""Mediation in participants: treatment, mediators, outcome.
+
+For participant i of trial j, with treatment T, covariates X (the baseline first) and mediators M,
+
+.. math::
+    M_i &= \alpha_{m,j} + a_j T_i + \gamma_m X_i + \epsilon_i, \qquad \epsilon \sim N(0, \Sigma) \\
+    Y_i &= \alpha_{y,j} + c_j T_i + b_j' M_i + T_i \theta' M_i + \gamma_y X_i + e_i, \qquad e \sim N(0, \sigma_y^2)
+
+With several trials :math:`(\alpha_{m,j}, a_j, \alpha_{y,j}, c_j, b_j) \sim N(\cdot, \Omega)`. Ordered mediators have
+:math:`M_{iq} = \dots + \sum_{r<q} d_{qr} M_{ir}` in place of a residual correlation. A probit or logit family puts the
+linear predictor on that link; a Student-t family has heavier tails. Priors are in SD units (pooled SD within trial and
+arm; the latent residual SD where a family is binary); results are in the units of the data.
+"""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.tensor import TensorVariable
+
+from pillprocess.mediation.data import add_constants
+from pillprocess.mediation.families import BINARY, LATENT_SD, Family, check_family
+from pillprocess.mediation.participant_rows import add_rows
+from pillprocess.mediation.random_effects import correlation_cholesky, effect_covariance, effect_labels, pair_labels
+from pillprocess.mediation.recursion import (
+    Quadratic,
+    Shared,
+    assemble,
+    incomplete_log_likelihood,
+    integrated,
+    quadratic,
+    unit_lower_inverse,
+)
+from pillprocess.mediation.sufficient import SufficientStatistics, collapse, standardise
+from pillprocess.mediation.units import add_effects, add_shared, add_variation
+from pillprocess.participants.table import Participants
+
+CORRELATED_FROM = 4
+"""Trials below which the correlations of effects are fixed at 0."""
+
+LEARNED_FROM = 6
+"""Trials below which a warning says that these correlations rest on their prior."""
+
+
+def mediation(
+    people: Participants,
+    *,
+    interaction: bool = True,
+    family_mediator: Family = "gaussian",
+    family_outcome: Family = "gaussian",
+    order: Sequence[str] | None = None,
+    collapsed: bool = True,
+    prior_a_sd: float = 2.0,
+    prior_b_sd: float = 0.5,
+    prior_c_sd: float = 0.7,
+    prior_interaction_sd: float = 0.35,
+    prior_d_sd: float = 0.5,
+    prior_intercept_sd: float = 2.0,
+    prior_covariate_sd: float = 1.0,
+    prior_sigma_sd: float = 1.0,
+    prior_tau_sd: float = 0.5,
+    prior_tau_intercept_sd: float = 1.0,
+    prior_correlation_eta: float = 2.0,
+    prior_nu_mean: float = 20.0,
+) -> pm.Model:
+    """Build the mediation model of a trial's participants, or of several trials'.
+
+    Gaussian participants enter as one cross-product matrix per trial, so the cost of a fit does not depend on how many
+    people there are; the trials' effects are integrated out in closed form and drawn given the data. Missing mediators and
+    outcomes are missing at random given treatment and covariates: they are integrated out, not dropped.
+
+    Parameters
+    ----------
+    people
+        From `load_participants`.
+    interaction
+        Let the outcome's slope on the mediator differ between arms.
+    family_mediator, family_outcome
+        ``"gaussian"``, ``"student_t"`` (robust to outliers and skew), or for 0/1 columns ``"probit"`` or ``"logit"``.
+        Several mediators are Gaussian.
+    order
+        All mediators, causes first. By default several mediators are parallel, with correlated residuals.
+    collapsed
+        Use sufficient statistics where both families are Gaussian. False writes every participant's row into the model:
+        the same posterior, for predictive checks and log-likelihoods person by person.
+    prior_a_sd, prior_b_sd, prior_c_sd, prior_interaction_sd, prior_d_sd, prior_intercept_sd, prior_covariate_sd
+        SDs of the normal priors, in SD units: treatment on mediator, mediator on outcome (per SD), treatment on outcome
+        at the mean mediator, interaction, earlier on later mediator, intercepts, covariates (per SD).
+    prior_sigma_sd
+        Half-normal scale of the residual SDs, in SD units.
+    prior_tau_sd, prior_tau_intercept_sd
+        Half-normal scales of the SDs of effects and of intercepts between trials, in SD units.
+    prior_correlation_eta
+        LKJ concentration of the correlations of effects between trials and of residuals of parallel mediators.
+    prior_nu_mean
+        Mean of the exponential prior of a Student-t family's degrees of freedom beyond 2.
+
+    Returns
+    -------
+    ``pm.Model`` with dims mediator, arm, covariate, and trial and effect where there are several trials. Variables in
+    SD units end in ``_raw``; the others are in the units of the data.
+
+    Raises
+    ------
+    ValueError
+        No mediator, a family does not suit its column, or the order does not list the mediators.
+
+    Warns
+    -----
+    UserWarning
+        Fewer than 6 trials: the correlations of effects between trials rest on their prior, or, below 4 trials, are
+        fixed at 0.
+    """
+    mediators = [str(m) for m in people.mediators.columns] if order is None else list(order)
+    problems = [] if len(people.mediators.columns) else ["no mediator was named"]
+    problems += check_family(family_mediator, "mediator", people.mediators)
+    problems += check_family(family_outcome, "outcome", people.outcome.to_frame())
+    if len(mediators) > 1 and family_mediator != "gaussian":
+        problems.append(
+            f"family_mediator = {family_mediator!r}: several mediators must be 'gaussian'; fit others singly"
+        )
+    if sorted(mediators) != sorted(people.mediators.columns):
+        problems.append(f"order = {mediators} must list each of {list(people.mediators.columns)} once, causes first")
+    if problems:
+        raise ValueError("\n".join([*problems, "no model was built"]))
+
+    binary_m, binary_y = family_mediator in BINARY, family_outcome in BINARY
+    data = standardise(people, mediators=mediators, binary_mediator=binary_m, binary_outcome=binary_y)
+    arms, trials = [str(a) for a in people.treatment.columns], [str(t) for t in pd.unique(people.trial)]
+    Q, K, J = len(mediators), len(arms), len(trials)
+    link_m, link_y = LATENT_SD.get(family_mediator, 1.0), LATENT_SD.get(family_outcome, 1.0)
+    coords: dict[str, Sequence[str]] = {
+        "mediator": mediators,
+        "arm": arms,
+        "covariate": list(people.covariates.columns),
+    }
+    with pm.Model(coords=coords) as model:
+        a = pm.Normal("a_raw", 0, prior_a_sd * link_m, dims=("mediator", "arm"))
+        b = pm.Normal("b_raw", 0, prior_b_sd * link_y, dims="mediator")
+        c = pm.Normal("c_raw", 0, prior_c_sd * link_y, dims="arm")
+        theta = None
+        if interaction:
+            theta = pm.Normal("theta_raw", 0, prior_interaction_sd * link_y, dims=("mediator", "arm"))
+        alpha_m = pm.Normal("alpha_m_raw", 0, prior_intercept_sd * link_m, dims="mediator")
+        alpha_y = pm.Normal("alpha_y_raw", 0, prior_intercept_sd * link_y)
+        gamma_m = pm.Normal("gamma_m_raw", 0, prior_covariate_sd * link_m, dims=("mediator", "covariate"))
+        gamma_y = pm.Normal("gamma_y_raw", 0, prior_covariate_sd * link_y, dims="covariate")
+        sigma_m = None if binary_m else pm.HalfNormal("sigma_m_raw", prior_sigma_sd, dims="mediator")
+        sigma_y = None if binary_y else pm.HalfNormal("sigma_y_raw", prior_sigma_sd)
+        d, D, s = _successive(sigma_m, mediators, order, prior_d_sd, prior_correlation_eta)
+        nu_m = _degrees_of_freedom("nu_m", prior_nu_mean) if family_mediator == "student_t" else None
+        nu_y = _degrees_of_freedom("nu_y", prior_nu_mean) if family_outcome == "student_t" else None
+        shared = Shared(gamma_m, gamma_y, theta, sigma_m, sigma_y, d, D, s, nu_m, nu_y)
+        mean = pt.concatenate([alpha_m, a.ravel(), alpha_y[None], c, b])
+        add_shared(data, shared)
+        add_effects(data, shared, mean[None], suffix="", dim=None)
+
+        collapsed = collapsed and family_mediator == family_outcome == "gaussian"
+        statistics = collapse(data, interaction=interaction) if collapsed else None
+        density = None if statistics is None else _quadratic(shared, statistics, mediators=Q, arms=K)
+        effects = mean[None]
+        if J > 1:
+            model.add_coord("trial", trials)
+            eta = _correlation_prior(J, prior_correlation_eta)
+            kinds = [
+                prior_tau_intercept_sd * link_m,
+                prior_tau_sd * link_m,
+                prior_tau_intercept_sd * link_y,
+                prior_tau_sd * link_y,
+            ]
+            scale = np.repeat(kinds, [Q, Q * K, 1, K + Q])
+            tau, factor = effect_covariance(labels=effect_labels(mediators, arms), scale=scale, eta=eta)
+            u = pm.Normal("u_raw", 0, 1, dims=("trial", "effect"))
+            new = mean + pt.dot(factor, pm.Normal("u_new_raw", 0, 1, dims="effect"))
+            if density is None:
+                effects = mean + pt.dot(u, factor.T)
+            else:
+                marginal, effects = integrated(density, mean, factor, u, effects=len(scale))
+                pm.Potential("recursion", marginal)
+            add_effects(data, shared, effects, suffix="_trial", dim="trial")
+            add_effects(data, shared, new[None], suffix="_new", dim=None)
+            add_variation(data, tau)
+        elif density is not None:
+            pm.Potential("recursion", density.at(effects))
+
+        recursion = assemble(shared, effects, mediators=Q, arms=K)
+        if statistics is not None and statistics.incomplete:
+            pm.Potential("incomplete", incomplete_log_likelihood(recursion, statistics.incomplete, mediators=Q))
+        if statistics is None:
+            add_rows(
+                recursion, shared, data, family_mediator=family_mediator, family_outcome=family_outcome,
+                people=people.outcome.index, mediators=mediators,
+            )  # fmt: skip
+        add_constants(people, data, family_mediator=family_mediator, family_outcome=family_outcome)
+    return model
+
+
+def _successive(
+    sigma_m: TensorVariable | None, mediators: list[str], order: Sequence[str] | None, prior_d_sd: float, eta: float
+) -> tuple[TensorVariable | None, TensorVariable, TensorVariable]:
+    """Coefficients d of an order, and D and s of the successive regressions of the mediators."""
+    Q = len(mediators)
+    if sigma_m is None:
+        return None, pt.zeros((Q, Q)), pt.ones(Q)
+    if Q == 1:
+        return None, pt.zeros((Q, Q)), sigma_m
+    if order is not None:
+        pm.modelcontext(None).add_coord("mediator_pair", pair_labels(mediators))
+        d = pm.Normal("d_raw", 0, prior_d_sd, dims="mediator_pair")
+        earlier, later = np.triu_indices(Q, 1)
+        return d, pt.zeros((Q, Q))[later, earlier].set(d), sigma_m
+    factor = sigma_m[:, None] * correlation_cholesky("correlation_m", labels=mediators, eta=eta, dim="mediator_pair")
+    s = pt.diagonal(factor)
+    return None, pt.eye(Q) - unit_lower_inverse(factor / s, Q), s
+
+
+def _degrees_of_freedom(name: str, prior_mean: float) -> TensorVariable:
+    """Degrees of freedom above 2, where the variance exists."""
+    return pm.Deterministic(name, 2 + pm.Exponential(f"{name}_raw", scale=prior_mean))
+
+
+def _correlation_prior(trials: int, eta: float) -> float | None:
+    """LKJ concentration for so many trials, or None where correlations are fixed at 0; warns when there are few."""
+    if trials < CORRELATED_FROM:
+        warnings.warn(
+            f"{trials} trials cannot show how effects vary together: their correlations are fixed at 0, so cov(a, b) is 0; how "
+            "much effects vary rests on the prior of tau, which widens the pooled effects (sites of one trial can be a covariate)",
+            stacklevel=3,
+        )
+        return None
+    if trials < LEARNED_FROM:
+        warnings.warn(
+            f"{trials} trials say little on how effects vary together: cov(a, b) rests on its LKJ({eta:g}) prior",
+            stacklevel=3,
+        )
+    return eta
+
+
+def _quadratic(shared: Shared, statistics: SufficientStatistics, *, mediators: int, arms: int) -> Quadratic:
+    """Expand the density of the cross-products, which are data and can be replaced without compiling again."""
+    model = pm.modelcontext(None)
+    grams = {"mediator": statistics.mediator, "outcome": statistics.outcome}
+    data = {}
+    for equation, gram in grams.items():
+        columns = range(gram.shape[1])
+        model.add_coords(
+            {"block": range(len(gram)), f"{equation}_column": columns, f"{equation}_column_other": columns}
+        )
+        dims = ("block", f"{equation}_column", f"{equation}_column_other")
+        data[equation] = pm.Data(f"{equation}_gram", gram, dims=dims)
+    return quadratic(shared, data["mediator"], data["outcome"], mediators=mediators, arms=arms)

@@ -1,0 +1,79 @@
+"""Likelihood of the recursion row by row, for families that have no sufficient statistics."""
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.tensor import TensorVariable
+
+from pillprocess.mediation.families import BINARY, rows
+from pillprocess.mediation.recursion import Recursion, Shared
+from pillprocess.mediation.sufficient import Standardised
+
+
+def add_rows(
+    p: Recursion, shared: Shared, data: Standardised, *, family_mediator: str, family_outcome: str, people: pd.Index,
+    mediators: list[str],
+) -> None:  # fmt: skip
+    """Add the observed mediators ``M`` and outcomes ``Y`` of every participant to the model in context.
+
+    A missing continuous mediator is a latent variable; a missing binary one is summed over its two values. A missing
+    outcome adds nothing. The values are the model's data ``M_value`` and ``Y_value``, which can be replaced.
+    """
+    model = pm.modelcontext(None)
+    missing = np.isnan(data.M)
+    binary = family_mediator in BINARY
+    useful = ~np.isnan(data.y)[:, None] | (~missing[:, ::-1]).cumsum(axis=1)[:, ::-1].astype(bool)
+    latent = np.argwhere((missing & useful).T) if not binary else np.zeros((0, 2), int)
+    labels = np.array([[f"{person} {m}" for m in mediators] for person in people], dtype=object)
+    z = None
+    if len(latent):
+        model.add_coord("missing_mediator", labels[latent[:, 1], latent[:, 0]])
+        z = pm.Normal("M_missing_raw", 0, 1, dims="missing_mediator")
+    T, j = data.T, data.trial
+    seen = [np.flatnonzero(~missing[:, q]) for q in range(len(mediators))]
+    M_value = np.concatenate([data.M[who, q] for q, who in enumerate(seen)])
+    if binary:
+        M_value = np.round(M_value * data.m_sd[0] + data.m_mean[0])
+    model.add_coord("mediator_value", np.concatenate([labels[who, q] for q, who in enumerate(seen)]))
+    M_data = pm.Data("M_value", M_value, dims="mediator_value")
+    M_seen = (M_data - data.m_mean[0]) / data.m_sd[0] if binary else M_data
+    ends = np.cumsum([0, *(len(who) for who in seen)])
+    M: list[TensorVariable] = []
+    eta = []
+    for q in range(len(mediators)):
+        mean = p.alpha_m[j, q] + pt.sum(p.a[j, q] * T, axis=1) + pt.dot(data.X, p.gamma_m[q])
+        mean = mean + sum(p.D[q, r] * M[r] for r in range(q))
+        eta.append(mean)
+        filled = pt.zeros(len(T))[seen[q]].set(M_seen[ends[q] : ends[q + 1]])
+        here = np.flatnonzero(latent[:, 0] == q)
+        if z is not None and len(here):
+            who = latent[here, 1]
+            filled = filled[who].set(mean[who] + p.s[q] * z[here])
+        M.append(filled)
+    M_eta = pt.concatenate([eta[q][who] for q, who in enumerate(seen)])
+    M_sd = None if binary else pt.concatenate([pt.full((len(who),), p.s[q]) for q, who in enumerate(seen)])
+    model.register_rv(rows(family_mediator, M_eta, M_sd, shared.nu_m), "M", observed=M_data, dims=("mediator_value",))
+
+    def outcome_eta(who: np.ndarray, values: list[TensorVariable]) -> TensorVariable:
+        mean = p.alpha_y[j[who]] + pt.sum(p.c[j[who]] * T[who], axis=1) + pt.dot(data.X[who], p.gamma_y)
+        for q, value in enumerate(values):
+            slope = p.b[j[who], q] if p.theta is None else p.b[j[who], q] + pt.dot(T[who], p.theta[q])
+            mean = mean + slope * value
+        return mean
+
+    with_outcome = ~np.isnan(data.y)
+    split = with_outcome & missing[:, 0] if binary else np.zeros_like(with_outcome)
+    who = np.flatnonzero(with_outcome & ~split)
+    model.add_coord("outcome_value", people[who])
+    Y = rows(family_outcome, outcome_eta(who, [m[who] for m in M]), p.sigma_y, shared.nu_y)
+    model.register_rv(Y, "Y", observed=pm.Data("Y_value", data.y[who], dims="outcome_value"), dims=("outcome_value",))
+    who = np.flatnonzero(split)
+    if len(who):
+        terms = []
+        for value in (0.0, 1.0):
+            m = pt.full((len(who),), (value - data.m_mean[0]) / data.m_sd[0])
+            chance = pm.logp(rows(family_mediator, eta[0][who], None, None), np.full(len(who), value))
+            outcome = rows(family_outcome, outcome_eta(who, [m]), p.sigma_y, shared.nu_y)
+            terms.append(chance + pm.logp(outcome, data.y[who]))
+        pm.Potential("Y_without_M", pt.sum(pt.logaddexp(*terms)))

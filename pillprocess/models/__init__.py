@@ -1,1 +1,0 @@
-"""Models: each file holds one, with its mathematics in the docstring."""

@@ -1,0 +1,1 @@
+"""A trial's own people: reading, coding, checks; sufficient statistics by arm."""

@@ -1,0 +1,1 @@
+"""Published analyses reproduced from public data, and the data sets they need."""

@@ -1,0 +1,296 @@
+"""The whole analysis of an evidence base: fits, checks, tables and figures, from which the report is written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pillprocess.belief.blinding import blinding_table
+from pillprocess.comparison.bayes_factors import bayes_factors
+from pillprocess.comparison.compare import check_unit, compare, comparison_note
+from pillprocess.decomposition.estimands import (
+    contributions,
+    heterogeneity,
+    predictive_effects,
+    relative_effects,
+    trial_effects,
+)
+from pillprocess.decomposition.identifiability import (
+    contraction,
+    drug_identifiability,
+    identifiability,
+    posterior_correlations,
+)
+from pillprocess.decomposition.influence import influence
+from pillprocess.decomposition.model import Baseline, decomposition_design
+from pillprocess.decomposition.predictive import predictive_check, prior_predictive
+from pillprocess.evidence.tables import Evidence, evidence_counts
+from pillprocess.inference.fit import check_fit, fit
+from pillprocess.output.tables import effect_table
+from pillprocess.rows.arms import arm_changes, set_aside
+from pillprocess.rows.change_scores import learned_correlation
+from pillprocess.rows.contrasts import contrasts, contrasts_set_aside
+from pillprocess.rows.terms import HEADLINE, HYPOTHESES, with_belief_by_design
+
+type Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What ``reproduce`` found: tables by name, the headline fit, the rows it was fitted to, and what the comparison decides."""
+
+    tables: dict[str, pd.DataFrame]
+    fits: dict[str, xr.DataTree]
+    rows: pd.DataFrame
+    correlation: pd.Series
+    comparison_note: str
+    synthesis_note: str = "it was not asked for"
+
+
+STEPS = (
+    "model rows", "headline fit by the sampler", "the same fit in closed form", "hypotheses, each trial left out", "sensitivity",
+    "tables",
+)  # fmt: skip
+
+
+def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> Analysis:
+    """Fit the headline decomposition and everything the report says about it.
+
+    Parameters
+    ----------
+    evidence
+        The checked tables.
+    seed
+        Seed of every draw.
+    step
+        Called with the name of each step as it begins.
+
+    Returns
+    -------
+    Analysis.
+
+    Raises
+    ------
+    ConvergenceError
+        The headline fit did not converge.
+    """
+    step(STEPS[0])
+    arms = arm_changes(evidence)
+    differences = contrasts(evidence, besides=arms)
+    rows = pd.concat([arms, differences], ignore_index=True)
+    design = decomposition_design(arms, differences)
+    step(STEPS[1])
+    headline = fit(design, seed=seed, route="sampler", draws=2000, tune=2000, target_accept=0.995)
+    convergence = check_fit(headline)
+    step(STEPS[2])
+    exact = fit(design, seed=seed)
+    step(STEPS[3])
+    hypotheses, note = compare_hypotheses(arms, differences, seed=seed)
+    step(STEPS[4])
+    sensitivity, not_possible = sensitivity_table(evidence, seed=seed)
+    step(STEPS[5])
+    tables = {
+        "counts": evidence_counts(evidence),
+        "model_counts": model_counts(rows),
+        "rows": rows,
+        "set_aside": pd.concat([set_aside(evidence), contrasts_set_aside(evidence)], ignore_index=True),
+        "terms": contraction(headline),
+        "drug_effects": drug_effects(headline, seed=seed),
+        "trial_effects": effect_table(trial_effects(headline)),
+        "contributions": with_observed(effect_table(contributions(headline)), rows),
+        "heterogeneity": effect_table(heterogeneity(headline)),
+        "ledger": identifiability(headline),
+        "drug_ledger": drug_identifiability(headline),
+        "influence": influence(headline),
+        "posterior_correlations": posterior_correlations(headline),
+        "predictive_check": predictive_check(headline),
+        "prior_predictive_check": predictive_check(prior_predictive(design, seed=seed), group="prior_predictive"),
+        "convergence": convergence.reset_index(),
+        "routes": compare_routes(headline, exact),
+        "hypotheses": hypotheses,
+        "sensitivity": sensitivity,
+        "blinding": blinding_table(evidence, seed=seed),
+        "sensitivity_left_out": not_possible,
+        "expectancy_sources": rows["expectancy_from"].value_counts().rename_axis("source").reset_index(name="rows"),
+    }
+    return Analysis(tables, {"headline": headline}, rows, learned_correlation(evidence), note)
+
+
+def compare_hypotheses(
+    arms: pd.DataFrame,
+    differences: pd.DataFrame,
+    *,
+    seed: int,
+    unit: str = "trial",
+    baseline: Baseline = "exchangeable",
+) -> tuple[pd.DataFrame, str]:
+    """Compare the review's hypotheses by exact leave-one-out prediction and by marginal likelihood.
+
+    Hypotheses that have the same terms at the level of arms are one model and stand under their first name. Belief enters as
+    the design lets expect it: a model given reported guesses would know more than one that is given the treatment alone.
+
+    Returns
+    -------
+    DataFrame, the best first (see :func:`pillprocess.compare`), with ``terms``, ``log_marginal_likelihood`` and
+    ``posterior_probability`` (all models equally probable before), and what the comparison decides in words.
+    """
+    check_unit(unit)
+    arms, differences = with_belief_by_design(arms), with_belief_by_design(differences)
+    unknown = {t for t in ("expectancy", "experience") if arms[t].isna().any() or differences[t].isna().any()}
+    names: dict[frozenset[str], str] = {}
+    for name, terms in HYPOTHESES.items():
+        if not terms & unknown:
+            names.setdefault(terms, name)
+    left_out = [name for name, terms in HYPOTHESES.items() if terms & unknown]
+    lacking = f" Left out, as {' and '.join(sorted(unknown))} is not known for every row: {', '.join(left_out)}."
+    fits = {
+        name: fit(decomposition_design(arms, differences, terms=terms, baseline=baseline), seed=seed)
+        for terms, name in names.items()
+    }
+    table = compare(fits, unit=unit)
+    marginal = bayes_factors(fits)[["log_marginal_likelihood", "posterior_probability"]]
+    joined = table.join(marginal).reset_index()
+    joined.insert(1, "terms", [", ".join(sorted(HYPOTHESES[name])) or "none" for name in joined["model"]])
+    return joined, comparison_note(table) + (lacking if left_out else "")
+
+
+def model_counts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Count the model's trials, arms, contrasts and people by study drug and condition."""
+    table = rows.assign(
+        arms=rows["kind"] == "arm",
+        differences=rows["kind"] == "contrast",
+        people=rows["n"].where(rows["kind"] == "arm"),
+    )
+    grouped = table.groupby(["study_drug", "condition"]).agg(
+        trials=("trial", "nunique"), arms=("arms", "sum"), differences=("differences", "sum"), people=("people", "sum")
+    )
+    return grouped.reset_index().astype({"people": int})
+
+
+def drug_effects(idata: xr.DataTree, *, seed: int) -> pd.DataFrame:
+    """Effect of each drug at its reference dose, pooled and in a new trial, without and with therapy.
+
+    ``n_trials`` counts the controlled trials that gave the drug in that setting; where it is 0 the row is carried over from
+    other drugs by the model, not observed.
+    """
+    design = idata["constant_data"].dataset
+    observed = _settings(design)
+    parts = []
+    for kind, draws in (("pooled", relative_effects(idata)), ("predictive", predictive_effects(idata, seed=seed))):
+        parts.append(effect_table(draws).assign(kind=kind))
+    table = pd.concat(parts, ignore_index=True)
+    table["n_trials"] = [observed.get((d, t), 0) for d, t in zip(table["drug"], table["therapy"], strict=True)]
+    return table
+
+
+def _settings(design: xr.Dataset) -> dict[tuple[str, float], int]:
+    """Number of trials with a within-trial drug contrast, per drug and therapy of the drug arm."""
+    x = design["X"].sel(coefficient="delta").to_numpy()
+    interaction = design["X"].sel(coefficient="kappa").to_numpy() if "kappa" in design["coefficient"] else 0 * x
+    kind, trial, drug = design["kind"].to_numpy(), design["trial"].to_numpy(), design["study_drug"].to_numpy()
+    counted: dict[tuple[str, float], set[str]] = {}
+    for name in dict.fromkeys(trial):
+        here = trial == name
+        if (kind[here] == "arm").all() and np.ptp(x[here]) == 0:
+            continue
+        for d, dose, dose_therapy in zip(drug[here], x[here], interaction[here], strict=True):
+            if dose != 0:
+                counted.setdefault((str(d), float(round(dose_therapy / dose))), set()).add(str(name))
+    return {key: len(trials) for key, trials in counted.items()}
+
+
+def with_observed(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Add each row's observed change, kind, drug, role and people to a table of contributions."""
+    facts = rows.set_index("label")[["trial", "kind", "study_drug", "role", "n", "y"]].rename(columns={"y": "observed"})
+    return table.join(facts, on="row")
+
+
+def compare_routes(sampled: xr.DataTree, exact: xr.DataTree) -> pd.DataFrame:
+    """Put the sampler's and the closed form's answers side by side: the two must agree up to Monte Carlo error."""
+    names = [*contraction(sampled)["variable"], *heterogeneity(sampled).data_vars]
+    one = effect_table(sampled["posterior"].dataset[names])
+    other = effect_table(exact["posterior"].dataset[names])
+    return pd.DataFrame(
+        {
+            "parameter": one["estimand"],
+            "sampler_mean": one["mean"],
+            "exact_mean": other["mean"],
+            "sampler_sd": one["sd"],
+            "exact_sd": other["sd"],
+            "difference_in_sd": (one["mean"] - other["mean"]) / other["sd"],
+        }
+    )
+
+
+def sensitivity_table(evidence: Evidence, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Refit in closed form under every choice a reader might make otherwise.
+
+    Returns
+    -------
+    DataFrame, one row per choice: mean and 95 % interval of the drug term, the interaction, the therapy term, and the
+    heterogeneity, with the number of trials. And the choices that this evidence does not allow, with the reason.
+    """
+    arms = arm_changes(evidence)
+    both = (arms, contrasts(evidence, besides=arms))
+    learned = learned_correlation(evidence)
+    low, high = float(learned["r_low"]), float(learned["r_high"])
+    firm = arms[arms["evidence_quality"].isin(["published", "computed_from_ipd", "back_calculated"])]
+    printed = arms[~arms["se_from"].str.startswith("borrowed") & ~arms["dose_from"].str.startswith("assumed")]
+    choices: dict[str, Callable[[], xr.Dataset]] = {
+        "headline": lambda: decomposition_design(*both),
+        "only randomised, within-trial contrasts (free baselines)": lambda: decomposition_design(
+            *both, baseline="free"
+        ),
+        "uncontrolled trials inform the drug terms": lambda: decomposition_design(*both, single_arm="exchangeable"),
+        "heterogeneity prior: inverse gamma (Rhodes 2015)": lambda: decomposition_design(*both, prior_tau="invgamma"),
+        "heterogeneity prior: half-normal(1)": lambda: decomposition_design(*both, prior_tau_sd=1.0),
+        "main terms' prior SD 1.4": lambda: decomposition_design(
+            *both, prior_drug_sd=1.4, prior_therapy_sd=1.4, prior_course_sd=1.4
+        ),
+        "interaction's prior SD 0.7": lambda: decomposition_design(*both, prior_interaction_sd=0.7),
+        "dose-response logarithmic": lambda: decomposition_design(*both, dose_shape="log"),
+        "dose-response Emax": lambda: decomposition_design(*both, dose_shape="emax"),
+        f"pre-post correlation {low:.2f}": lambda: _with_correlation(evidence, low),
+        f"pre-post correlation {high:.2f}": lambda: _with_correlation(evidence, high),
+        "with expectancy (borrowed for most arms)": lambda: decomposition_design(
+            *both, terms=HYPOTHESES["pill_and_process"]
+        ),
+        "with expectancy and experience (borrowed)": lambda: decomposition_design(*both, terms=HYPOTHESES["mediated"]),
+        "drug without the interaction": lambda: decomposition_design(*both, terms=HEADLINE - {"drug:therapy"}),
+        "without trials that gave only a difference": lambda: decomposition_design(arms),
+        "without borrowed SDs and assumed doses": lambda: decomposition_design(printed, both[1]),
+        "without digitised and secondary figures": lambda: decomposition_design(firm),
+        "depression outcomes only": lambda: _of_construct(evidence, "depression"),
+    }
+    rows, left_out = [], []
+    for name, describe in choices.items():
+        try:
+            design = describe()
+        except ValueError as error:
+            left_out.append({"choice": name, "reason": str(error)})
+        else:
+            rows.append({"choice": name, **_key_terms(design, seed)})
+    return pd.DataFrame(rows), pd.DataFrame(left_out, columns=["choice", "reason"])
+
+
+def _of_construct(evidence: Evidence, construct: str) -> xr.Dataset:
+    arms = arm_changes(evidence, constructs=(construct,))
+    return decomposition_design(arms, contrasts(evidence, constructs=(construct,), besides=arms))
+
+
+def _with_correlation(evidence: Evidence, correlation: float) -> xr.Dataset:
+    arms = arm_changes(evidence, correlation=correlation)
+    return decomposition_design(arms, contrasts(evidence, besides=arms))
+
+
+def _key_terms(design: xr.Dataset, seed: int) -> dict[str, float]:
+    """Mean and interval of the pooled terms of one design, fitted in closed form."""
+    idata = fit(design, seed=seed)
+    out: dict[str, float] = {"trials": len(np.unique(design["trial"].to_numpy())), "rows": design.sizes["row"]}
+    for variable, name in (("delta", "drug"), ("kappa", "interaction"), ("psi", "therapy"), ("tau", "tau")):
+        if variable in idata["posterior"].dataset:
+            row = effect_table(idata["posterior"].dataset[variable]).iloc[0]
+            out |= {name: row["mean"], f"{name}_low": row["ci_low"], f"{name}_high": row["ci_high"]}
+    return out

@@ -1,0 +1,190 @@
+"""The figures of an analysis: tables in, files and embedded images out."""
+
+import base64
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pillprocess.decomposition.plot_ledger import plot_identifiability, plot_influence
+from pillprocess.decomposition.plot_network import plot_network
+from pillprocess.decomposition.plots import plot_contributions, plot_forest, plot_predictive_check, plot_prior_posterior
+from pillprocess.evidence.drugs import DRUGS
+from pillprocess.evidence.plot_coverage import plot_evidence_map
+from pillprocess.evidence.tables import Evidence
+from pillprocess.output.visual_style import Width, house_style
+from pillprocess.review.analysis import Analysis
+from pillprocess.synthesis.effects import controlled_trials
+from pillprocess.synthesis.fits import items_of
+from pillprocess.synthesis.plots import plot_path_effects, plot_paths, plot_share_curve, plot_without
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_column") -> dict[str, Figure]:
+    """Draw every figure of the analysis, by name, at a print width."""
+    tables, rows = analysis.tables, analysis.rows
+    outcome = tables["contributions"]
+    controlled = outcome[(outcome["kind"] == "arm") & outcome.groupby("trial")["row"].transform("nunique").gt(1)]
+    arms = controlled["trial"].nunique()
+    base = f"k = {rows['trial'].nunique()} trials, n = {rows.loc[rows['kind'] == 'arm', 'n'].sum():.0f} people in arms"
+    with house_style():
+        axes = {
+            "evidence_map": plot_evidence_map(
+                evidence, width=width, title="What trials of patients compared and measured"
+            ),
+            "network": plot_network(
+                rows[rows["kind"] == "arm"],
+                rows[rows["kind"] == "contrast"],
+                width=width,
+                title="What was compared within trials",
+            ),
+            "drug_effects": plot_forest(
+                forest_rows(analysis, evidence),
+                width=width,
+                title="Drug effect by trial, pooled, and in a new trial",
+                heading="  n  mean  95 % interval",
+            ),
+            "contributions": plot_contributions(
+                in_drug_order(controlled),
+                width=width,
+                title=f"What each arm's change is made of (k = {arms} trials)",
+            ),
+            "terms": plot_prior_posterior(
+                tables["terms"], width=width, title=f"What the data taught about each term ({base})"
+            ),
+            "ledger": plot_identifiability(tables["ledger"], width=width, title="What identifies each term"),
+            "influence": plot_influence(tables["influence"], width=width, title="The drug term without each trial"),
+            "posterior_predictive": plot_predictive_check(in_drug_order(tables["predictive_check"]), width=width),
+        }
+        if "synthesis" in analysis.fits:
+            axes |= synthesis_axes(analysis, width=width)
+        figures = {name: ax.figure for name, ax in axes.items() if isinstance(ax.figure, Figure)}
+        for figure in figures.values():
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # laid out once, not again for every file
+    return figures
+
+
+def synthesis_axes(analysis: Analysis, *, width: Width) -> "dict[str, Axes]":
+    """Draw the figures of the synthesis, for the drug that most trials gave where one is shown."""
+    tables = analysis.tables
+    drug = str(analysis.rows["study_drug"].value_counts().index[0])
+    effects, curve = tables["synthesis_effects"], tables["synthesis_curve"]
+    without, paths = tables["synthesis_without"], analysis.fits["synthesis"]
+    trials = controlled_trials(items_of(paths))
+    trials = trials[trials["drug"] == drug].drop_duplicates("trial")
+    base = f"k = {len(trials)} trials, n = {trials['people'].sum():.0f}"
+    return {
+        "synthesis_effects": plot_path_effects(effects, width=width, title="The effect by path, with therapy"),
+        "synthesis_paths": plot_paths(
+            paths, drug=drug, width=width, title=f"What the drug's effect may pass through ({base})"
+        ),
+        "synthesis_curve": plot_share_curve(
+            curve, drug=drug, width=width, title=f"What if the association is causal? ({base})"
+        ),
+        "synthesis_without": plot_without(
+            without, drug=drug, width=width, title=f"Without each kind of evidence ({base})"
+        ),
+    }
+
+
+def in_drug_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows by drug, in the order of every figure, then by trial."""
+    return table.sort_values(["study_drug", "trial"], kind="stable", key=_drug_rank)
+
+
+def _drug_rank(column: pd.Series) -> pd.Series:
+    return column.map({d: i for i, d in enumerate(DRUGS)}) if column.name == "study_drug" else column
+
+
+def forest_rows(analysis: Analysis, evidence: Evidence) -> pd.DataFrame:
+    """Trial rows with their own observed contrast, then each drug's pooled and predictive rows."""
+    trials = analysis.tables["trial_effects"].copy()
+    trials[["trial", "drug"]] = trials["trial_drug"].str.rsplit(": ", n=1, expand=True).to_numpy()
+    observed = observed_contrasts(analysis.rows)
+    trials = trials.join(observed, on=["trial", "drug"]).join(people_compared(analysis.rows, evidence), on="trial")
+    trials = (
+        trials[trials["observed"].notna()]
+        .assign(label=lambda t: t["trial"], kind="trial")
+        .sort_values("mean", kind="stable")
+    )
+    pooled = analysis.tables["drug_effects"]
+    pooled = pooled[pooled["n_trials"] > 0]
+    setting = pooled["therapy"].map({0.0: "alone", 1.0: "with therapy"})
+    pooled = pooled.assign(label=pooled["kind"].map({"pooled": "pooled, ", "predictive": "new trial, "}) + setting)
+    table = pd.concat([trials, pooled], ignore_index=True)
+    return table.assign(
+        text=[
+            f"{'' if pd.isna(n) else f'{n:.0f}':>3} {m:5.2f} [{lo:5.2f}, {hi:5.2f}]"
+            for n, m, lo, hi in zip(table["n"], table["mean"], table["ci_low"], table["ci_high"], strict=True)
+        ]
+    )
+
+
+def observed_contrasts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Each trial's own contrast of highest against lowest dose of a drug, per unit of reference dose.
+
+    A waiting list or an active comparator is no dose of 0: trials that have no other control are left out.
+
+    Returns
+    -------
+    DataFrame indexed by trial and drug: ``observed``, ``observed_se``.
+    """
+    out = {}
+    same = (rows[["waitlist", "comparator"]] == 0).all(axis=1)
+    for side in ("reference_waitlist", "reference_comparator"):
+        same &= rows[side].fillna(0) == 0
+    for (trial, drug), group in rows[same].groupby(["trial", "drug_given"], sort=False):
+        differences = group[(group["kind"] == "contrast") & (group["dose"] > group["reference_dose"].fillna(0))]
+        if len(differences):
+            top = differences.loc[differences["dose"].idxmax()]
+            gap = top["dose"] - top["reference_dose"]
+            out[trial, drug] = {"observed": top["y"] / gap, "observed_se": top["se"] / gap}
+            continue
+        top, bottom = group.loc[group["dose"].idxmax()], group.loc[group["dose"].idxmin()]
+        gap = top["dose"] - bottom["dose"]
+        if gap > 0:
+            se = (top["se"] ** 2 + bottom["se"] ** 2) ** 0.5
+            out[trial, drug] = {"observed": (top["y"] - bottom["y"]) / gap, "observed_se": se / gap}
+    return pd.DataFrame.from_dict(out, orient="index").rename_axis(["trial", "drug"])
+
+
+def people_compared(rows: pd.DataFrame, evidence: Evidence) -> pd.Series:
+    """People of each trial: the sum over its arms, at most those randomised (a crossover has the same people in both arms).
+
+    Missing where an arm has no n.
+    """
+    sides = [
+        rows.loc[rows["kind"] == "arm", ["trial", "arm", "n"]],
+        rows.loc[rows["kind"] == "contrast", ["trial", "arm", "n_arm"]].rename(columns={"n_arm": "n"}),
+        rows.loc[rows["kind"] == "contrast", ["trial", "reference_arm", "n_reference"]].rename(
+            columns={"reference_arm": "arm", "n_reference": "n"}
+        ),
+    ]
+    arms = pd.concat(sides).drop_duplicates(["trial", "arm"])
+    total = arms.groupby("trial")["n"].sum(skipna=False)
+    randomised = evidence.trials.set_index("trial_id")["n_randomised"].reindex(total.index)
+    return total.where(~(randomised < total), randomised)
+
+
+def save_figures(figures: dict[str, Figure], folder: Path) -> None:
+    """Write each figure as PNG and SVG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with house_style():
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png")
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+            plt.close(figure)
+
+
+def embedded(figure: Figure) -> str:
+    """The figure as a data address, for a page that needs no other file."""
+    buffer = io.BytesIO()
+    with house_style():
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,208 @@
+"""The report: one page a clinician can read, filled from an analysis and nothing else."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pillprocess.evidence.drugs import DRUGS
+from pillprocess.evidence.tables import Evidence
+from pillprocess.output.pages import estimate, render_page, versions
+from pillprocess.review.analysis import Analysis
+from pillprocess.review.figures import embedded
+from pillprocess.review.limitations import limitations
+from pillprocess.review.record import reporting_record, scale_priors
+from pillprocess.synthesis.plots import PATH_NAMES
+from pillprocess.synthesis.words import synthesis_answer
+
+SETTING = {0.0: "alone", 1.0: "with therapy"}
+
+SECTIONS = (
+    ("answer", "Answer"), ("evidence", "Evidence"), ("models", "Models"), ("results", "Results"), ("checks", "Checks"),
+    ("synthesis", "Do subjective effects mediate the outcome?"),
+    ("sensitivity", "Sensitivity: what would overturn it"), ("ledger", "What identifies what"), ("blinding", "Was the blind kept?"),
+    ("limitations", "Limitations in the evidence"), ("reproducibility", "Reproducibility"),
+)  # fmt: skip
+"""Sections of the report in order: the file in ``templates/sections`` and its title. A new section is a file and a line here."""
+
+
+def render_report(
+    analysis: Analysis,
+    evidence: Evidence,
+    figures: dict[str, Figure],
+    *,
+    seed: int,
+    narrow: dict[str, Figure] | None = None,
+) -> str:
+    """Render the report as one self-contained HTML page.
+
+    Parameters
+    ----------
+    analysis
+        Result of :func:`pillprocess.reproduce.analyse`.
+    evidence
+        The tables it was made from.
+    figures
+        Figures by name, drawn from the same analysis.
+    seed
+        The seed that was used.
+    narrow
+        The same figures one column wide, for phones; the wide ones serve where it is not given.
+
+    Returns
+    -------
+    HTML text.
+    """
+    rows = analysis.rows
+    images = {name: embedded(figure) for name, figure in figures.items()}
+    context = {
+        "sections": SECTIONS,
+        "tables": {name: table.to_dict("records") for name, table in analysis.tables.items()},
+        "answer": answer(analysis),
+        "example": scale_example(evidence),
+        "comparison_note": analysis.comparison_note,
+        "synthesis": synthesis_answer(analysis.tables, analysis.synthesis_note) if "synthesis" in analysis.fits else [],
+        "synthesis_why": analysis.synthesis_note,
+        "path_names": PATH_NAMES,
+        "drugs": [drug for drug in DRUGS if drug in set(rows["study_drug"])],
+        "figures": images,
+        "narrow": {name: embedded(figure) for name, figure in narrow.items()} if narrow else dict.fromkeys(images, ""),
+        "facts": {
+            "trials": rows["trial"].nunique(),
+            "arms": int((rows["kind"] == "arm").sum()),
+            "differences": int((rows["kind"] == "contrast").sum()),
+            "contrast_trials": rows.loc[rows["kind"] == "contrast", "trial"].nunique(),
+            "arm_trials": rows.loc[rows["kind"] == "arm", "trial"].nunique(),
+            "people": int(rows.loc[rows["kind"] == "arm", "n"].sum()),
+            "correlation": analysis.correlation.to_dict(),
+            "predictive_words": predictive_words(analysis),
+        },
+        "priors": scale_priors(analysis),
+        "limitations": limitations(analysis, evidence),
+        "record": reporting_record(analysis, evidence, seed=seed).to_dict("records"),
+        "doubts": evidence.doubts[evidence.doubts["trial_id"].isin(rows["trial"])].to_dict("records"),
+        "provenance": provenance(evidence, seed),
+        "setting": SETTING,
+    }
+    return render_page("report.html", context, wing="review", writes=estimate)
+
+
+def predictive_words(analysis: Analysis) -> str:
+    """How many rows lie inside their predictive intervals."""
+    check, prior = analysis.tables["predictive_check"], analysis.tables["prior_predictive_check"]
+    return (
+        f"Posterior predictive check: {int(check['inside'].sum())} of {len(check)} rows lie inside their 95 % interval; of the prior "
+        f"predictive intervals {int(prior['inside'].sum())} hold their row."
+    )
+
+
+def scale_example(evidence: Evidence) -> str:
+    """One reference SD in points of the scales most rows use, for readers who think in points."""
+    instruments = evidence.instruments.dropna(subset="reference_sd").nlargest(3, "reference_sd_n")
+    return ", ".join(f"{r.reference_sd:.0f} points of {r.instrument}" for r in instruments.itertuples())
+
+
+def answer(analysis: Analysis) -> list[str]:
+    """State the answer in sentences whose every number comes from the tables."""
+    effects = analysis.tables["drug_effects"]
+    pooled = effects[(effects["kind"] == "pooled") & (effects["n_trials"] > 0)]
+    terms = analysis.tables["terms"].set_index("variable")
+    ledger = analysis.tables["ledger"].set_index("term")
+    share = course_share(analysis.tables["contributions"])
+    sentences = [
+        f"In the drug arms of controlled trials, {100 * share:.0f} % of the average expected change is not the drug's: it is also there "
+        "in the trial's own control condition (natural course, attention, expectation, regression to the mean) or belongs to therapy."
+    ]
+    for therapy, opening in (
+        (1.0, "Given with psychotherapy or psychological support, against a control condition that got the same"),
+        (0.0, "Given alone, against a control condition without therapy either"),
+    ):
+        here = pooled[pooled["therapy"] == therapy]
+        if len(here):
+            parts = [
+                f"{r.drug} {r.mean:.2f} [{r.ci_low:.2f}, {r.ci_high:.2f}] ({r.n_trials} trial{'s' if r.n_trials > 1 else ''})"
+                for r in here.itertuples()
+            ]
+            sentences.append(
+                f"{opening}, the change in symptoms was, in reference SDs (negative is better): {'; '.join(parts)}."
+            )
+    if "kappa" in terms.index:
+        k = terms.loc["kappa"]
+        p = probability_below(analysis, "kappa")
+        sentences.append(
+            f"Does therapy change what the drug does? The interaction is {estimate(k.to_dict())}, with probability {p:.2f} that the "
+            f"drug does more with therapy than without. {_interaction_words(p)} {_where_therapy_is_randomised(analysis.rows)}"
+        )
+    if "psi" in terms.index:
+        sentences.append(
+            f"Therapy by itself: {estimate(terms.loc['psi'].to_dict())}; {ledger.loc['therapy', 'verdict']}."
+        )
+    choices = analysis.tables["sensitivity"].set_index("choice")
+    belief = choices[choices.index.str.startswith("with expectancy (")]
+    if len(belief) and "delta" in terms.index:
+        b = belief.iloc[0]
+        sentences.append(
+            f"Belief of having had the drug could take part of this. Let into the model (reported for "
+            f"{_reported(analysis)} of {len(analysis.rows)} rows, borrowed for most others), it moves the drug term from "
+            f"{terms.loc['delta', 'mean']:.2f} to {b['drug']:.2f} [{b['drug_low']:.2f}, {b['drug_high']:.2f}]. The trials cannot yet "
+            "tell the two apart: who gets the drug mostly knows it."
+        )
+    return sentences
+
+
+def _reported(analysis: Analysis) -> int:
+    """Rows whose belief comes from guesses that the trial itself reported."""
+    return int((analysis.rows["expectancy_from"] == "reported guesses").sum())
+
+
+def _interaction_words(p: float) -> str:
+    if p > 0.975:
+        return "The trials support the pill and the process: more drug effect with therapy."
+    if p < 0.025:
+        return "The trials speak against it: less drug effect with therapy."
+    return "The trials do not settle it."
+
+
+def _where_therapy_is_randomised(rows: pd.DataFrame) -> str:
+    """Say which drugs have a trial that compares therapy with none at one dose of the drug."""
+    given = rows[rows["dose"] > 0]
+    differs = given[
+        (given["kind"] == "contrast")
+        & (given["dose"] == given["reference_dose"])
+        & (given["therapy"] != given["reference_therapy"])
+    ]
+    arms = given[given["kind"] == "arm"].groupby(["trial", "drug_given", "dose"])["therapy"].nunique()
+    compared = {(t, d) for t, d, _ in arms.index[arms > 1]} | set(
+        zip(differs["trial"], differs["drug_given"], strict=True)
+    )
+    without = [d for d in dict.fromkeys(given["drug_given"]) if d not in {d for _, d in compared}]
+    found = (
+        f"Therapy was compared with none at one dose of the drug in {', '.join(sorted(t for t, _ in compared))}"
+        if compared
+        else ""
+    )
+    lacking = f"no trial in the model does so for {', '.join(sorted(without))}" if without else ""
+    return ("; ".join(part for part in (found, lacking) if part) + ".").replace(
+        "no trial", "No trial" if not found else "no trial", 1
+    )
+
+
+def probability_below(analysis: Analysis, variable: str) -> float:
+    """Posterior probability that a term of the headline fit is below 0."""
+    return float((analysis.fits["headline"]["posterior"].dataset[variable] < 0).mean())
+
+
+def course_share(table: pd.DataFrame) -> float:
+    """Share of the drug arms' average expected change that is course, waiting list, comparator or therapy."""
+    arms = table[(table["kind"] == "arm") & (table["role"] == "active")]
+    controlled = arms[arms.groupby("trial")["row"].transform("nunique").gt(0) & arms["trial"].isin(_controlled(table))]
+    total = controlled["mean"].sum()
+    return float(controlled.loc[~controlled["term"].isin(["drug", "drug:therapy"]), "mean"].sum() / total)
+
+
+def _controlled(table: pd.DataFrame) -> pd.Index:
+    rows = table[table["kind"] == "arm"].groupby("trial")["row"].nunique()
+    return rows.index[rows > 1]
+
+
+def provenance(evidence: Evidence, seed: int) -> dict[str, str]:
+    """Versions, seed and the checksum of the data."""
+    return versions(seed) | {"data checksum (SHA-256)": evidence.checksum, "data folder": evidence.folder.name}

@@ -1,0 +1,175 @@
+"""What the commands do: load, analyse, write."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+
+from pillprocess.decomposition.model import Baseline
+from pillprocess.evidence.tables import load_evidence
+from pillprocess.rows.terms import HEADLINE, HYPOTHESES
+
+type Step = Callable[[str], None]
+
+
+def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool, synthesis: bool = True) -> Path:
+    """Analyse an evidence folder and write the results folder; without ``synthesis``, in a third of the time.
+
+    Returns
+    -------
+    Path of report.html.
+
+    Raises
+    ------
+    EvidenceError, ConvergenceError, ResultsError
+        Nothing is then left behind, and earlier results stay as they were.
+    """
+    from pillprocess.output.results import results_folder, write_tables
+
+    started = time.perf_counter()
+    tables = load_evidence(evidence)
+    record: dict[str, object] = {"command": "reproduce", "seed": seed, "data_checksum": tables.checksum}
+    with results_folder(out, record) as work, steps(progress) as step:
+        step("loading PyMC")
+        from pillprocess.review.analysis import analyse
+        from pillprocess.review.figures import draw_figures, save_figures
+        from pillprocess.review.record import reporting_record
+        from pillprocess.review.report import provenance, render_report
+        from pillprocess.review.synthesis import add_synthesis
+
+        analysis = analyse(tables, seed=seed, step=step)
+        if synthesis:
+            analysis = add_synthesis(analysis, tables, seed=seed, step=step)
+        step("figures and report")
+        figures, narrow = draw_figures(analysis, tables), draw_figures(analysis, tables, width="one_column")
+        page = render_report(analysis, tables, figures, narrow=narrow, seed=seed)
+        (work / "report.html").write_text(page, encoding="utf-8")
+        save_figures(figures, work / "figures")
+        save_figures(narrow, work / "figures" / "one_column")
+        record_of_reporting = reporting_record(analysis, tables, seed=seed)
+        write_tables(analysis.tables | {"reporting_record": record_of_reporting}, work / "tables")
+        (work / "posterior").mkdir()
+        for name, idata in analysis.fits.items():
+            idata.to_netcdf(work / "posterior" / f"{name}.nc", engine="h5netcdf")
+        record |= {"versions": provenance(tables, seed), "seconds": round(time.perf_counter() - started, 1)}
+    return out / "report.html"
+
+
+def run_decompose(
+    terms: str, *, baseline: str, constructs: tuple[str, ...] | None, seed: int, evidence: Path | None, progress: bool
+) -> list[tuple[str, pd.DataFrame]]:
+    """Fit one decomposition in closed form; headed tables of its terms, drug effects and heterogeneity."""
+    from pillprocess.decomposition.estimands import heterogeneity, relative_effects
+    from pillprocess.decomposition.identifiability import identifiability
+    from pillprocess.decomposition.model import decomposition_design
+    from pillprocess.inference.fit import fit
+    from pillprocess.output.tables import interval_table
+    from pillprocess.rows.arms import arm_changes
+    from pillprocess.rows.contrasts import contrasts
+
+    with steps(progress) as step:
+        step("model rows")
+        tables = load_evidence(evidence)
+        arms = arm_changes(tables, constructs=constructs)
+        differences = contrasts(tables, constructs=constructs, besides=arms)
+        design = decomposition_design(arms, differences, terms=named_terms(terms), baseline=cast(Baseline, baseline))
+        step("fit in closed form")
+        idata = fit(design, seed=seed)
+    trials = len(set(design["trial"].to_numpy()))
+    heading = f"{trials} trials, {design.sizes['row']} rows; change in reference SDs, negative is improvement"
+    out = [(heading, identifiability_columns(identifiability(idata)))]
+    if "drug" in design.attrs["terms"]:
+        out.append(
+            (
+                "Drug effect at the reference dose, without (0) and with (1) therapy",
+                interval_table(relative_effects(idata)),
+            )
+        )
+    if len(heterogeneity(idata).data_vars):
+        out.append(("Heterogeneity (SD)", interval_table(heterogeneity(idata))))
+    return out
+
+
+def run_compare(
+    unit: str, *, constructs: tuple[str, ...] | None, baseline: str, evidence: Path | None, progress: bool
+) -> tuple[pd.DataFrame, str]:
+    """Compare the hypotheses on an evidence folder; the table and what it decides in words."""
+    from pillprocess.review.analysis import compare_hypotheses
+    from pillprocess.rows.arms import arm_changes
+    from pillprocess.rows.contrasts import contrasts
+
+    with steps(progress) as step:
+        step("model rows")
+        tables = load_evidence(evidence)
+        arms = arm_changes(tables, constructs=constructs)
+        differences = contrasts(tables, constructs=constructs, besides=arms)
+        step(f"hypotheses, each {unit} left out")
+        return compare_hypotheses(arms, differences, seed=1, unit=unit, baseline=cast(Baseline, baseline))
+
+
+def run_tables(results: Path) -> dict[str, pd.DataFrame | str]:
+    """The main tables of a results folder, by name."""
+    names = ("drug_effects", "terms", "heterogeneity", "hypotheses", "ledger", "sensitivity", "convergence")
+    return {name: pd.read_csv(results / "tables" / f"{name}.csv") for name in names}
+
+
+def run_published(what: str, *, data: Path | None, seed: int, progress: bool) -> pd.DataFrame:
+    """Reproduce published mediation or expectancy analyses; published and reproduced figures side by side.
+
+    Raises
+    ------
+    ValueError
+        ``what`` is neither.
+    DatasetError
+        The public data can be neither fetched nor found in ``data``.
+    """
+    if what == "mediation":
+        from pillprocess.published.mediation import reproduce_mediation
+
+        return reproduce_mediation(folder=data, seed=seed, progress=progress)
+    if what == "expectancy":
+        from pillprocess.published.expectancy import reproduce_expectancy
+
+        return reproduce_expectancy(microdose_folder=data, ketamine_folder=data)
+    raise ValueError(f"what = {what!r}; it must be decomposition, mediation or expectancy")
+
+
+def identifiability_columns(ledger: pd.DataFrame) -> pd.DataFrame:
+    """The ledger's short columns, for a terminal."""
+    return ledger[["term", "mean", "ci_low", "ci_high", "evidence", "contraction", "verdict"]]
+
+
+def named_terms(text: str) -> frozenset[str]:
+    """Read terms from the command line: ``headline``, a hypothesis's name, or a comma-separated list."""
+    if text == "headline":
+        return HEADLINE
+    if text in HYPOTHESES:
+        return HYPOTHESES[text]
+    return frozenset(t.strip() for t in text.split(",") if t.strip())
+
+
+@contextmanager
+def steps(progress: bool) -> Iterator[Step]:
+    """A progress display on standard error: the step under way, and the seconds each took."""
+    if not progress:
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    current, began = "", time.perf_counter()
+    with console.status("starting") as status:
+
+        def step(name: str) -> None:
+            nonlocal current, began
+            now = time.perf_counter()
+            if current:
+                console.print(f"  {current} ({now - began:.1f} s)")
+            current, began = name, now
+            status.update(name)
+
+        yield step
+        step("")

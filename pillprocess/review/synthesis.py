@@ -1,0 +1,137 @@
+"""The synthesis as the main job runs it: one compiled model, its fits, and the tables the report shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import xarray as xr
+
+from pillprocess.evidence.tables import Evidence
+from pillprocess.inference.fit import check_fit
+from pillprocess.output.tables import effect_table
+from pillprocess.review.analysis import Analysis
+from pillprocess.rows.acute_scores import scores_set_aside
+from pillprocess.rows.associations import associations_set_aside
+from pillprocess.synthesis.compiled import Refit, compile_synthesis, prior_of
+from pillprocess.synthesis.conflict import conflict, without_each_kind
+from pillprocess.synthesis.effects import mediated_share, path_table, share_curve
+from pillprocess.synthesis.hypotheses import compare_synthesis
+from pillprocess.synthesis.items import synthesis_items
+from pillprocess.synthesis.kinds import KINDS, has_kind
+from pillprocess.synthesis.model import synthesis
+from pillprocess.synthesis.therapy_prior import therapy_prior
+from pillprocess.synthesis.words import ALL_CAUSAL
+
+type Step = Callable[[str], None]
+
+STEPS = ("synthesis: compiling", "synthesis: fit", "synthesis: each kind of evidence removed", "synthesis: hypotheses")
+FIT_TUNE, FIT_DRAWS, REFIT_DRAWS = 1500, 2500, 300
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """Tables by name, the fit, and what the comparison decides."""
+
+    tables: dict[str, pd.DataFrame]
+    fit: xr.DataTree
+    note: str
+
+
+def add_synthesis(analysis: Analysis, evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> Analysis:
+    """Return the analysis with the synthesis's tables and fit, or with the reason why the evidence allows none."""
+    try:
+        items = synthesis_items(evidence)
+    except ValueError as error:
+        return replace(analysis, synthesis_note=str(error))
+    found = analyse_synthesis(evidence, items=items, seed=seed, step=step)
+    tables, fits = analysis.tables | found.tables, analysis.fits | {"synthesis": found.fit}
+    return replace(analysis, tables=tables, fits=fits, synthesis_note=found.note)
+
+
+def analyse_synthesis(
+    evidence: Evidence, *, seed: int, items: xr.Dataset | None = None, step: Step = lambda _: None
+) -> Synthesis:
+    """Fit the synthesis and everything the report says about it.
+
+    Parameters
+    ----------
+    evidence
+        The checked tables.
+    seed
+        Seed of every draw.
+    items
+        What :func:`pillprocess.synthesis_items` made of the evidence; made here by default.
+    step
+        Called with the name of each step as it begins.
+
+    Returns
+    -------
+    Synthesis.
+
+    Raises
+    ------
+    ConvergenceError
+        The fit did not converge.
+    """
+    step(STEPS[0])
+    model = synthesis(synthesis_items(evidence) if items is None else items)
+    refit = compile_synthesis(model)
+    step(STEPS[1])
+    whole = refit(seed=seed, draws=FIT_DRAWS, tune=FIT_TUNE, target_accept=0.995)
+    convergence = check_fit(whole)
+    prior = prior_of(model, seed=seed)
+    step(STEPS[2])
+    removed = without_each_kind(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
+    split = conflict(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
+    step(STEPS[3])
+    hypotheses, note = compare_synthesis(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
+    tables = {
+        "synthesis_effects": path_table(whole),
+        "synthesis_share": mediated_share(whole, prior=prior),
+        "synthesis_curve": share_curve(whole),
+        "synthesis_causal_share": effect_table(whole["posterior"].dataset["causal_share"].rename("causal share")),
+        "synthesis_without": removed,
+        "synthesis_conflict": split,
+        "synthesis_hypotheses": hypotheses,
+        "synthesis_choices": choices(refit, seed=seed),
+        "synthesis_evidence": evidence_kinds(model.items),
+        "synthesis_convergence": convergence.reset_index(),
+        "scores_set_aside": scores_set_aside(evidence),
+        "associations_set_aside": associations_set_aside(evidence),
+    }
+    return Synthesis(tables, whole, note)
+
+
+def choices(refit: Refit, *, seed: int) -> pd.DataFrame:
+    """Refit under the extreme readings of the within-arm association, and with psychotherapy trials behind the therapy term."""
+    known = therapy_prior("depression", "any control")
+    informed = (float(known["prior_mean"]), float(known["prior_sd"]))
+    fits = {
+        name: refit(seed=seed, causal_share=share, draws=REFIT_DRAWS, tune=REFIT_DRAWS)
+        for name, share in (
+            (ALL_CAUSAL, 1.0), ("half of it is", 0.5), ("none of it is: an epiphenomenon", 0.0)
+        )
+    }  # fmt: skip
+    name = f"therapy term informed by {known['k']:.0f} psychotherapy trials"
+    fits[name] = refit(seed=seed, therapy_prior=informed, draws=REFIT_DRAWS, tune=REFIT_DRAWS)
+    tables = [path_table(fit, therapy=(1.0,)).assign(choice=choice) for choice, fit in fits.items()]
+    table = pd.concat(tables, ignore_index=True)
+    return table[table["path"].isin(["total", "direct", "interaction", "experience", "belief"])].reset_index(drop=True)
+
+
+def evidence_kinds(items: xr.Dataset) -> pd.DataFrame:
+    """Count what each kind of evidence holds."""
+    sizes = {
+        "response counts": ("count", "arms"), "acute scores": ("score", "scores"), "experience-outcome associations":
+        ("association", "trials"), "treatment guesses": ("guess", "counts"), "participants": ("person_arm", "arms"),
+    }  # fmt: skip
+    rows = []
+    for kind in KINDS:
+        dim, unit = sizes.get(kind, ("row", "rows"))
+        n = items.sizes[dim] if kind in sizes else int((items["row_kind"] == kind).sum())
+        trials = (
+            len(set(items["trial"].to_numpy()[items["row_kind"].to_numpy() == kind])) if kind not in sizes else None
+        )
+        if has_kind(items, kind):
+            rows.append({"kind": kind, "n": n, "unit": unit, "trials": trials})
+    return pd.DataFrame(rows)

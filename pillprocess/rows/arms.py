@@ -1,0 +1,220 @@
+"""Published numbers to one model row per arm.
+
+A row is the mean symptom change of an arm, post - baseline, so that negative is improvement, with its standard error, in
+units of the instrument's reference SD or in points; the columns ``y_from`` and ``se_from`` say how it was derived (see
+:mod:`pillprocess.change_scores`).
+No row is dropped in silence: :func:`set_aside` lists every included arm that has no model row, with the reason.
+"""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from pillprocess.evidence.drugs import DRUGS
+from pillprocess.evidence.tables import Evidence
+from pillprocess.rows.change_scores import change_sd, learned_correlation, mean_change, scale_to_reference
+from pillprocess.rows.terms import add_belief, add_dose, add_experience
+
+Unit = Literal["sd", "points"]
+
+UNCONTROLLED = ("single_arm", "case_series")
+
+COLUMNS = [
+    "trial", "arm", "label", "kind", "reference_arm", "study_drug", "drug", "drug_given", "role", "condition", "construct", "instrument",
+    "time_days", "design", "blinding", "n", "y", "se", "unit", "y_from", "se_from", "scale_from", "dose", "dose_from", "therapy",
+    "therapy_hours", "waitlist", "comparator", "expectancy", "expectancy_from", "expectancy_by_design", "experience", "experience_from",
+    "evidence_quality", "source_url",
+]  # fmt: skip
+
+
+def describe_arms(evidence: Evidence) -> pd.DataFrame:
+    """One row per arm, indexed by (trial, arm), with its terms and, in ``reason``, what keeps it out of every model."""
+    trials = evidence.trials.set_index("trial_id")
+    arms = evidence.arms.rename(columns={"trial_id": "trial", "arm_id": "arm"}).copy()
+    for column in ("condition", "design", "blinding", "population", "include", "exclude_reason", "retracted", "press"):
+        arms[f"trial_{column}"] = arms["trial"].map(trials[column])
+    arms["therapy_hours"] = arms["therapy_hours_nondrug"]
+    arms["waitlist"] = (arms["role"] == "waitlist").astype(float)
+    other_drug = ~arms["drug"].isin([*DRUGS, "placebo", "none"]) & (arms["role"] == "comparator")
+    arms["comparator"] = other_drug.astype(float)
+    arms = add_dose(arms, evidence.reference_doses)
+    arms = add_belief(arms, evidence.expectancy)
+    arms = add_experience(arms, evidence.subjective, evidence.reference_doses)
+    arms["drug_given"] = arms["drug"].where(arms["drug"].isin(DRUGS), arms["study_drug"])
+    arms["reason"] = _reason_arm(arms)
+    return arms.set_index(["trial", "arm"], drop=False).rename_axis([None, None])
+
+
+def _reason_arm(arms: pd.DataFrame) -> pd.Series:
+    """Why an arm's description keeps it out of every model, or ''."""
+    reasons = {
+        "the trial is excluded: ": arms["trial_include"] != 1,
+        "healthy volunteers": arms["trial_population"] != "patients",
+        "the arm is excluded: ": arms["include_arm"] != 1,
+        "the drug is outside the five: ": arms["dose_from"] == "other drug",
+        "therapy not reported": arms["therapy"].isna(),
+    }
+    detail = {
+        "the trial is excluded: ": arms["trial_exclude_reason"],
+        "the arm is excluded: ": arms["exclude_arm_reason"],
+        "the drug is outside the five: ": arms["drug"],
+    }
+    reason = pd.Series("", index=arms.index, dtype=object)
+    for text, applies in reasons.items():
+        full = text + detail[text].fillna("").astype(str) if text in detail else text
+        reason = reason.mask((reason == "") & applies, full)
+    return reason
+
+
+def _candidates(
+    evidence: Evidence, unit: Unit, window: tuple[float, float] | None, correlation: float | None
+) -> pd.DataFrame:
+    """One row per included arm of patients, with its model row or the reason it has none."""
+    arms = describe_arms(evidence)
+    instruments = evidence.instruments.set_index("instrument")
+    outcomes = evidence.outcomes.rename(columns={"trial_id": "trial", "arm_id": "arm"})
+    if correlation is None:
+        correlation = float(learned_correlation(evidence)["r"])
+    rows = _choose(outcomes[outcomes["include"] == 1], window).set_index(["trial", "arm"])
+    rows = rows.join(mean_change(rows)).drop(columns="change_sd").join(change_sd(rows, correlation, instruments))
+    rows = rows.join(scale_to_reference(instruments, rows["instrument"]))
+    sign = np.where(rows["instrument"].map(instruments["higher_is_worse"]) == 1, 1.0, -1.0)
+    divisor = rows["reference_sd"] if unit == "sd" else pd.Series(1.0, index=rows.index)
+    rows["y"] = sign * rows["points"] / divisor
+    rows["se"] = rows["change_sd"] / np.sqrt(rows["n"]) / divisor
+    keep = [
+        "instrument",
+        "construct",
+        "time_days",
+        "n",
+        "y",
+        "se",
+        "y_from",
+        "se_from",
+        "scale_from",
+        "evidence_quality",
+        "source_url",
+    ]
+    table = arms.drop(columns=["n", "source_url"]).join(rows[keep].reindex(arms.index))
+    missing = {
+        "no primary outcome row" + (f" in days {window[0]:g} to {window[1]:g}" if window else ""): table[
+            "instrument"
+        ].isna(),
+        "the primary outcome has no mean change (counts or percentages only, or no baseline)": table["y_from"].fillna(
+            ""
+        )
+        == "",
+        "n of the arm's primary outcome not reported": table["n"].isna(),
+        "the instrument has no reference SD": table["y"].isna(),
+        "no SD of the change can be formed": table["se"].isna(),
+    }
+    for text, applies in missing.items():
+        table["reason"] = table["reason"].mask((table["reason"] == "") & applies, text)
+    usable = table["reason"] == ""
+    alone = usable & (usable.groupby(table["trial"]).transform("sum") == 1) & ~table["trial_design"].isin(UNCONTROLLED)
+    table["reason"] = table["reason"].mask(alone, "no other arm of this comparative trial is usable")
+    return table
+
+
+def _choose(outcomes: pd.DataFrame, window: tuple[float, float] | None) -> pd.DataFrame:
+    """The primary row of each arm; with a window, the primary instrument's row in it that is nearest the primary time."""
+    primary = outcomes[outcomes["primary"] == 1]
+    if window is None:
+        return primary
+    key = primary.set_index(["trial", "arm"])[["instrument", "time_days"]].rename(columns={"time_days": "primary_time"})
+    rows = outcomes.merge(key.reset_index(), on=["trial", "arm", "instrument"])
+    rows = rows[rows["time_days"].between(*window)]
+    rows = rows.assign(distance=(rows["time_days"] - rows["primary_time"]).abs())
+    return rows.sort_values("distance", kind="stable").drop_duplicates(["trial", "arm"]).sort_values(["trial", "arm"])
+
+
+def arm_changes(
+    evidence: Evidence,
+    *,
+    constructs: tuple[str, ...] | None = None,
+    drugs: tuple[str, ...] = DRUGS,
+    unit: Unit = "sd",
+    window: tuple[float, float] | None = None,
+    correlation: float | None = None,
+) -> pd.DataFrame:
+    """Turn published outcomes into one model row per arm.
+
+    Parameters
+    ----------
+    evidence
+        The checked tables.
+    constructs
+        Keep trials whose primary outcome measures one of these (e.g. ``("depression", "ptsd")``); all by default.
+    drugs
+        Keep trials of these study drugs.
+    unit
+        ``"sd"``: change over the instrument's reference SD. ``"points"``: the instrument's own points.
+    window
+        Days from first dose, inclusive: take the primary instrument's row in it nearest the primary time. By default the
+        trial's own primary time.
+    correlation
+        Pre-post correlation for arms that lack the SD of the change; learned from the evidence by default.
+
+    Returns
+    -------
+    DataFrame, one row per arm: ``y`` (mean change; negative is improvement), ``se``, how each was derived (``y_from``,
+    ``se_from``, ``scale_from``, ``dose_from``, ``expectancy_from``), and the arm's terms: ``dose`` (1 = the drug's
+    reference dose), ``therapy``, ``waitlist``, ``comparator``, ``expectancy``, ``experience``.
+
+    Raises
+    ------
+    ValueError
+        Unknown construct, drug or unit; no row left; points asked for over several instruments.
+    """
+    check_choice("constructs", constructs, set(evidence.instruments["construct"]))
+    check_choice("drugs", drugs, set(DRUGS))
+    if unit not in ("sd", "points"):
+        raise ValueError(f"unit = {unit!r}; it must be 'sd' or 'points'")
+    if correlation is not None and not -1 < correlation < 1:
+        raise ValueError(f"correlation = {correlation}; it must lie between -1 and 1")
+    table = _candidates(evidence, unit, window, correlation)
+    rows = table[table["reason"] == ""]
+    rows = rows[rows["trial"].isin(rows.loc[rows["study_drug"].isin(drugs), "trial"])]
+    if constructs is not None:
+        rows = rows[rows["construct"].isin(constructs)]
+    if rows.empty:
+        raise ValueError(
+            "no arm has a usable outcome under these choices; set_aside(evidence) lists why each arm is out"
+        )
+    used = sorted(rows["instrument"].unique())
+    if unit == "points" and len(used) > 1:
+        raise ValueError(f"points of different instruments cannot be pooled ({', '.join(used)}); use unit='sd'")
+    rows = rows.assign(
+        kind="arm", reference_arm="", unit=unit, label=rows["trial"] + ": " + rows["arm"],
+        condition=rows["trial_condition"], design=rows["trial_design"], blinding=rows["trial_blinding"],
+    )  # fmt: skip
+    return rows[COLUMNS].reset_index(drop=True)
+
+
+def set_aside(evidence: Evidence, *, window: tuple[float, float] | None = None) -> pd.DataFrame:
+    """List every included arm of patients that has no arm-level model row, with the reason.
+
+    Parameters
+    ----------
+    evidence
+        The checked tables.
+    window
+        Days from and to between which an outcome counts, as in :func:`arm_changes`.
+
+    Returns
+    -------
+    DataFrame with columns ``trial``, ``arm``, ``reason``.
+    """
+    table = _candidates(evidence, "sd", window, None)
+    relevant = (table["trial_include"] == 1) & (table["trial_population"] == "patients") & (table["reason"] != "")
+    return table.loc[relevant, ["trial", "arm", "reason"]].reset_index(drop=True)
+
+
+def check_choice(name: str, chosen: tuple[str, ...] | None, known: set[str]) -> None:
+    """Raise unless the chosen names are a tuple of known ones."""
+    if isinstance(chosen, str):
+        raise ValueError(f"{name} = {chosen!r}; give a tuple of names, such as ({chosen!r},)")
+    unknown = sorted(set(chosen or ()) - known)
+    if unknown:
+        raise ValueError(f"{name}: unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")

@@ -1,0 +1,180 @@
+"""Between-arm differences of trials that published no usable arm means.
+
+Each trial gives the difference of every comparison it declared primary, in reference SDs, with the signs turned so that a
+negative difference favours the first arm. ``y_from`` and ``se_from`` say which published figure was used and how.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from pillprocess.evidence.drugs import DRUGS
+from pillprocess.evidence.tables import Evidence
+from pillprocess.rows.arms import COLUMNS, check_choice, describe_arms
+from pillprocess.rows.change_scores import scale_to_reference
+
+EVENT_TYPES = ("response", "remission", "abstinence")
+SIDES = ["dose", "therapy", "waitlist", "comparator", "expectancy", "expectancy_by_design", "experience"]
+KEY = ["trial_id", "arm_id", "reference_arm_id"]
+FAVOURS = {"negative_favours_arm": 1, "below_1_favours_arm": 1, "positive_favours_arm": -1, "above_1_favours_arm": -1}
+"""The sign that makes a negative difference favour the first arm."""
+
+
+def contrasts(
+    evidence: Evidence,
+    *,
+    constructs: tuple[str, ...] | None = None,
+    drugs: tuple[str, ...] = DRUGS,
+    besides: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Turn published between-arm differences into model rows.
+
+    Parameters
+    ----------
+    evidence
+        The checked tables.
+    constructs, drugs
+        As in :func:`pillprocess.arm_changes`.
+    besides
+        Arm rows already in the model; their trials are left out here, so that nothing counts twice.
+
+    Returns
+    -------
+    DataFrame with the columns of ``arm_changes``; ``arm`` against ``reference_arm``, ``y`` in reference SDs and ``se``.
+    The term columns (``dose``, ``therapy`` ...) describe ``arm``; ``reference_dose`` ... describe ``reference_arm``.
+
+    Raises
+    ------
+    ValueError
+        Unknown construct or drug.
+    """
+    check_choice("constructs", constructs, set(evidence.instruments["construct"]))
+    check_choice("drugs", drugs, set(DRUGS))
+    rows = _standardise(evidence)
+    rows = rows[(rows["reason"] == "") & rows["study_drug"].isin(drugs)]
+    if constructs is not None:
+        rows = rows[rows["construct"].isin(constructs)]
+    if besides is not None:
+        rows = rows[~rows["trial"].isin(besides["trial"])]
+    return rows[[*COLUMNS, "n_arm", "n_reference", *(f"reference_{c}" for c in SIDES)]].reset_index(drop=True)
+
+
+def contrasts_set_aside(evidence: Evidence) -> pd.DataFrame:
+    """List the primary between-arm differences of included patient trials that cannot become model rows, with the reason.
+
+    Parameters
+    ----------
+    evidence
+        The checked tables.
+
+    Returns
+    -------
+    DataFrame with columns ``trial``, ``arm``, ``reference_arm``, ``effect_type``, ``reason``.
+    """
+    rows = _standardise(evidence)
+    return rows.loc[rows["reason"] != "", ["trial", "arm", "reference_arm", "effect_type", "reason"]].reset_index(
+        drop=True
+    )
+
+
+def _standardise(evidence: Evidence) -> pd.DataFrame:
+    """Every primary between-arm comparison with its best row in reference SDs, or the reason there is none."""
+    table = evidence.contrasts
+    arms = describe_arms(evidence)
+    table = table[(table["level"] == "between_arm") & (table["include"] == 1) & (table["primary"] == 1)].copy()
+    table = table[
+        table["trial_id"].isin(
+            arms.loc[(arms["trial_include"] == 1) & (arms["trial_population"] == "patients"), "trial"]
+        )
+    ]
+    for side in ("arm_id", "reference_arm_id"):
+        keys = list(zip(table["trial_id"], table[side], strict=True))
+        table[f"{side}_n"] = [arms["n"].get(k, np.nan) for k in keys]
+        table[f"{side}_reason"] = [arms["reason"].get(k, "") for k in keys]
+        table[f"{side}_drug"] = [arms["drug"].get(k, "") for k in keys]
+    table = _add_estimates(table, evidence.instruments.set_index("instrument"))
+    table = table.sort_values([*KEY, "rank"], kind="stable").drop_duplicates(KEY)
+    described = arms.loc[list(zip(table["trial_id"], table["arm_id"], strict=True))].reset_index(drop=True)
+    reference = arms.loc[list(zip(table["trial_id"], table["reference_arm_id"], strict=True)), SIDES].reset_index(
+        drop=True
+    )
+    described = described.join(reference.add_prefix("reference_"))
+    table = table.reset_index(drop=True)
+    n = table["arm_id_n"] + table["reference_arm_id_n"]
+    return described.drop(columns=["n", "source_url", "reason"]).assign(
+        kind="contrast", reference_arm=table["reference_arm_id"], effect_type=table["effect_type"],
+        label=table["trial_id"] + ": " + table["arm_id"] + " v " + table["reference_arm_id"],
+        condition=described["trial_condition"], design=described["trial_design"], blinding=described["trial_blinding"],
+        instrument=table["instrument"], construct=table["construct"], time_days=table["time_days"], n=n,
+        n_arm=table["arm_id_n"], n_reference=table["reference_arm_id_n"], y=table["y"],
+        se=table["y_se"], unit="sd", y_from=table["y_from"], se_from=table["se_from"], scale_from=table["scale_from"],
+        evidence_quality=table["basis"], source_url=table["source_url"], reason=_reasons(table),
+    )  # fmt: skip
+
+
+def _add_estimates(table: pd.DataFrame, instruments: pd.DataFrame) -> pd.DataFrame:
+    """Add y, its standard error, and a rank that prefers points over reference SD, then d, then counts."""
+    scale = scale_to_reference(instruments, table["instrument"])
+    favours = table["direction"].map(FAVOURS).astype(float)
+    kind, estimate = table["effect_type"], table["estimate"]
+    continuous = table["outcome_type"] == "continuous"
+    points = continuous & (kind == "mean_difference")
+    d = continuous & kind.isin(["hedges_g", "cohen_d"])
+    odds = table["outcome_type"].isin(EVENT_TYPES) & (kind == "odds_ratio")
+    harmonic = np.sqrt(1 / table["arm_id_n"] + 1 / table["reference_arm_id_n"])
+
+    printed = table["se"].where(~odds)
+    interval = (table["ci_high"] - table["ci_low"]) / (2 * 1.959964)
+    interval = interval.where(~odds, _log(table["ci_high"] / table["ci_low"]) / (2 * 1.959964))
+    z = pd.Series(-special.ndtri(table["p"].clip(lower=1e-300) / 2), index=table.index)
+    from_p = (estimate.abs() / z).where(table["p_op"].isin(["=", "<"]) & (table["p"] > 0) & (z > 0.5) & ~odds)
+    from_n = (harmonic * np.sqrt(1 + estimate**2 / 8)).where(d)
+    raw = pd.Series(np.nan, index=table.index)
+    source = pd.Series("", index=table.index, dtype=object)
+    for name, values in {
+        "printed SE": printed, "95 % CI": interval, "arm sizes": from_n,
+        "p value (an upper bound where p < was printed)": from_p,
+    }.items():  # fmt: skip
+        take = raw.isna() & values.notna()
+        raw, source = raw.where(~take, values), source.where(~take, name)
+
+    implied = points & scale["reference_sd"].isna() & harmonic.notna() & raw.notna()
+    divisor = scale["reference_sd"].where(~implied, raw / harmonic).where(points, 1.0)
+    y = favours * estimate / divisor
+    y = y.where(~odds, favours * _log(estimate) * np.sqrt(3) / np.pi)
+    se = (raw / divisor).where(~odds, raw * np.sqrt(3) / np.pi)
+    usable = (points | d | odds) & y.notna() & se.notna()
+    return table.assign(
+        y=y.where(usable), y_se=se.where(usable), se_from=source, comparable=points | d | odds, favours=favours,
+        y_from=kind.str.replace("_", " ") + np.where(odds, ", ln OR x sqrt(3) / pi", ""),
+        scale_from=np.select(
+            [implied, points, odds], ["SD implied by the interval and arm sizes", scale["scale_from"], "latent logistic SD"],
+            "the trial's own SD",
+        ),
+        rank=np.select([usable & points & ~implied, usable & d, usable & points, usable & odds], [0, 1, 2, 3], 9),
+    )  # fmt: skip
+
+
+def _log(ratio: pd.Series) -> pd.Series:
+    """Natural logarithm where the ratio is positive, blank elsewhere."""
+    return np.log(ratio.where(ratio > 0))
+
+
+def _reasons(table: pd.DataFrame) -> pd.Series:
+    """Why a comparison has no model row, or ''."""
+    reason = pd.Series("", index=table.index, dtype=object)
+    for text, applies in {
+        "relapse after randomised withdrawal is another question than symptom change": table["outcome_type"]
+        == "relapse",
+        "effect type cannot be put in SD units: ": ~table["comparable"],
+        "which sign favours the arm is not stated": table["favours"].isna(),
+        "the two arms got different study drugs; give their arm rows instead": table["arm_id_drug"].isin(DRUGS)
+        & table["reference_arm_id_drug"].isin(DRUGS)
+        & (table["arm_id_drug"] != table["reference_arm_id_drug"]),
+        "no standard error can be formed": table["y_se"].isna(),
+    }.items():
+        suffix = table["effect_type"] if text.endswith(": ") else ""
+        reason = reason.mask((reason == "") & applies, text + suffix)
+    for side in ("arm_id_reason", "reference_arm_id_reason"):
+        reason = reason.mask((reason == "") & (table[side] != ""), table[side])
+    return reason

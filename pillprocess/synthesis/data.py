@@ -1,0 +1,94 @@
+"""What a synthesis conditions on, as arrays that can be replaced without compiling its model again."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from pillprocess.rows.terms import TERMS
+from pillprocess.synthesis.kinds import FLAT
+from pillprocess.synthesis.outcome_density import trial_effects, trial_members, whitened_loadings
+
+PERSON_STATISTICS = ("n", "mean_s", "mean_y", "ss", "yy", "sy", "kept")
+
+
+def synthesis_data(
+    items: xr.Dataset,
+    *,
+    terms: frozenset[str] | set[str],
+    causal_share: float | None,
+    therapy_prior: tuple[float, float] = (0.0, 0.7),
+) -> dict[str, np.ndarray]:
+    """Return the data of the model, by name.
+
+    Parameters
+    ----------
+    items
+        From :func:`pillprocess.synthesis_items`, perhaps with evidence removed.
+    terms
+        Terms that are in; the others are multiplied by 0.
+    causal_share
+        The causal share of the within-arm association, or None where it is estimated.
+    therapy_prior
+        Mean and SD of the therapy term's prior.
+    """
+    told, kept = told_associations(items), items["association_kept"].to_numpy()
+    loadings, gram = whitened_loadings(
+        items["whitener"].to_numpy(),
+        trial_loadings(items),
+        effect_slots(items),
+        trial_members(items["trial"].to_numpy()),
+    )
+    return {
+        "term_in": np.array([float(term in terms) for term in TERMS]),
+        "share_fixed": np.array([0.0, 0.0] if causal_share is None else [1.0, causal_share]),
+        "therapy_prior": np.array(therapy_prior, float),
+        "y_data": items["y"].to_numpy(), "whitener": items["whitener"].to_numpy(),
+        "whitened_loadings": loadings.reshape(-1, items.sizes["row"]), "gram": gram,
+        "score_data": items["score_d"].to_numpy(), "score_extra": items["score_extra"].to_numpy(),
+        "bridge_data": items["bridge_z"].to_numpy(),
+        "association_data": items["association_z"].to_numpy()[~told], "association_extra": FLAT * (1 - kept[~told]),
+        "significance_n": kept[told].astype(int),
+        "significance_data": (kept * items["association_significant"].to_numpy())[told].astype(int),
+        "guess_n": items["guess_n"].to_numpy(), "guess_data": items["guess_correct"].to_numpy(),
+        "count_n": items["count_n"].to_numpy(), "count_data": items["count_responders"].to_numpy(),
+        **{f"person_{c}": items[f"person_{c}"].to_numpy() for c in PERSON_STATISTICS},
+    }  # fmt: skip
+
+
+def told_associations(items: xr.Dataset) -> np.ndarray:
+    """Return which associations say only whether they were significant."""
+    return np.asarray(items["association_told"].to_numpy() == 1)
+
+
+def is_trial_effect(items: xr.Dataset) -> np.ndarray:
+    """Return which effects belong to one trial (course m and drug deviation u), the others to a drug."""
+    return np.isin(items["effect_variable"].to_numpy(), ["m", "u"])
+
+
+def trial_loadings(items: xr.Dataset) -> np.ndarray:
+    """Return the loadings of the trial effects, (row, effect)."""
+    return np.asarray(items["effect_loading"].to_numpy()[:, is_trial_effect(items)])
+
+
+def effect_slots(items: xr.Dataset) -> np.ndarray:
+    """Return each trial's effects, (slot, trial)."""
+    return trial_effects(items["trial"].to_numpy(), trial_loadings(items))
+
+
+def course_columns(items: xr.Dataset) -> np.ndarray:
+    """Return which coefficients are courses of the control condition."""
+    return np.isin(items["coefficient_variable"].to_numpy(), ["mu_construct", "mu"])
+
+
+def arm_columns(items: xr.Dataset, drugs: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the loadings of each arm on the effects, (arm, column): a column per drug for those that differ by drug."""
+    given = np.array([[d == name for name in drugs] for d in items["arm_drug"].to_numpy()], float).reshape(
+        -1, len(drugs)
+    )
+    dose, therapy = items["arm_dose"].to_numpy()[:, None] * given, items["arm_therapy"].to_numpy()[:, None]
+    return {
+        "direct": dose, "interaction": dose * therapy, "experience": dose * items["arm_awake"].to_numpy()[:, None],
+        "therapy": therapy, "waitlist": items["arm_waitlist"].to_numpy()[:, None],
+        "comparator": items["arm_comparator"].to_numpy()[:, None],
+    }  # fmt: skip

@@ -1,0 +1,168 @@
+"""Likelihoods of the synthesis, one function per kind of evidence; ``synthesis/model.py`` holds the formulas."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+import xarray as xr
+from pytensor.tensor import TensorVariable
+
+from pillprocess.synthesis.data import course_columns, effect_slots, is_trial_effect, told_associations
+from pillprocess.synthesis.outcome_density import trial_densities, trial_members
+
+CRITICAL = 1.959964
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What moves an arm's change from its trial's course: coefficients (column,), their loadings (arm, column), belief."""
+
+    coefficients: TensorVariable
+    loadings: np.ndarray
+    epsilon: TensorVariable
+    belief: TensorVariable
+
+    def of(self, arms: np.ndarray) -> TensorVariable:
+        """Effect of weighted sums of arms, (sum, arm)."""
+        return pt.dot(arms @ self.loadings, self.coefficients) + self.epsilon * pt.dot(arms, self.belief)
+
+
+@dataclass(frozen=True)
+class Belief:
+    """Coefficients of the probit of believing to have had the drug, and the SD between trials."""
+
+    intercept: TensorVariable
+    placebo: TensorVariable
+    drug: TensorVariable
+    experience: TensorVariable
+    tau: TensorVariable
+
+    def probit(self, dose: np.ndarray, placebo: np.ndarray, S: TensorVariable) -> TensorVariable:
+        """Linear predictor at a dose, an active placebo (0 or 1) and an experience."""
+        return self.intercept + self.placebo * placebo + self.drug * dose + self.experience * S
+
+    def share(self, probit: TensorVariable) -> TensorVariable:
+        """Share of people who believe it, over trials."""
+        return normal_cdf(probit / pt.sqrt(1 + self.tau**2))
+
+
+def normal_cdf(x: TensorVariable) -> TensorVariable:
+    """Return the standard normal distribution function."""
+    return 0.5 * pt.erfc(-x / np.sqrt(2))
+
+
+def positions(items: xr.Dataset, variable: str, labels: Iterable[str]) -> np.ndarray:
+    """Return where each of the variable's labels stands among the labels."""
+    where = {label: i for i, label in enumerate(labels)}
+    return np.array([where[v] for v in items[variable].to_numpy()], int)
+
+
+def add_outcomes(
+    items: xr.Dataset, effect: Effect, tau: TensorVariable, tau_mu: TensorVariable, course_sd: float
+) -> None:
+    """Outcomes of arms and published differences, trial effects integrated out."""
+    model, columns = pm.modelcontext(None), course_columns(items)
+    free = (items["coefficient_variable"].to_numpy()[columns] == "mu").any()
+    model.add_coord("course", items["coefficient_label"].to_numpy()[columns])
+    course = pm.Normal("mu", 0, 10.0 if free else course_sd, dims="course")
+    theta = effect.of(items["row_arm"].to_numpy()) + pt.dot(items["course_loading"].to_numpy()[:, columns], course)
+    slots = effect_slots(items)
+    is_course = items["effect_variable"].to_numpy()[is_trial_effect(items)] == "m"
+    sd = [pt.switch(is_course[slot], tau_mu, tau) for slot in slots]
+    member = trial_members(items["trial"].to_numpy())
+    white = pt.dot(model["whitener"], model["y_data"] - theta)
+    projected = pt.dot(model["whitened_loadings"], white).reshape((len(slots), len(member)))
+    density = trial_densities(white, projected, model["gram"], sd, member)
+    pm.Potential("outcomes", pt.sum(density))
+
+
+def add_scores(
+    items: xr.Dataset, a: TensorVariable, tau_a: TensorVariable, loading: TensorVariable, drugs: list[str]
+) -> None:
+    """Acute scores: one deviation per study, one sampling error of the latent mean per arm, the rest per instrument."""
+    if not items.sizes["score"]:
+        return
+    model = pm.modelcontext(None)
+    study = items["score_study"].to_numpy() + ": " + items["score_path"].to_numpy()
+    studies, arms = list(dict.fromkeys(study)), list(dict.fromkeys(items["score_arm"].to_numpy()))
+    model.add_coords({"score": items["score"].to_numpy(), "score_study": studies, "score_arm": arms})
+    of_study = np.array([studies.index(s) for s in study], int)
+    drug_of = np.array([drugs.index(s.rsplit(": ", 1)[1]) for s in studies], int)
+    in_study = pm.Normal("a_study", a[drug_of], tau_a, dims="score_study")
+    error = pm.Normal("score_error_raw", 0, 1, dims="score_arm")
+    n, dose = items["score_n"].to_numpy(), items["score_dose"].to_numpy()
+    latent = dose * in_study[of_study] + error[positions(items, "score_arm", arms)] / np.sqrt(n)
+    own = loading[positions(items, "score_instrument", items["instrument"].to_numpy())]
+    sd = pt.sqrt((1 - own**2) / n + items["score_se"].to_numpy() ** 2 + model["score_extra"] ** 2)
+    pm.Normal("score_d", own * latent, sd, observed=model["score_data"], dims="score")
+
+
+def add_bridges(items: xr.Dataset, loading: TensorVariable) -> None:
+    """Correlations between two instruments of one dimension."""
+    if not items.sizes["bridge"]:
+        return
+    model = pm.modelcontext(None)
+    model.add_coord("bridge", items["bridge"].to_numpy())
+    one, other = (
+        positions(items, f"bridge_{side}", items["instrument"].to_numpy()) for side in ("instrument", "other")
+    )
+    z = pt.arctanh(loading[one] * loading[other])
+    pm.Normal("bridge_z", z, items["bridge_se"].to_numpy(), observed=model["bridge_data"], dims="bridge")
+
+
+def add_associations(
+    items: xr.Dataset, loading: TensorVariable, zeta: TensorVariable, tau_zeta: TensorVariable, dimensions: list[str]
+) -> None:
+    """Experience and outcome within arms: estimates on Fisher's scale, or only their significance."""
+    told, model = told_associations(items), pm.modelcontext(None)
+    own = loading[positions(items, "association_instrument", items["instrument"].to_numpy())]
+    mean = pt.arctanh(own * pt.tanh(zeta[positions(items, "association_dimension", dimensions)]))
+    se, labels = items["association_se"].to_numpy(), items["association"].to_numpy()
+    if (~told).any():
+        model.add_coord("association_estimate", labels[~told])
+        sd = pt.sqrt(se[~told] ** 2 + tau_zeta**2 + model["association_extra"] ** 2)
+        pm.Normal("association_z", mean[~told], sd, observed=model["association_data"], dims="association_estimate")
+    if told.any():
+        model.add_coord("association_significance", labels[told])
+        sd, critical = pt.sqrt(se[told] ** 2 + tau_zeta**2), CRITICAL * se[told]
+        p = normal_cdf((mean[told] - critical) / sd) + normal_cdf((-mean[told] - critical) / sd)
+        pm.Binomial(
+            "significant",
+            model["significance_n"],
+            p,
+            observed=model["significance_data"],
+            dims="association_significance",
+        )
+
+
+def add_guesses(items: xr.Dataset, belief: Belief, S: TensorVariable) -> None:
+    """Correct guesses: active arms believe so, the others do not; each count has its own shift."""
+    if not items.sizes["guess"]:
+        return
+    model = pm.modelcontext(None)
+    model.add_coord("guess", items["guess"].to_numpy())
+    weight = items["guess_arm"].to_numpy()
+    guess, arm = np.nonzero(weight)
+    shift = belief.tau * pm.Normal("belief_raw", 0, 1, dims="guess")
+    placebo, dose = items["arm_active_placebo"].to_numpy()[arm], items["arm_dose"].to_numpy()[arm]
+    share = normal_cdf(belief.probit(dose, placebo, S[arm]) + shift[guess])
+    total = (np.arange(len(weight))[:, None] == guess) * weight[guess, arm]
+    p = items["guess_constant"].to_numpy() + pt.dot(total, share)
+    pm.Binomial("guess_correct", model["guess_n"], p, observed=model["guess_data"], dims="guess")
+
+
+def add_counts(items: xr.Dataset, effect: Effect, tau: TensorVariable) -> None:
+    """Responders: the change passes a threshold that each trial has for itself."""
+    if not items.sizes["count"]:
+        return
+    model = pm.modelcontext(None)
+    trials = list(dict.fromkeys(items["count_trial_of"].to_numpy()))
+    model.add_coords({"count": items["count"].to_numpy(), "count_trial": trials})
+    member, of = items["count_arm"].to_numpy(), positions(items, "count_trial_of", trials)
+    threshold = pm.Normal("threshold", 0, 1.5, dims="count_trial")
+    u = tau * pm.Normal("u_count_raw", 0, 1, dims="count_trial")
+    change = effect.of(member) + u[of] * (member @ items["arm_dose"].to_numpy())
+    p = normal_cdf((threshold[of] - change) / float(items["outcome_sd"]))
+    pm.Binomial("responders", model["count_n"], p, observed=model["count_data"], dims="count")

@@ -1,0 +1,255 @@
+"""Figures of the synthesis: the paths, what runs through them, and what would change the answer."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from pillprocess.output.tables import effect_table
+from pillprocess.output.visual_style import (
+    DRUG_COLOURS,
+    DRUG_MARKERS,
+    GREY,
+    INK,
+    NORMAL,
+    SMALL,
+    TERM_COLOURS,
+    Width,
+    finish,
+    legend_above,
+    new_axes,
+    row_labels,
+    wrapped,
+)  # fmt: skip
+from pillprocess.rows.acute_scores import EXPERIENCES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PATH_NAMES = {
+    "total": "total effect", "direct": "direct (drug)", "interaction": "drug x therapy", "experience": "through the experience",
+    "belief": "through belief", "without_experience": "drug without its experience", "experience_alone": "experience without the drug",
+}  # fmt: skip
+
+NEAR = {
+    ("drug", "experience"): 0.42, ("experience", "symptoms"): 0.58, ("drug", "symptoms"): 0.27, ("experience", "belief"): 0.68,
+    ("drug", "belief"): 0.48, ("belief", "symptoms"): 0.52,
+}  # fmt: skip
+"""Where along its arrow each label stands, so that none meets another."""
+
+
+def plot_paths(
+    draws: xr.DataTree, *, drug: str, ax: "Axes | None" = None, width: Width = "two_column", title: str = ""
+) -> "Axes":
+    """Draw the paths from a drug to symptoms, each arrow with its estimate and 95 % interval.
+
+    Parameters
+    ----------
+    draws
+        A fit of :func:`pillprocess.synthesis`.
+    drug
+        Which drug, at its reference dose.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
+
+    Returns
+    -------
+    Axes; a negative effect on symptoms is improvement.
+
+    Raises
+    ------
+    ValueError
+        The fit does not know the drug.
+    """
+    posterior = draws["posterior"].dataset
+    known = posterior["drug"].to_numpy().tolist()
+    if drug not in known:
+        raise ValueError(f"drug = {drug!r}; the fit knows {', '.join(known)}")
+    one = posterior.sel(drug=drug)
+    experience = EXPERIENCES[drug]
+    arrows = {
+        ("drug", "experience"): ("a", one["a"], "SD"), ("experience", "symptoms"): ("b", one["b"].sel(dimension=experience), "per SD"),
+        ("drug", "symptoms"): ("direct", one["direct"], ""), ("experience", "belief"): ("probit", one["g_experience"], "per SD"),
+        ("drug", "belief"): ("probit", one["g_drug"], ""),
+    }  # fmt: skip
+    if "epsilon" in posterior:
+        arrows["belief", "symptoms"] = ("belief", one["epsilon"], "")
+    place = {"drug": (0.0, 0.5), "experience": (0.5, 1.0), "belief": (0.5, 0.0), "symptoms": (1.0, 0.5)}
+    words = {
+        "drug": drug,
+        "experience": f"{experience} experience",
+        "belief": "belief of having\nhad the drug",
+        "symptoms": "symptoms",
+    }
+    ax = ax or new_axes(width, 82.0)
+    boxes = {}
+    for name, (x, y) in place.items():
+        box = {
+            "boxstyle": "round,pad=0.5",
+            "fc": "white",
+            "ec": DRUG_COLOURS[drug] if name == "drug" else INK,
+            "lw": 1.2,
+        }
+        drawn = ax.text(
+            x, y, words[name], ha="center", va="center", fontsize=NORMAL, fontweight="bold", bbox=box, zorder=2
+        )  # fmt: skip
+        boxes[name] = drawn.get_bbox_patch()
+    for (start, end), (name, values, unit) in arrows.items():
+        style = {
+            "arrowstyle": "-|>", "color": GREY, "lw": 1.0, "shrinkA": 2, "shrinkB": 2, "patchA": boxes[start], "patchB": boxes[end],
+        }  # fmt: skip
+        ax.annotate("", place[end], place[start], arrowprops=style, zorder=3)
+        row = effect_table(values).iloc[0]
+        mean, low, high = (f"{round(row[column], 2) + 0.0:.2f}" for column in ("mean", "ci_low", "ci_high"))
+        near = NEAR[start, end]
+        x, y = (place[start][i] + near * (place[end][i] - place[start][i]) for i in (0, 1))
+        text = f"{name} {mean} {unit}".rstrip() + f"\n[{low}, {high}]"
+        box = {"fc": "white", "ec": "none", "pad": 1.0}
+        ax.text(x, y, text, ha="center", va="center", fontsize=SMALL, color=INK, bbox=box, zorder=4)
+    ax.set_xlim(-0.16, 1.16)
+    ax.set_ylim(-0.2, 1.16)
+    finish(ax, "", title)
+    ax.set_axis_off()
+    note = "95 % intervals; on symptoms: reference SD, negative is improvement; on belief: probits; experience in SD of its score"
+    ax.annotate(
+        wrapped(ax, note, 1.3), (0.5, 0), xycoords="axes fraction", ha="center", va="top", fontsize=SMALL, color=GREY, annotation_clip=False
+    )  # fmt: skip
+    return ax
+
+
+def plot_path_effects(
+    table: pd.DataFrame,
+    *,
+    therapy: float = 1.0,
+    paths: Sequence[str] = tuple(PATH_NAMES),
+    ax: "Axes | None" = None,
+    width: Width = "two_column",
+    title: str = "",
+) -> "Axes":
+    """Draw each drug's effect by path, with 95 % intervals; an open marker is carried over from other drugs or settings.
+
+    Parameters
+    ----------
+    table
+        From :func:`pillprocess.path_table`.
+    therapy
+        Which amount of therapy.
+    paths
+        Which paths, from the top.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
+
+    Returns
+    -------
+    Axes; left is improvement.
+    """
+    table = table[table["therapy"] == therapy]
+    drugs = [d for d in DRUG_COLOURS if d in set(table["drug"])]
+    step = len(drugs) + 1
+    ax = ax or new_axes(width, 3.1 * step * len(paths) + 26)
+    for i, path in enumerate(paths):
+        rows = table[table["path"] == path].set_index("drug")
+        for k, drug in enumerate(drugs):
+            row, y, colour = rows.loc[drug], -(i * step + k), DRUG_COLOURS[drug]
+            ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=1.3, solid_capstyle="butt")
+            fill = colour if row["n_trials"] > 0 else "white"
+            ax.plot(row["mean"], y, DRUG_MARKERS[drug], ms=3.6, color=colour, mfc=fill, mew=0.9, zorder=3)
+        if i:
+            ax.axhline(-(i * step - 1), color="#E4E4E4", lw=0.6)
+    middle = [-(i * step + (len(drugs) - 1) / 2) for i in range(len(paths))]
+    ax.set_yticks(middle, [PATH_NAMES[p] for p in paths], fontsize=NORMAL)
+    ax.set_ylim(-(step * len(paths)) + 0.6, 0.9)
+    ax.axvline(0, color=INK, lw=0.7)
+    size = table.groupby("drug")[["n_trials", "n_people"]].first()
+    handles = [
+        ax.plot([], [], DRUG_MARKERS[d], ms=3.6, color=DRUG_COLOURS[d], label=f"{d}, k = {k}, n = {n}")[0]
+        for d, k, n in size.loc[drugs].itertuples()
+    ]
+    if (table["n_trials"] == 0).any():
+        handles += ax.plot([], [], "o", ms=3.6, color=GREY, mfc="white", label="no such trial: carried over")
+    legend_above(ax, handles)
+    finish(ax, "effect of the reference dose with 95 % interval (reference SD)", title, favours=("improves", "worsens"))
+    return ax
+
+
+def plot_share_curve(
+    curve: pd.DataFrame, *, drug: str, ax: "Axes | None" = None, width: Width = "one_column", title: str = ""
+) -> "Axes":
+    """Draw a drug's direct effect and its effect through the experience over the causal share.
+
+    Parameters
+    ----------
+    curve
+        From :func:`pillprocess.share_curve`.
+    drug
+        Which drug.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
+
+    Returns
+    -------
+    Axes; down is improvement.
+    """
+    ax = ax or new_axes(width, 70.0)
+    colours = {"experience": TERM_COLOURS["experience"], "direct": TERM_COLOURS["drug"]}
+    for path, colour in colours.items():
+        rows = curve[(curve["drug"] == drug) & (curve["path"] == path)]
+        ax.fill_between(rows["causal_share"], rows["ci_low"], rows["ci_high"], color=colour, alpha=0.22, lw=0)
+        ax.plot(
+            rows["causal_share"],
+            rows["mean"],
+            color=colour,
+            lw=1.5,
+            ls="-" if path == "direct" else "--",
+            label=PATH_NAMES[path],
+        )
+    ax.axhline(0, color=INK, lw=0.7)
+    ax.set_xlim(0, 1)
+    ax.set_xticks([0, 0.5, 1], ["0\nall epiphenomenon", "0.5", "1\nall causal"])
+    for label, side in zip(ax.get_xticklabels(), ("left", "center", "right"), strict=True):
+        label.set(ha=side)
+    ax.set_ylabel(f"effect of {drug} with 95 % interval\n(reference SD; down is improvement)", fontsize=NORMAL)
+    ax.tick_params(axis="y", labelsize=SMALL)
+    legend_above(ax, ax.get_legend_handles_labels()[0])
+    finish(ax, "causal share of the within-arm association", title)
+    ax.spines["left"].set_visible(True)
+    return ax
+
+
+def plot_without(
+    table: pd.DataFrame, *, drug: str, ax: "Axes | None" = None, width: Width = "two_column", title: str = ""
+) -> "Axes":
+    """Draw a drug's effect through the experience and its direct effect, without each kind of evidence in turn.
+
+    Parameters
+    ----------
+    table
+        From :func:`pillprocess.without_each_kind`.
+    drug
+        Which drug.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
+
+    Returns
+    -------
+    Axes; left is improvement.
+    """
+    rows = table[table["drug"] == drug].reset_index(drop=True)
+    ax = ax or new_axes(width, 7.0 * len(rows) + 24)
+    y = np.arange(len(rows))[::-1]
+    handles = []
+    for path, colour, shift, marker in (
+        ("experience", TERM_COLOURS["experience"], 0.15, "o"),
+        ("direct", TERM_COLOURS["drug"], -0.15, "s"),
+    ):
+        ax.hlines(y + shift, rows[f"{path}_low"], rows[f"{path}_high"], color=colour, lw=1.4)
+        handles += ax.plot(rows[path], y + shift, marker, ms=3.6, color=colour, label=PATH_NAMES[path])
+    names = [f"without {kind}" if kind != "nothing" else "all the evidence" for kind in rows["without"]]
+    ax.set_yticks(y, row_labels(ax, names, lines=2), fontsize=NORMAL)
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.axvline(0, color=INK, lw=0.7)
+    legend_above(ax, handles)
+    finish(ax, f"effect of {drug} with 95 % interval (reference SD)", title, favours=("improves", "worsens"))
+    return ax

@@ -1,0 +1,229 @@
+"""The report of a mediation analysis, with its methods filled from the fit, and its figures."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pillprocess.belief.analysis import BeliefAnalysis
+from pillprocess.mediation.analysis import MediationAnalysis
+from pillprocess.mediation.families import FAMILIES
+from pillprocess.mediation.paths import estimate_text
+from pillprocess.mediation.plot_sensitivity import plot_r2_contours, plot_sensitivity
+from pillprocess.mediation.plots import plot_effects, plot_mediation, plot_overlap
+from pillprocess.mediation.sensitivity import r2_contours
+from pillprocess.output.pages import render_page, versions
+from pillprocess.output.visual_style import house_style
+from pillprocess.participants.table import Participants
+from pillprocess.review.figures import embedded
+from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes
+
+FAMILY_WORDS = {
+    "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MediationReport:
+    """What the report is about.
+
+    Attributes
+    ----------
+    people
+        The participants.
+    mediation
+        From `analyse_mediation`, where there is a mediator.
+    belief
+        From `analyse_belief` or `analyse_expectancy`, where there is a guess or an expectation.
+    """
+
+    people: Participants
+    mediation: MediationAnalysis | None = None
+    belief: BeliefAnalysis | None = None
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table by name."""
+        aside = [self.people.set_aside] + ([self.belief.set_aside] if self.belief else [])
+        return {
+            **(self.mediation.tables if self.mediation else {}), **(self.belief.tables if self.belief else {}),
+            "missing": self.people.missing, "set_aside": pd.concat(aside, ignore_index=True),
+        }  # fmt: skip
+
+    @property
+    def fits(self) -> dict[str, xr.DataTree]:
+        """Every fit by name."""
+        return ({"mediation": self.mediation.idata} if self.mediation else {}) | (
+            self.belief.fits if self.belief else {}
+        )
+
+
+def draw_figures(report: MediationReport) -> dict[str, Figure]:
+    """Draw every figure of the report, by name."""
+    axes: dict[tuple[str, ...], Axes] = {}
+    with house_style():
+        if report.mediation:
+            axes |= mediation_axes(report.mediation)
+        if report.belief:
+            axes |= belief_axes(report.people, report.belief)
+    named = zip(file_names(axes), axes.values(), strict=True)
+    return {name: ax.figure for name, ax in named if isinstance(ax.figure, Figure)}
+
+
+def mediation_axes(analysis: MediationAnalysis) -> dict[tuple[str, ...], Axes]:
+    """Draw every figure of a mediation analysis, by kind, arm and mediator."""
+    people, tables = analysis.people, analysis.tables
+    unit, trials = str(people.outcome.name), people.trial.nunique()
+    base = f"n = {len(people)} people" + (f" of k = {trials} trials" if trials > 1 else "")
+    axes: dict[tuple[str, ...], Axes] = {}
+    for arm in map(str, people.treatment.columns):
+        against = f"{arm} against {people.reference}, {base}"
+        paths, effects = (tables[name][tables[name]["arm"] == arm] for name in ("paths", "effects"))
+        axes["paths", arm] = plot_mediation(paths, effects=effects, title=against)
+        rows = tables["prior_posterior"]
+        own = rows[rows["arm"] == arm]
+        axes["effects", arm] = plot_effects(own, higher_is_worse=people.higher_is_worse, unit=unit, title=against)
+    for (arm, mediator), sensitivity in analysis.sensitivity.items():
+        title = f"{arm} against {people.reference} through {mediator}, {base}"
+        axes["sensitivity", arm, mediator] = plot_sensitivity(
+            sensitivity, higher_is_worse=people.higher_is_worse, unit=unit, title=title
+        )
+        axes["r2", arm, mediator] = plot_r2_contours(r2_contours(sensitivity), unit=unit, title=title)
+    for mediator in map(str, people.mediators.columns):
+        axes["overlap", mediator] = plot_overlap(people, mediator=mediator)
+    return axes
+
+
+def render_mediation(report: MediationReport, figures: dict[str, Figure], *, source: Path, seed: int) -> str:
+    """Render the report as one self-contained HTML page.
+
+    Parameters
+    ----------
+    report
+        What it is about.
+    figures
+        From `draw_figures`.
+    source
+        The table of participants.
+    seed
+        The seed that was used.
+
+    Returns
+    -------
+    HTML text.
+    """
+    people, mediation, belief = report.people, report.mediation, report.belief
+    said = [
+        *(answers(mediation) if mediation else ()),
+        *(belief_answers(people, belief, with_total=mediation is None) if belief else ()),
+    ]
+    doubts = [*(mediation.doubts if mediation else ()), *(belief.doubts if belief else ())]
+    context = {
+        "answers": said, "tables": {name: table.to_dict("records") for name, table in report.tables.items()},
+        "figures": {name: embedded(figure) for name, figure in figures.items()},
+        "arms": [str(a) for a in people.treatment.columns], "reference": people.reference, "outcome": str(people.outcome.name),
+        "covariates": list(dict.fromkeys(people.covariate_source)), "trials": people.trial.nunique(),
+        "participants": len(people),
+        "mediators": [str(q) for q in mediation.people.mediators.columns] if mediation else [],
+        "model": mediation_model(mediation) if mediation else {}, "belief": belief, "when": WHEN, "notes": people.notes,
+        "doubts": list(dict.fromkeys(doubts)), "provenance": provenance(source, seed),
+    }  # fmt: skip
+    return render_page("mediation.html", context, wing="trial", writes=estimate_text)
+
+
+def mediation_model(analysis: MediationAnalysis) -> dict[str, object]:
+    """What the methods say of the mediation model."""
+    data, posterior = analysis.idata["constant_data"].dataset, analysis.idata["posterior"].dataset
+    families = {role: FAMILY_WORDS[FAMILIES[int(data[f"family_{role}"])]] for role in ("mediator", "outcome")}
+    return {
+        "families": families, "interaction": "theta" in posterior, "ordered": "d" in posterior,
+        "collapsed": "outcome_gram" in data,
+    }  # fmt: skip
+
+
+def answers(analysis: MediationAnalysis) -> Iterator[str]:
+    """State the result of each arm in sentences whose every number comes from the tables."""
+    people = analysis.people
+    outcome, reference = str(people.outcome.name), people.reference
+    mediators = " and ".join(map(str, people.mediators.columns))
+    for arm in map(str, people.treatment.columns):
+        effects = analysis.tables["effects"]
+        rows = {str(r["estimand"]): r for r in effects[effects["arm"] == arm].to_dict("records")}
+        te = rows["te"]
+        better = te["p_below"] if people.higher_is_worse else 1 - te["p_below"]
+        yield (
+            f"Total effect of {arm} against {reference} on {outcome}: {estimate_text(te)}, with probability {better:.3f} that it is "
+            "an improvement. It rests on randomisation alone."
+        )
+        yield (
+            f"Through {mediators}: {estimate_text(rows['tnie'])} (tnie). Not through it: {estimate_text(rows['pnde'])} (pnde). The split "
+            "also assumes that nothing unmeasured affects both the mediator and the outcome."
+        )
+        if "proportion_mediated" in rows:
+            yield f"Proportion mediated: {estimate_text(rows['proportion_mediated'])}."
+        else:
+            yield f"No proportion mediated is reported: {proportion_withheld(rows)}."
+        yield from _far(analysis.tables["extrapolation"], arm)
+        yield from _robustness(analysis, arm)
+
+
+def proportion_withheld(rows: dict[str, dict[str, float]]) -> str:
+    """Why there is no proportion mediated."""
+    below = rows["te"]["p_below"]
+    if max(below, 1 - below) <= 0.975:
+        return f"the sign of the total effect is not settled (probability {below:.3f} that it is negative)"
+    return "direct and indirect effect have opposite signs, so neither is a share of the total"
+
+
+def _far(table: pd.DataFrame, arm: str) -> Iterator[str]:
+    for row in table[(table["arm"] == arm) & (table["distance"] > 2)].to_dict("records"):
+        yield (
+            f"Caution: {row['effect']} moves {row['mediator']} {row['distance']:.1f} SDs from where it lies under {arm}; it "
+            "extrapolates beyond the people who had the treatment."
+        )
+
+
+def _robustness(analysis: MediationAnalysis, arm: str) -> Iterator[str]:
+    summary, marks = analysis.tables["sensitivity"], analysis.tables["benchmarks"]
+    for (of, mediator), _ in analysis.sensitivity.items():
+        if of != arm:
+            continue
+        own = summary[(summary["arm"] == arm) & (summary["mediator"] == mediator)].set_index("estimand")
+        text = (
+            f"An unmeasured common cause of {mediator} and the outcome would bring the indirect effect to 0 at a residual "
+            f"correlation of {estimate_text(own.loc['rho_tipping'].to_dict())}; letting that correlation be uncertain, the indirect "
+            f"effect is {estimate_text(own.loc['tnie_rho_prior'].to_dict())}."
+        )
+        here = marks[(marks["arm"] == arm) & (marks["mediator"] == mediator)]
+        strength = here[here["estimand"] == "benchmark_rho"]
+        if len(strength):
+            top = strength.loc[strength["mean"].abs().idxmax()]
+            left = here[(here["estimand"] == "benchmark_tnie") & (here["source"] == top["source"])].iloc[0]
+            text += (
+                f" A confounder as strong as {top['source']}, the strongest measured one, would leave {top['mean']:.2f}, and an "
+                f"indirect effect of {estimate_text(left.to_dict())}."
+            )
+        yield text
+
+
+def provenance(source: Path, seed: int) -> dict[str, str]:
+    """Versions, seed and checksum of the table."""
+    checksum = hashlib.sha256(source.read_bytes()).hexdigest()
+    return versions(seed) | {"table": source.name, "checksum of the table (SHA-256)": checksum}
+
+
+def file_names(keys: Iterable[tuple[str, ...]]) -> list[str]:
+    """Name a file by the words of each key; where signs or capitals alone tell two keys apart, the later one is numbered."""
+    names: list[str] = []
+    for key in keys:
+        name = "".join(c if c.isalnum() or c in "-_." else "_" for c in "_".join(key))
+        taken = {other.casefold() for other in names}
+        numbered = (f"{name}_{k}" for k in count(2))
+        names.append(next(n for n in chain([name], numbered) if n.casefold() not in taken))
+    return names

@@ -1,0 +1,244 @@
+"""The main job: its analysis, its report, and that their numbers are the same numbers."""
+
+import html
+import html.parser
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import pillprocess as pp
+from pillprocess.gaussian.marginals import linear_summary, scale_summary
+from pillprocess.output.pages import estimate
+from pillprocess.review.analysis import sensitivity_table
+from pillprocess.review.report import SECTIONS, course_share
+from pillprocess.review.run import run_reproduce
+from tests.evidence.folders import small_folder
+from tests.output.browser import browse
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the main job wrote: that of the run CI names, which may still be under way, or of one made here."""
+    if named := os.environ.get("PILLPROCESS_RESULTS"):
+        made = Path(named)
+        while list(made.parent.glob(f".{made.name}.*.partial")):
+            time.sleep(1)
+        return made
+    out = tmp_path_factory.mktemp("reproduce") / "results"
+    return run_reproduce(out, seed=1, evidence=None, progress=True).parent
+
+
+@pytest.fixture(scope="module")
+def tables(results: Path) -> dict[str, pd.DataFrame]:
+    return {p.stem: pd.read_csv(p) for p in (results / "tables").glob("*.csv")}
+
+
+class Page(html.parser.HTMLParser):
+    """Collects what a test asks of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.images: list[dict[str, str | None]] = []
+        self.headers = self.tables = 0
+        self.outside: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tables += tag == "table"
+        self.headers += tag == "th"
+        if tag == "img":
+            self.images.append(values)
+        if tag in ("img", "script", "link", "iframe") and not str(values.get("src", "data:")).startswith("data:"):
+            self.outside.append(tag)
+
+
+@pytest.mark.slow
+def test_everything_is_written(results, tables):
+    names = {
+        "drug_effects", "contributions", "terms", "posterior_predictive", "ledger", "influence", "evidence_map", "network",
+        "synthesis_effects", "synthesis_paths", "synthesis_curve", "synthesis_without",
+    }  # fmt: skip
+    for suffix in ("png", "svg"):
+        for folder in (results / "figures", results / "figures" / "one_column"):
+            assert {p.stem for p in folder.glob(f"*.{suffix}")} == names
+    assert (results / "figures" / "drug_effects.png").read_bytes().startswith(b"\x89PNG")
+    record = json.loads((results / "run.json").read_text())
+    assert record["seed"] == 1
+    assert record["data_checksum"] == pp.load_evidence().checksum
+    for name in ("headline", "synthesis"):
+        posterior = xr.open_datatree(results / "posterior" / f"{name}.nc", engine="h5netcdf")
+        assert posterior["posterior"].sizes["chain"] == 4
+        posterior.close()
+    assert not list(results.parent.glob(".*partial"))
+
+
+@pytest.mark.slow
+def test_the_headline_fit_has_no_divergences_and_agrees_with_the_closed_form(results, tables):
+    with xr.open_datatree(results / "posterior" / "headline.nc", engine="h5netcdf") as idata:
+        assert int(idata["sample_stats"]["diverging"].sum()) == 0
+        design = idata["constant_data"].to_dataset().load()
+    assert tables["convergence"]["r_hat"].max() <= 1.01
+    names = ["omega", "chi", "psi", "delta", "kappa"]
+    exact = pd.concat([linear_summary(design, {name: {name: 1.0} for name in names}), scale_summary(design)])
+    sampled = tables["routes"].set_index("parameter").loc[exact.index]
+    error = 1 / np.sqrt(tables["convergence"].set_index("parameter")["ess_bulk"].loc[exact.index])
+    assert len(exact) == 8
+    assert error.max() < 0.03
+    assert ((sampled["sampler_mean"] - exact["mean"]).abs() < 4 * error * exact["sd"]).all()
+    assert np.allclose(sampled["sampler_sd"], exact["sd"], rtol=0.08)
+
+
+@pytest.mark.slow
+def test_the_headline_holds_the_trials_the_issue_of_bias_asks_for(tables):
+    rows = tables["rows"]
+    arms = rows[rows["kind"] == "arm"]
+    assert arms["trial"].nunique() >= 34
+    assert len(arms) >= 68
+    assert "mertens2026" in set(rows["trial"])
+    assert (rows["source_url"].str.len() > 8).all()
+    assert tables["model_counts"]["trials"].sum() >= rows["trial"].nunique()
+
+
+@pytest.mark.slow
+def test_the_report_is_one_page_that_needs_nothing_else(results):
+    page = Page((results / "report.html").read_text(encoding="utf-8"))
+    assert page.outside == []
+    assert len(page.images) == 12
+    assert all(len(str(image["alt"])) > 40 for image in page.images)
+    assert page.headers > page.tables > 5
+
+
+@pytest.mark.slow
+def test_the_reports_numbers_are_the_tables_numbers(results, tables):
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", (results / "report.html").read_text(encoding="utf-8")))
+    for row in [*tables["drug_effects"].to_dict("records"), *tables["synthesis_effects"].to_dict("records")]:
+        assert estimate(row) in text
+    for row in tables["sensitivity"].to_dict("records"):
+        assert f"{row['drug']:.2f} [{row['drug_low']:.2f}, {row['drug_high']:.2f}]" in text
+    for row in tables["hypotheses"].to_dict("records"):
+        assert f"{row['elpd_diff']:.1f} ({row['se_diff']:.1f})" in text
+    for row in tables["blinding"].dropna(subset="mean").to_dict("records"):
+        assert estimate(row) in text
+        assert f"{row['correct']:.0f} of {row['n']:.0f}" in text
+    for verdict in tables["ledger"]["verdict"]:
+        assert verdict in text
+    assert (
+        f"{100 * course_share(tables['contributions']):.0f} % of the average expected change is not the drug's"
+        in html.unescape(text)
+    )
+    assert "no divergent transition" in text
+    for row in tables["terms"].to_dict("records"):
+        assert (
+            f"{row['parameter']} {row['prior_sd']:.2f} {row['prior_low']:.2f} to {row['prior_high']:.2f} {estimate(row)}"
+            in text
+        )
+    for row in tables["routes"].to_dict("records"):
+        assert f"{row['parameter']} {row['sampler_mean']:.3f} ({row['sampler_sd']:.3f})" in text
+    for row in tables["model_counts"].to_dict("records"):
+        counts = f"{row['trials']} {row['arms']} {row['differences']} {row['people']}"
+        assert f"{row['study_drug']} {row['condition']} {counts}" in text
+
+
+@pytest.mark.slow
+def test_the_reporting_record_has_every_item_once_and_says_what_is_empty(results, tables):
+    record = tables["reporting_record"]
+    assert record.groupby("guideline").size().to_dict() == {"BARG": 30, "PRISMA-NMA": 32}
+    assert not record.duplicated(["guideline", "item"]).any()
+    filled = record.set_index(["guideline", "item"])["record"]
+    assert filled["BARG", "2B"].endswith("0 divergent transitions.")
+    assert f"{tables['convergence']['r_hat'].max():.3f}" in filled["BARG", "2B"]
+    # nobody registered a protocol, searched systematically or rated bias, so these stay empty
+    assert filled[[("PRISMA-NMA", i) for i in ("5", "8", "12", "15", "19", "22", "27")]].isna().all()
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert page.count('<td class="wide open">empty</td>') == record["record"].isna().sum()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1000])
+def test_a_browser_shows_the_report_without_error_or_sideways_scrolling(results, width):
+    seen = browse(results / "report.html", width)
+    assert seen.width == width
+    assert seen.page_width <= width, "the page scrolls sideways"
+    assert seen.broken_images == []
+    assert seen.console == []
+    assert seen.sections == [name for name, _ in SECTIONS]
+    assert seen.clipped == [], "cut off, and not in a box that scrolls"
+
+
+@pytest.mark.slow
+def test_contributions_add_up_to_the_expected_change(tables):
+    sums = tables["contributions"].groupby("row")["mean"].sum()
+    check = tables["predictive_check"].set_index("row")
+    # The predictive mean of a row is its expected change plus simulated sampling error averaged over the draws.
+    assert np.allclose(sums, check.loc[sums.index, "mean"], atol=0.04)
+
+
+def test_the_sensitivity_table_has_a_row_per_choice_and_its_headline_is_the_headline():
+    evidence = pp.load_evidence()
+    table = sensitivity_table(evidence, seed=1)[0].set_index("choice")
+    arms = pp.arm_changes(evidence)
+    design = pp.decomposition_design(arms, pp.contrasts(evidence, besides=arms))
+    mean = float(pp.fit(design, seed=1)["posterior"].dataset["delta"].mean())
+    assert table.loc["headline", "drug"] == pytest.approx(mean, abs=1e-12)
+    assert len(table) >= 15
+    assert table.index.is_unique
+    assert table.loc["only randomised, within-trial contrasts (free baselines)", "therapy_high"] > 0.3
+
+
+@pytest.mark.slow
+def test_the_report_lists_choices_that_were_not_fitted_only_where_there_are_any(results, tables):
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert ("Choices that this evidence does not allow" in page) == (len(tables["sensitivity_left_out"]) > 0)
+
+
+def test_a_trial_name_with_markup_is_text_in_the_report(results, tables):
+    from pillprocess.review.analysis import Analysis
+    from pillprocess.review.figures import draw_figures
+    from pillprocess.review.report import render_report
+
+    evidence = pp.load_evidence()
+    rows = tables["rows"].assign(label=lambda t: t["label"].str.replace("back2024", "<script>alert(1)</script>"))
+    idata = xr.open_datatree(results / "posterior" / "headline.nc", engine="h5netcdf")
+    correlation = pd.Series({"r": 0.4, "r_low": 0.0, "r_high": 0.8, "n_arms": 22.0})
+    analysis = Analysis(
+        tables | {"rows": rows}, {"headline": idata}, tables["rows"], correlation, "Nothing is decided."
+    )
+    page = render_report(analysis, evidence, draw_figures(analysis, evidence), seed=1)
+    idata.close()
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_it_writes_and_then_repeated_ends_with_the_tables_of_one_that_was_not(tmp_path):
+    folder, out, undisturbed = (tmp_path / name for name in ("evidence", "out", "undisturbed"))
+    small_folder(folder, ("one", "two", "three", "four"))
+    command = [sys.executable, "-m", "pillprocess", "reproduce", "--no-synthesis", "--quiet"]
+    command += ["--evidence", str(folder), "--out", str(out)]
+    environment = os.environ | {"MPLBACKEND": "Agg"}
+    with subprocess.Popen(command, env=environment) as run:
+        while run.poll() is None and not list(tmp_path.glob(".out.*.partial/figures/*")):
+            time.sleep(0.02)
+        run.send_signal(signal.SIGKILL)
+    assert run.returncode == -signal.SIGKILL
+    assert not out.exists()
+    subprocess.run(command, env=environment, check=True)
+    run_reproduce(undisturbed, seed=1, evidence=folder, progress=False, synthesis=False)
+    assert sorted(tmp_path.iterdir()) == [folder, out, undisturbed]
+    written, expected = (sorted((path / "tables").glob("*.csv")) for path in (out, undisturbed))
+    assert [path.name for path in written] == [path.name for path in expected]
+    assert len(written) >= 15
+    for one, other in zip(written, expected, strict=True):
+        # one seed, one set of draws; the last digits of a matrix inverse are those of the processor's threads
+        pd.testing.assert_frame_equal(pd.read_csv(one), pd.read_csv(other), rtol=1e-9, atol=1e-12, obj=one.name)

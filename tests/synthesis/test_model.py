@@ -1,0 +1,303 @@
+"""The synthesis: its density is what its docstring says, and known paths come back from simulated evidence."""
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytest
+import xarray as xr
+from scipy import stats
+from scipy.special import ndtr
+
+from pillprocess import synthesis_fits
+from pillprocess.evidence.tables import load_evidence
+from pillprocess.inference.fit import fit
+from pillprocess.synthesis.compiled import compile_synthesis, prior_of
+from pillprocess.synthesis.draws import expected_rows, trial_log_likelihood
+from pillprocess.synthesis.effects import mediated_share, path_effects
+from pillprocess.synthesis.fits import items_of, model_of
+from pillprocess.synthesis.hypotheses import compare_synthesis
+from pillprocess.synthesis.items import synthesis_items
+from pillprocess.synthesis.kinds import without
+from pillprocess.synthesis.model import SYNTHESIS_HYPOTHESES, synthesis
+from pillprocess.synthesis.simulation import synthesis_simulator
+from tests.synthesis.cases import small_items
+
+PEOPLE = pd.DataFrame(
+    {
+        "trial": "own", "arm": ["drug", "placebo"], "drug": "psilocybin", "dose": [1.0, 0.0], "therapy": 1.0, "open": 0.0,
+        "instrument": "MEQ30", "n": [25.0, 24.0], "mean_s": [58.0, 8.0], "mean_y": [-1.4, -0.7], "sd_s": [22.0, 6.0],
+        "sd_y": [0.9, 0.8], "r": [-0.35, -0.1],
+    }
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def items(build_evidence):
+    return small_items(build_evidence)
+
+
+@pytest.fixture(scope="module")
+def model(items):
+    return synthesis(items)
+
+
+@pytest.fixture(scope="module")
+def refit(model):
+    return compile_synthesis(model)
+
+
+@pytest.fixture(scope="module")
+def whole(refit):
+    return refit(seed=1, draws=400, tune=400, chains=2)
+
+
+def log_likelihood(model):
+    """Log density of everything observed, as a function of the free variables' values by name."""
+    logp = model.compile_logp(vars=[*model.observed_RVs, *model.potentials], mode="FAST_COMPILE", jacobian=False)
+    point = {v.name: v for v in model.value_vars}
+
+    def density(values):
+        return float(logp({name: values[name] for name in point}))
+
+    return density
+
+
+def prior_point(model, seed):
+    """One prior draw: values of free variables, of deterministics, and the point in the model's own coordinates."""
+    names = [*model.free_RVs, *model.deterministics]
+    drawn = dict(zip([v.name for v in names], pm.draw(names, random_seed=seed, mode="FAST_COMPILE"), strict=True))
+    point = {}
+    for variable in model.free_RVs:
+        value = model.rvs_to_values[variable]
+        transform = model.rvs_to_transforms[variable]
+        raw = drawn[variable.name]
+        point[value.name] = raw if transform is None else transform.forward(raw, *variable.owner.inputs).eval()
+    return drawn, point
+
+
+def density_of_the_docstring(items, p, drugs, dimensions):
+    """Sum of the likelihoods of synthesis/model.py, written out for one set of parameters."""
+    arms = {a: items.sel(arm=a) for a in items["arm"].to_numpy()}
+    dimension = {"psilocybin": "mystical", "ketamine": "dissociative"}
+
+    def experience(arm):
+        return float(p["a"][drugs.index(str(arm["arm_drug"].item()))] * arm["arm_dose"] * arm["arm_awake"])
+
+    def eta(arm):
+        return float(
+            p["g_0"]
+            + p["g_placebo"] * arm["arm_active_placebo"]
+            + p["g_drug"] * arm["arm_dose"]
+            + p["g_experience"] * experience(arm)
+        )
+
+    def believed(arm):
+        return (
+            float(arm["arm_active"])
+            if arm["arm_known"] == 1
+            else float(ndtr(eta(arm) / np.sqrt(1 + p["tau_belief"] ** 2)))
+        )
+
+    def theta(arm):
+        d = drugs.index(str(arm["arm_drug"].item()))
+        q = dimensions.index(dimension[drugs[d]])
+        x, h = float(arm["arm_dose"]), float(arm["arm_therapy"])
+        total = (
+            p["psi"] * h
+            + p["direct"][d] * x
+            + p["interaction"][d] * x * h
+            + p["b"][q] * experience(arm)
+            + p["epsilon"] * believed(arm)
+        )
+        return float(total + p["omega"] * arm["arm_waitlist"] + p["chi"] * arm["arm_comparator"])
+
+    total = 0.0
+    for trial in dict.fromkeys(items["trial"].to_numpy()):
+        rows = np.flatnonzero(items["trial"].to_numpy() == trial)
+        names = [str(items["row"].to_numpy()[i]) for i in rows]
+        mean = np.array([p["mu"][0] + theta(arms[name]) for name in names])
+        dose = np.array([float(arms[name]["arm_dose"]) for name in names])
+        V = items["covariance"].to_numpy()[np.ix_(rows, rows)] + p["tau_mu"] ** 2 + p["tau"] ** 2 * np.outer(dose, dose)
+        total += stats.multivariate_normal.logpdf(items["y"].to_numpy()[rows], mean, V)
+    loading = dict(zip(items["instrument"].to_numpy(), p["loading"], strict=True))
+    studies = list(
+        dict.fromkeys(
+            s + ": " + d for s, d in zip(items["score_study"].to_numpy(), items["score_path"].to_numpy(), strict=True)
+        )
+    )
+    score_arms = list(dict.fromkeys(items["score_arm"].to_numpy()))
+    for i in range(items.sizes["score"]):
+        one = items.isel(score=i)
+        own, n = loading[str(one["score_instrument"].item())], float(one["score_n"])
+        study = studies.index(f"{one['score_study'].item()}: {one['score_path'].item()}")
+        latent = float(one["score_dose"]) * p["a_study"][study]
+        latent += p["score_error_raw"][score_arms.index(str(one["score_arm"].item()))] / np.sqrt(n)
+        total += stats.norm.logpdf(
+            float(one["score_d"]), own * latent, np.sqrt((1 - own**2) / n + float(one["score_se"]) ** 2)
+        )
+    r = loading["MEQ30"] * loading["5D-ASC_OBN"]
+    total += stats.norm.logpdf(np.arctanh(0.85), np.arctanh(r), 1 / np.sqrt(37))
+    z = [
+        np.arctanh(loading[s] * np.tanh(p["zeta"][dimensions.index(q)]))
+        for s, q in (("MEQ30", "mystical"), ("CADSS", "dissociative"))
+    ]
+    total += stats.norm.logpdf(np.arctanh(-0.4), z[0], np.hypot(1 / 6, p["tau_zeta"]))
+    told = np.hypot(0.2, p["tau_zeta"])
+    significant = stats.norm.sf(1.959964 * 0.2, z[1], told) + stats.norm.cdf(-1.959964 * 0.2, z[1], told)
+    total += np.log1p(-significant)
+    for i, (label, correct, n) in enumerate((("alone: all", 34, 40), ("asleep: ketamine", 8, 20))):
+        weight = items["guess_arm"].sel(guess=label)
+        share = sum(
+            float(w) * ndtr(eta(arms[a]) + p["tau_belief"] * p["belief_raw"][i])
+            for a, w in zip(arms, weight.to_numpy(), strict=True)
+        )
+        total += stats.binom.logpmf(correct, n, float(items["guess_constant"].sel(guess=label)) + share)
+    for label, responders in (("events: ketamine", 16), ("events: placebo", 7)):
+        change = theta(arms[label]) + p["tau"] * p["u_count_raw"][0] * float(arms[label]["arm_dose"])
+        total += stats.binom.logpmf(responders, 30, ndtr((p["threshold"][0] - change) / float(items["outcome_sd"])))
+    return total, np.log(np.diag(items["whitener"].to_numpy())).sum()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_density_is_the_one_of_the_docstring(model, items, seed):
+    drawn, point = prior_point(model, seed)
+    expected, whitening = density_of_the_docstring(
+        items, drawn, list(model.coords["drug"]), list(model.coords["dimension"])
+    )
+    assert log_likelihood(model)(point) + whitening == pytest.approx(expected, rel=1e-10)
+
+
+def test_rows_of_draws_give_the_same_trial_densities_as_the_model(model, items):
+    drawn, point = prior_point(model, 4)
+    prior = prior_of(model, seed=1, draws=2)
+    for name in prior.data_vars:
+        prior[name] = prior[name].copy(data=np.broadcast_to(drawn[name], prior[name].shape).copy())
+    trials = trial_log_likelihood(prior, items, expected_rows(prior, items)).isel(chain=0, draw=0)
+    alone = model.compile_logp(vars=[model["outcomes"]], mode="FAST_COMPILE", jacobian=False)
+    whitening = np.log(np.diag(items["whitener"].to_numpy())).sum()
+    assert float(trials.sum()) == pytest.approx(float(alone(point)) + whitening, rel=1e-10)
+
+
+def test_every_vector_has_named_dims_and_labels(model):
+    for variable in (*model.free_RVs, *model.deterministics):
+        assert len(model.named_vars_to_dims.get(variable.name, ())) == variable.ndim, variable.name
+    assert list(model.coords["drug"]) == ["ketamine", "psilocybin"]
+    assert list(model.coords["dimension"]) == ["dissociative", "mystical"]
+
+
+def test_participants_as_covariances_or_as_means_sds_and_r_give_one_density(build_evidence):
+    tables = [
+        PEOPLE,
+        PEOPLE.assign(
+            var_s=PEOPLE["sd_s"] ** 2, var_y=PEOPLE["sd_y"] ** 2, cov_sy=PEOPLE["r"] * PEOPLE["sd_s"] * PEOPLE["sd_y"]
+        ),
+    ]
+    tables[1] = tables[1].drop(columns=["r", "sd_s", "sd_y"])
+    models = [synthesis(small_items(build_evidence, participants=(table,))) for table in tables]
+    _, point = prior_point(models[0], 5)
+    one, other = (log_likelihood(m)(point) for m in models)
+    assert one == pytest.approx(other, rel=1e-12)
+    assert "participants" in {p.name for p in models[0].potentials}
+
+
+def test_wrong_choices_are_errors(build_evidence, items):
+    with pytest.raises(ValueError, match="unknown terms: hope; known are drug, therapy"):
+        synthesis(items, terms={"drug", "hope"})
+    with pytest.raises(ValueError, match="causal_share = 2; it must lie between 0 and 1, or be None to be estimated"):
+        synthesis(items, causal_share=2.0)
+    with pytest.raises(
+        ValueError, match="these items hold their own participants; give participants to synthesis_items"
+    ):
+        synthesis(items, participants=[PEOPLE])
+    with pytest.raises(ValueError, match="items with participants cannot be simulated"):
+        synthesis_simulator(synthesis(small_items(build_evidence, participants=(PEOPLE,))))
+
+
+def test_a_fit_of_another_model_is_refused(whole):
+    with pytest.raises(ValueError, match=r"this is no fit of a synthesis; fit synthesis\(evidence\) first"):
+        items_of(whole.drop_nodes("constant_data"))
+
+
+@pytest.mark.slow
+def test_a_fit_carries_what_rebuilds_it(whole, items):
+    assert {
+        "posterior",
+        "log_likelihood",
+        "posterior_predictive",
+        "observed_data",
+        "constant_data",
+        "sample_stats",
+    } <= set(whole.children)
+    rebuilt = model_of(whole)
+    _, point = prior_point(rebuilt, 6)
+    assert log_likelihood(rebuilt)(point) == pytest.approx(log_likelihood(synthesis(items))(point), rel=1e-12)
+
+
+@pytest.mark.slow
+def test_a_term_that_is_out_and_a_share_that_is_fixed_are_so_without_compiling_again(refit):
+    pill = refit(seed=1, terms={"drug"}, draws=100, tune=200, chains=1)["posterior"].dataset
+    assert not {"psi", "kappa", "epsilon"} & set(pill.data_vars)
+    assert (pill["b"] == 0).all()
+    assert (pill["interaction"] == 0).all()
+    causal = refit(seed=1, causal_share=1.0, draws=100, tune=200, chains=1)
+    slope = causal["posterior"]["b"] / np.tanh(causal["posterior"]["zeta"])
+    np.testing.assert_allclose(slope, float(items_of(causal)["outcome_sd"]), rtol=1e-12)
+    assert (causal["posterior"]["causal_share"] == 1).all()
+
+
+@pytest.mark.slow
+def test_without_evidence_the_mediated_share_is_its_prior_and_says_so(refit, model, items):
+    bare = items
+    for kind in ("placebo-controlled outcomes", "dose comparisons", "blocked experience", "response counts"):
+        bare = without(bare, kind)
+    for kind in ("experience-outcome associations", "treatment guesses", "acute scores"):
+        bare = without(bare, kind)
+    fitted = refit(bare, seed=2, draws=1000, tune=500, chains=4)
+    prior = prior_of(model, seed=3, draws=4000)
+    table = mediated_share(fitted, prior=prior, therapy=(0.0,))
+    assert table["rests_on"].str.startswith("the prior").all()
+    assert table["p_most"].to_numpy() == pytest.approx(table["prior_p_most"].to_numpy(), abs=0.06)
+
+
+@pytest.mark.slow
+def test_hypotheses_are_compared_on_the_same_outcomes(whole, refit):
+    table, note = compare_synthesis(whole, seed=1, refit=refit, draws=200, chains=2)
+    assert set(table["model"]) == set(SYNTHESIS_HYPOTHESES)
+    assert table["elpd"].is_monotonic_decreasing
+    assert "no comparison of predictions can tell the two apart" in note
+
+
+@pytest.mark.slow
+def test_fit_gives_what_the_compiled_model_gives(model, refit, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(synthesis_fits, "compile_synthesis", lambda given: compiled.append(given) or refit)
+    settings = {"seed": 1, "draws": 50, "tune": 50, "chains": 1, "target_accept": 0.9}
+    idata = fit(model, **settings)
+    assert compiled == [model]
+    assert idata.attrs["conditioning"] == "treatment"
+    assert idata["log_likelihood"]["y_trial"].sizes["trial"] == 5
+    xr.testing.assert_equal(idata["posterior"].dataset, refit(**settings)["posterior"].dataset)
+
+
+@pytest.mark.slow
+def test_known_paths_come_back_from_simulated_evidence(refit, model):
+    simulate, rng, inside = synthesis_simulator(model), np.random.default_rng(11), []
+    for i in range(24):
+        truth, body = simulate(rng)
+        effects = path_effects(refit(body, seed=i + 1, draws=300, tune=300, chains=2))
+        low, high = (effects.quantile(q, dim=("chain", "draw")) for q in (0.025, 0.975))
+        one = path_effects(truth).isel(chain=0, draw=0)
+        inside.append(((low <= one) & (one <= high)).to_dataarray("path"))
+    hits = np.stack([x.to_numpy() for x in inside])
+    paths = inside[0]["path"].to_numpy()
+    for path in ("total", "experience", "direct", "belief"):
+        share = hits[:, list(paths).index(path)].mean()
+        assert share >= 0.82, (path, share)
+    assert hits.mean() <= 0.995
+
+
+def test_real_evidence_gathers():
+    items = synthesis_items(load_evidence())
+    assert items.sizes["association"] >= 8
+    assert items.sizes["score"] > 30
+    assert "lii2023" in items["trial"].to_numpy()[items["row_kind"].to_numpy() == "blocked experience"]

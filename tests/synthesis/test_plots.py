@@ -1,0 +1,155 @@
+"""Figures and words of the synthesis, from hand-written tables."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from pillprocess.synthesis.plots import PATH_NAMES, plot_path_effects, plot_paths, plot_share_curve, plot_without
+from pillprocess.synthesis.words import synthesis_answer
+
+DRUGS = ("psilocybin", "ketamine")
+
+
+def path_rows():
+    rows = [
+        {"path": path, "drug": drug, "therapy": therapy, "mean": -0.1 * (i + 1), "ci_low": -0.1 * (i + 1) - 0.3, "ci_high": 0.2,
+         "n_trials": 3 * given, "n_people": 90 * given}
+        for i, path in enumerate(PATH_NAMES) for drug in DRUGS for therapy in (0.0, 1.0)
+        for given in [int((drug == "psilocybin") == (therapy == 1.0))]
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def removal():
+    rows = [
+        {"without": kind, "drug": drug, **{f"{p}{e}": v for p, v in (("total", -0.8), ("direct", -0.3), ("experience", x))
+         for e, v in (("", v), ("_low", v - 0.4), ("_high", v + 0.3))}, "p_most": 0.3, "shift": shift}
+        for kind, x, shift in (("nothing", -0.3, 0.0), ("treatment guesses", -0.31, -0.1), ("acute scores", -0.05, 1.2)) for drug in DRUGS
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def fit():
+    rng = np.random.default_rng(1)
+
+    def draws(centre, dim=None):
+        dims = ("chain", "draw") if dim is None else ("chain", "draw", dim)
+        return dims, centre + 0.1 * rng.standard_normal((2, 50, 2) if dim else (2, 50))
+
+    scalars = {name: draws(0.3) for name in ("g_drug", "g_experience", "epsilon", "g_0", "tau_belief")}
+    posterior = xr.Dataset(
+        {"direct": draws(-0.3, "drug"), "a": draws(2.5, "drug"), "b": draws(-0.1, "dimension")} | scalars,
+        coords={"drug": list(DRUGS), "dimension": ["mystical", "dissociative"]},
+    )
+    return xr.DataTree.from_dict({"/posterior": posterior})
+
+
+@pytest.mark.parametrize("width", ["one_column", "two_column"])
+def test_every_path_and_drug_is_drawn_and_what_no_trial_gave_is_open(width, save_figure):
+    ax = plot_path_effects(path_rows(), therapy=1.0, width=width, title="By path")
+    assert [t.get_text() for t in ax.get_yticklabels()] == list(PATH_NAMES.values())
+    markers = [line for line in ax.lines if len(line.get_xdata()) == 1 and line.get_marker() in ("o", "s")]
+    assert len(markers) == 2 * len(PATH_NAMES)
+    assert {line.get_markerfacecolor() for line in markers if line.get_marker() == "s"} == {"white"}
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == [
+        "psilocybin, k = 3, n = 90", "ketamine, k = 0, n = 0", "no such trial: carried over"
+    ]  # fmt: skip
+    save_figure(ax)
+
+
+def test_an_estimate_that_rounds_to_zero_has_no_minus_sign():
+    draws = fit()
+    draws["posterior"] = draws["posterior"].dataset.assign(direct=0 * draws["posterior"]["direct"] - 0.001)
+    text = " ".join(t.get_text() for t in plot_paths(draws, drug="psilocybin").texts)
+    assert "direct 0.00\n[0.00, 0.00]" in text
+
+
+def test_arrows_carry_their_estimates(save_figure):
+    ax = plot_paths(fit(), drug="psilocybin", title="Paths")
+    assert ax.figure.get_suptitle() == "Paths"
+    text = " ".join(t.get_text() for t in ax.texts)
+    assert "mystical experience" in text
+    assert re.search(r"a 2\.\d\d SD", text)
+    assert "per SD" in text
+    assert "negative is improvement" in text.replace("\n", " ")
+    with pytest.raises(ValueError, match="drug = 'aspirin'; the fit knows psilocybin, ketamine"):
+        plot_paths(fit(), drug="aspirin")
+    save_figure(ax)
+
+
+def test_curve_runs_from_epiphenomenon_to_causal(save_figure):
+    share = np.linspace(0, 1, 5)
+    rows = [
+        {"drug": "psilocybin", "causal_share": s, "path": path, "mean": m * s, "ci_low": m * s - 0.2, "ci_high": m * s + 0.2}
+        for path, m in (("experience", -1.0), ("direct", 0.4)) for s in share
+    ]  # fmt: skip
+    ax = plot_share_curve(pd.DataFrame(rows), drug="psilocybin", title="What if?")
+    drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
+    np.testing.assert_allclose(drawn["through the experience"], -share)
+    assert ax.get_xticklabels()[-1].get_text() == "1\nall causal"
+    save_figure(ax)
+
+
+def test_each_kind_that_was_removed_has_its_row(save_figure):
+    ax = plot_without(removal(), drug="ketamine", title="Without")
+    assert [t.get_text() for t in ax.get_yticklabels()] == [
+        "all the evidence",
+        "without treatment guesses",
+        "without acute scores",
+    ]
+    save_figure(ax)
+    narrow = plot_without(removal(), drug="ketamine", width="one_column")
+    assert narrow.get_yticklabels()[1].get_text() == "without treatment guesses"
+    longer = removal().replace({"without": {"acute scores": "experience-outcome associations"}})
+    labels = [t.get_text() for t in plot_without(longer, drug="ketamine", width="one_column").get_yticklabels()]
+    assert labels[2] == "without experience-outcome\nassociations"
+
+
+def answer(conflict):
+    same = {"therapy": 1.0, "p_most": 0.34, "p_process": 0.74, "prior_p_most": 0.23, "rests_on": "evidence and prior"}
+    shares = pd.DataFrame([same | {"drug": d, "learned_slope": x} for d, x in zip(DRUGS, (0.68, 0.85), strict=True)])
+    choices = path_rows().assign(choice="all of the association is causal")
+    tables = {
+        "synthesis_effects": path_rows(), "synthesis_share": shares, "synthesis_choices": choices[choices["therapy"] == 1.0],
+        "synthesis_without": removal(), "synthesis_conflict": pd.DataFrame(conflict),
+        "synthesis_causal_share": pd.DataFrame([{"mean": 0.28, "ci_low": 0.01, "ci_high": 0.8}]),
+    }  # fmt: skip
+    return " ".join(synthesis_answer(tables, "Nothing is decided."))
+
+
+ROW = {
+    "question": "slope", "drug": "psilocybin", "one": "within-arm associations", "one_mean": -0.5, "other": "dose comparisons",
+    "other_mean": -0.2, "p": 0.2, "p_corrected": 0.4, "verdict": "no disagreement seen",
+}  # fmt: skip
+
+
+def test_the_answer_takes_its_numbers_from_the_tables():
+    text = answer([ROW])
+    assert "psilocybin -0.10 [-0.40, 0.20] in all, of which -0.40 [-0.70, 0.20] through the experience" in text
+    assert "more than half of the drug's effect runs through the experience: psilocybin 0.34; ketamine 0.34" in text
+    assert (
+        "rests most on its prior for psilocybin (68 % of its prior variance was removed; it rests on evidence and prior)"
+        in text
+    )
+    assert "that is causal is 0.28 [0.01, 0.80] (before the data" in text
+    assert "psilocybin's experience alone would do -0.40, more than the whole drug (-0.10)" in text
+    assert "leans most on acute scores" in text
+    assert "moves by +1.2 of its posterior SDs, to -0.05 [-0.45, 0.25]" in text
+    assert (
+        "set against one another; no disagreement was seen. The nearest: for psilocybin, within-arm associations (-0.50)"
+        in text
+    )
+    assert "p = 0.20 (0.40 corrected for the number of comparisons)" in text
+    assert text.endswith("Nothing is decided.")
+
+
+def test_disagreement_and_its_absence_are_said():
+    text = answer([ROW, ROW | {"drug": "LSD", "p": 0.01, "p_corrected": 0.02, "verdict": "they disagree"}])
+    assert (
+        "disagree: for LSD, within-arm associations (-0.50) against dose comparisons (-0.20), p = 0.01 (0.02 corrected"
+        in text
+    )
+    assert "could not be set against one another" in answer([])
