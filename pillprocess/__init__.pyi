@@ -1,28 +1,31 @@
-from .belief.blinding import bang_index as bang_index
-from .belief.blinding import blinding_table as blinding_table
-from .belief.blinding import correct_guess_rate_curve as correct_guess_rate_curve
-from .belief.blinding import james_index as james_index
-from .belief.coding import check_belief as check_belief
-from .belief.coding import code_guess as code_guess
-from .belief.estimands import belief_bounds as belief_bounds
-from .belief.estimands import belief_effects as belief_effects
-from .belief.expectancy import expectancy_moderation as expectancy_moderation
-from .belief.expectancy import moderation_effects as moderation_effects
-from .belief.plots import plot_belief_bounds as plot_belief_bounds
-from .belief.plots import plot_belief_split as plot_belief_split
-from .belief.plots import plot_blinding as plot_blinding
-from .belief.plots import plot_guess_rate as plot_guess_rate
-from .belief.plots import plot_moderation as plot_moderation
-from .belief.unblinding import unblinding as unblinding
-from .calibration.bands import calibration_note as calibration_note
-from .calibration.bands import check_calibration as check_calibration
-from .calibration.plot import plot_calibration as plot_calibration
-from .calibration.ranks import calibrate as calibrate
-from .comparison.bayes_factors import bayes_factor_curve as bayes_factor_curve
-from .comparison.bayes_factors import bayes_factors as bayes_factors
-from .comparison.comparability import ComparisonError as ComparisonError
-from .comparison.compare import compare as compare
-from .comparison.compare import comparison_note as comparison_note
+"""The public names, by wing, in the order of the work: read this first."""
+
+# evidence: the tables in data/, checked, and what they cover
+from .evidence.coverage import evidence_map as evidence_map
+from .evidence.drugs import DRUGS as DRUGS
+from .evidence.plot_coverage import plot_evidence_map as plot_evidence_map
+from .evidence.tables import Evidence as Evidence
+from .evidence.tables import evidence_counts as evidence_counts
+from .evidence.tables import evidence_problems as evidence_problems
+from .evidence.tables import EvidenceError as EvidenceError
+from .evidence.tables import load_evidence as load_evidence
+
+# rows: published numbers to model rows
+from .rows.acute_scores import acute_scores as acute_scores
+from .rows.acute_scores import scores_set_aside as scores_set_aside
+from .rows.arms import arm_changes as arm_changes
+from .rows.arms import set_aside as set_aside
+from .rows.associations import associations_set_aside as associations_set_aside
+from .rows.associations import experience_correlations as experience_correlations
+from .rows.change_scores import pre_post_correlation as pre_post_correlation
+from .rows.contrasts import contrasts as contrasts
+from .rows.contrasts import contrasts_set_aside as contrasts_set_aside
+from .rows.terms import HEADLINE as HEADLINE
+from .rows.terms import HYPOTHESES as HYPOTHESES
+from .rows.terms import TERMS as TERMS
+from .rows.terms import with_belief_by_design as with_belief_by_design
+
+# decomposition: drug, therapy, expectancy and experience terms, pooled over trials: model, estimands, ledger, checks, figures
 from .decomposition.estimands import contributions as contributions
 from .decomposition.estimands import heterogeneity as heterogeneity
 from .decomposition.estimands import predictive_effects as predictive_effects
@@ -45,14 +48,8 @@ from .decomposition.plots import plot_predictive_check as plot_predictive_check
 from .decomposition.plots import plot_prior_posterior as plot_prior_posterior
 from .decomposition.predictive import predictive_check as predictive_check
 from .decomposition.predictive import prior_predictive as prior_predictive
-from .evidence.coverage import evidence_map as evidence_map
-from .evidence.drugs import DRUGS as DRUGS
-from .evidence.plot_coverage import plot_evidence_map as plot_evidence_map
-from .evidence.tables import Evidence as Evidence
-from .evidence.tables import EvidenceError as EvidenceError
-from .evidence.tables import evidence_counts as evidence_counts
-from .evidence.tables import evidence_problems as evidence_problems
-from .evidence.tables import load_evidence as load_evidence
+
+# gaussian: the closed form, for any Gaussian linear hierarchical design
 from .gaussian.design import DesignError as DesignError
 from .gaussian.design import gaussian_design as gaussian_design
 from .gaussian.fit import fit_exact as fit_exact
@@ -63,9 +60,26 @@ from .gaussian.held_out import loto_exact as loto_exact
 from .gaussian.marginals import linear_summary as linear_summary
 from .gaussian.marginals import scale_summary as scale_summary
 from .gaussian.model import gaussian_model as gaussian_model
-from .inference.fit import ConvergenceError as ConvergenceError
+
+# inference: one call to fit, one check that stops at a fit that cannot be trusted
 from .inference.fit import check_fit as check_fit
+from .inference.fit import ConvergenceError as ConvergenceError
 from .inference.fit import fit as fit
+
+# comparison: may these fits be compared, and which predicts better
+from .comparison.bayes_factors import bayes_factor_curve as bayes_factor_curve
+from .comparison.bayes_factors import bayes_factors as bayes_factors
+from .comparison.comparability import ComparisonError as ComparisonError
+from .comparison.compare import compare as compare
+from .comparison.compare import comparison_note as comparison_note
+
+# participants: a trial's own people
+from .participants.arms import person_arms as person_arms
+from .participants.table import load_participants as load_participants
+from .participants.table import ParticipantError as ParticipantError
+from .participants.table import Participants as Participants
+
+# mediation: mediation in participants: model, effects, sensitivity, figures
 from .mediation.effects import natural_effects as natural_effects
 from .mediation.effects import natural_effects_by_trial as natural_effects_by_trial
 from .mediation.model import mediation as mediation
@@ -77,35 +91,26 @@ from .mediation.plots import plot_mediation as plot_mediation
 from .mediation.plots import plot_overlap as plot_overlap
 from .mediation.sensitivity import mediation_sensitivity as mediation_sensitivity
 from .mediation.sensitivity import r2_contours as r2_contours
-from .output.tables import effect_table as effect_table
-from .output.visual_style import save_figure as save_figure
-from .participants.arms import person_arms as person_arms
-from .participants.table import ParticipantError as ParticipantError
-from .participants.table import Participants as Participants
-from .participants.table import load_participants as load_participants
-from .published.dataset_files import DatasetError as DatasetError
-from .published.datasets import fetch_jobs as fetch_jobs
-from .published.datasets import fetch_ketamine_crossover as fetch_ketamine_crossover
-from .published.datasets import fetch_microdose as fetch_microdose
-from .published.datasets import fetch_psiconnect as fetch_psiconnect
-from .published.datasets import fetch_psilodep2 as fetch_psilodep2
-from .published.expectancy import reproduce_expectancy as reproduce_expectancy
-from .published.mediation import correlation as correlation
-from .published.random_intercept import random_intercept_reml as random_intercept_reml
-from .published.unblinding import microdose_mediation as microdose_mediation
-from .rows.acute_scores import acute_scores as acute_scores
-from .rows.acute_scores import scores_set_aside as scores_set_aside
-from .rows.arms import arm_changes as arm_changes
-from .rows.arms import set_aside as set_aside
-from .rows.associations import associations_set_aside as associations_set_aside
-from .rows.associations import experience_correlations as experience_correlations
-from .rows.change_scores import pre_post_correlation as pre_post_correlation
-from .rows.contrasts import contrasts as contrasts
-from .rows.contrasts import contrasts_set_aside as contrasts_set_aside
-from .rows.terms import HEADLINE as HEADLINE
-from .rows.terms import HYPOTHESES as HYPOTHESES
-from .rows.terms import TERMS as TERMS
-from .rows.terms import with_belief_by_design as with_belief_by_design
+
+# belief: guesses, blinding, unblinding as mediator, expectancy as moderator
+from .belief.blinding import bang_index as bang_index
+from .belief.blinding import blinding_table as blinding_table
+from .belief.blinding import correct_guess_rate_curve as correct_guess_rate_curve
+from .belief.blinding import james_index as james_index
+from .belief.coding import check_belief as check_belief
+from .belief.coding import code_guess as code_guess
+from .belief.estimands import belief_bounds as belief_bounds
+from .belief.estimands import belief_effects as belief_effects
+from .belief.expectancy import expectancy_moderation as expectancy_moderation
+from .belief.expectancy import moderation_effects as moderation_effects
+from .belief.plots import plot_belief_bounds as plot_belief_bounds
+from .belief.plots import plot_belief_split as plot_belief_split
+from .belief.plots import plot_blinding as plot_blinding
+from .belief.plots import plot_guess_rate as plot_guess_rate
+from .belief.plots import plot_moderation as plot_moderation
+from .belief.unblinding import unblinding as unblinding
+
+# synthesis: every kind of evidence in one likelihood: do subjective effects mediate?
 from .synthesis.compiled import compile_synthesis as compile_synthesis
 from .synthesis.compiled import prior_of as prior_of
 from .synthesis.conflict import conflict as conflict
@@ -117,12 +122,34 @@ from .synthesis.effects import share_curve as share_curve
 from .synthesis.hypotheses import compare_synthesis as compare_synthesis
 from .synthesis.items import synthesis_items as synthesis_items
 from .synthesis.kinds import without as without
-from .synthesis.model import SYNTHESIS_HYPOTHESES as SYNTHESIS_HYPOTHESES
 from .synthesis.model import synthesis as synthesis
+from .synthesis.model import SYNTHESIS_HYPOTHESES as SYNTHESIS_HYPOTHESES
 from .synthesis.plots import plot_path_effects as plot_path_effects
 from .synthesis.plots import plot_paths as plot_paths
 from .synthesis.plots import plot_share_curve as plot_share_curve
 from .synthesis.plots import plot_without as plot_without
 from .synthesis.therapy_prior import therapy_prior as therapy_prior
+
+# published: published analyses reproduced from public data
+from .published.dataset_files import DatasetError as DatasetError
+from .published.datasets import fetch_jobs as fetch_jobs
+from .published.datasets import fetch_ketamine_crossover as fetch_ketamine_crossover
+from .published.datasets import fetch_microdose as fetch_microdose
+from .published.datasets import fetch_psiconnect as fetch_psiconnect
+from .published.datasets import fetch_psilodep2 as fetch_psilodep2
+from .published.expectancy import reproduce_expectancy as reproduce_expectancy
+from .published.mediation import correlation as correlation
+from .published.random_intercept import random_intercept_reml as random_intercept_reml
+from .published.unblinding import microdose_mediation as microdose_mediation
+
+# calibration: do the intervals of every estimand cover as they say?
+from .calibration.bands import calibration_note as calibration_note
+from .calibration.bands import check_calibration as check_calibration
+from .calibration.plot import plot_calibration as plot_calibration
+from .calibration.ranks import calibrate as calibrate
+
+# output: what every result shares
+from .output.tables import effect_table as effect_table
+from .output.visual_style import save_figure as save_figure
 
 __version__: str

@@ -49,7 +49,9 @@ def upward(modules: dict[str, set[str]]) -> list[str]:
         parts = module.split(".")
         return WINGS.index(parts[1]) if len(parts) > 2 else len(WINGS)
 
-    return [f"{name} imports {other}" for name, others in modules.items() for other in others if floor(other) > floor(name)]
+    return [
+        f"{name} imports {other}" for name, others in modules.items() for other in others if floor(other) > floor(name)
+    ]
 
 
 def test_no_wing_imports_from_a_later_one():
@@ -90,9 +92,9 @@ def test_the_checks_find_what_they_look_for():
     source = "def f():\n    from pillprocess.trial.run import run_mediate\n    import pillprocess.review.report\n"
     seen = imports(ast.parse(source))
     assert {"pillprocess.trial.run", "pillprocess.review.report"} <= seen
-    assert upward({"pillprocess.rows.arms": {"pillprocess.review.report"}, "pillprocess.trial.run": {"pillprocess.rows.arms"}}) == [
-        "pillprocess.rows.arms imports pillprocess.review.report"
-    ]
+    assert upward(
+        {"pillprocess.rows.arms": {"pillprocess.review.report"}, "pillprocess.trial.run": {"pillprocess.rows.arms"}}
+    ) == ["pillprocess.rows.arms imports pillprocess.review.report"]
     assert upward({"pillprocess.rows.arms": {"pillprocess.cli"}})
     with pytest.raises(CycleError):
         tuple(TopologicalSorter({"a": {"b"}, "b": {"a"}}).static_order())

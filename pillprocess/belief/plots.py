@@ -21,7 +21,7 @@ from pillprocess.output.visual_style import (
     finish,
     legend_above,
     mark_beyond,
-    new_axes,
+    panel,
     row_labels,
     wrapped,
 )  # fmt: skip
@@ -54,19 +54,15 @@ def plot_blinding(
     table
         Columns ``arm`` (and, with several trials, ``trial``), ``index``, ``n``, ``correct``, ``mean``, ``ci_low``, ``ci_high``,
         as from `blinding_table`; rows of other indices or without counts are left out.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
     Axes.
     """
     rows = table[(table["index"] == "Bang") & table["mean"].notna()].reset_index(drop=True)
-    ax = ax or new_axes(width, (6 if width == "one_column" else 4.2) * len(rows) + 24)
+    ax = panel(ax, width, (6 if width == "one_column" else 4.2) * len(rows) + 24)
     y = np.arange(len(rows))[::-1]
     ax.axvline(0, color="black", lw=0.8)
     ax.hlines(y, rows["ci_low"], rows["ci_high"], color=GREY, lw=1.6)
@@ -114,19 +110,15 @@ def plot_belief_bounds(
         Whether high outcomes are bad, so that negative effects are improvement.
     unit
         Unit of the effects.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
     Axes.
     """
     shown = [name for name in EFFECT_WORDS if name in set(table["estimand"])]
-    ax = ax or new_axes(width, 9 * len(shown) + 28)
+    ax = panel(ax, width, 9 * len(shown) + 28)
     y = pd.Series(np.arange(len(shown))[::-1], index=shown)
     reach = 1.3 * np.abs(table.loc[table["estimand"].isin(shown), ["ci_low", "ci_high"]].to_numpy()).max()
     ax.axvline(0, color="black", lw=0.8)
@@ -168,12 +160,8 @@ def plot_belief_split(
         From `belief_effects` of a fit with an experience.
     unit
         Unit of the effects.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
@@ -186,7 +174,7 @@ def plot_belief_split(
     """
     if "through_experience" not in effects:
         raise ValueError("these effects have no part through an experience; fit unblinding with one beside the belief")
-    ax = ax or new_axes(width, 82)
+    ax = panel(ax, width, 82)
     x, y = (effects[name].to_numpy().ravel() for name in ("through_belief", "through_experience"))
     step = max(1, len(x) // 2000)
     for value in np.quantile(x + y, [0.025, 0.5, 0.975]):
@@ -222,18 +210,14 @@ def plot_guess_rate(
         Whether high outcomes are bad; where it is given, the axis says which way is improvement.
     unit
         Unit of the outcome.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
     Axes.
     """
-    ax = ax or new_axes(width, 72)
+    ax = panel(ax, width, 72)
     line, seen = curve[curve["observed"] == 0], curve[curve["observed"] == 1]
     ax.axhline(0, color="black", lw=0.8)
     ax.fill_between(line["correct_guess_rate"], line["ci_low"], line["ci_high"], color=GREY, alpha=0.2, lw=0)
@@ -262,18 +246,14 @@ def plot_moderation(
     ----------
     table
         ``effect_table(moderation_effects(idata)["drug_effect"])`` of one expectation, with ``expectation_sd`` (or ``at``).
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
     Axes; down is improvement.
     """
-    ax = ax or new_axes(width, 62)
+    ax = panel(ax, width, 62)
     x, colour = table["expectation_sd" if "expectation_sd" in table else "at"], TERM_COLOURS["drug"]
     ax.axhline(0, color="black", lw=0.8)
     ax.plot(x, table["mean"], color=colour, lw=1)

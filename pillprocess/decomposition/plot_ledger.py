@@ -18,7 +18,7 @@ from pillprocess.output.visual_style import (
     Width,
     finish,
     legend_above,
-    new_axes,
+    panel,
     width_mm,
 )  # fmt: skip
 
@@ -35,19 +35,15 @@ def plot_identifiability(
     ----------
     ledger
         :func:`pillprocess.identifiability`.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
     Axes; bar length is contraction, 0 (the prior answers) to 100 %.
     """
     kinds = [next(k for k in EVIDENCE_COLOURS if str(evidence).startswith(k)) for evidence in ledger["evidence"]]
-    ax = ax or new_axes(width, (19 if width == "one_column" else 12) * len(ledger) + 27)
+    ax = panel(ax, width, (19 if width == "one_column" else 12) * len(ledger) + 27)
     letters = int((width_mm(ax) - 24) / 1.24)
     for y, (kind, row) in enumerate(zip(kinds[::-1], ledger.iloc[::-1].itertuples(), strict=True)):
         ax.barh(
@@ -90,12 +86,8 @@ def plot_influence(
         The term, by its symbol.
     most
         Number of trials to draw.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
@@ -112,7 +104,7 @@ def plot_influence(
         raise ValueError(f"variable = {variable!r} is not in the table; it has {known}")
     trials = len(rows)
     rows = rows.reindex(rows["shift"].abs().sort_values(ascending=False).index).head(most).iloc[::-1]
-    ax = ax or new_axes(width, 3.4 * len(rows) + 24)
+    ax = panel(ax, width, 3.4 * len(rows) + 24)
     term = TERM_OF_VARIABLE.get(variable, "drug")
     ax.barh(
         rows["trial"], rows["shift"], height=0.62, color=TERM_COLOURS[term], hatch=TERM_HATCHES.get(term), ec="white", lw=0.3

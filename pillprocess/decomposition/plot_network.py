@@ -16,7 +16,7 @@ from pillprocess.output.visual_style import (
     SMALL,
     Width,
     finish,
-    new_axes,
+    panel,
     width_mm,
     wrapped,
 )
@@ -83,12 +83,8 @@ def plot_network(
         From :func:`pillprocess.arm_changes`.
     contrasts
         From :func:`pillprocess.contrasts`.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
@@ -105,7 +101,7 @@ def plot_network(
     nodes = nodes[nodes["node"].isin([*edges["start"], *edges["end"]])]
     place = _places(nodes, edges)
     taller = max(sum(x == side for x, _ in place.values()) for side in (0, 1))
-    ax = ax or new_axes(width, 12.5 * taller + 14)
+    ax = panel(ax, width, 12.5 * taller + 14)
     narrow = width_mm(ax) < NARROW
     margin = 0.62 if narrow else 0.42
     room = width_mm(ax) / (1 + 2 * margin), 12.5 * taller / 1.18

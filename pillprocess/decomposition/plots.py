@@ -12,7 +12,10 @@ from pillprocess.decomposition.estimands import TERM_ORDER
 from pillprocess.output.visual_style import (
     DRUG_COLOURS,
     DRUG_MARKERS,
+    FAVOURS_DRUG,
     GREY,
+    IMPROVED,
+    IMPROVES,
     INK,
     NORMAL,
     PRIOR,
@@ -26,7 +29,7 @@ from pillprocess.output.visual_style import (
     finish,
     legend_above,
     mark_beyond,
-    new_axes,
+    panel,
     percent_learned,
     row_labels,
 )  # fmt: skip
@@ -70,7 +73,7 @@ def plot_forest(
     Axes; left favours the drug.
     """
     rows = _headed(table)
-    ax = ax or new_axes(width, 3.1 * len(rows) + 27)
+    ax = panel(ax, width, 3.1 * len(rows) + 27)
     left, right = max(table["ci_low"].min(), -2.6) - 0.08, min(table["ci_high"].max(), 1.6) + 0.08
     for y, row in enumerate(rows[::-1]):
         if isinstance(row, str):
@@ -108,7 +111,7 @@ def plot_forest(
     kinds = set(table["kind"])
     shown = ["trial" in kinds, "observed" in table, "pooled" in kinds, "predictive" in kinds]
     legend_above(ax, [h for h, show in zip(handles, shown, strict=True) if show], margin=30)
-    finish(ax, f"drug effect with 95 % interval ({unit})", title, favours=("favours drug", "favours control"))
+    finish(ax, f"drug effect with 95 % interval ({unit})", title, favours=FAVOURS_DRUG)
     return ax
 
 
@@ -129,12 +132,8 @@ def plot_contributions(
     ----------
     table
         ``effect_table(contributions(idata))``, optionally with ``observed`` and ``n`` (people); columns ``row``, ``term``, ``mean``.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
     unit
         The model's unit.
 
@@ -143,7 +142,7 @@ def plot_contributions(
     Axes; left is improvement.
     """
     labels = list(dict.fromkeys(table["row"]))
-    ax = ax or new_axes(width, 3.1 * len(labels) + 26 + (8 if width == "one_column" else 0))
+    ax = panel(ax, width, 3.1 * len(labels) + 26 + (8 if width == "one_column" else 0))
     wide = table.pivot_table(index="row", columns="term", values="mean", sort=False).reindex(labels)
     position = np.arange(len(labels))[::-1]
     left, right = np.zeros(len(labels)), np.zeros(len(labels))
@@ -173,7 +172,7 @@ def plot_contributions(
     ax.set_yticks(position, row_labels(ax, labels), fontsize=SMALL)
     ax.set_ylim(-0.8, len(labels) - 0.2)
     legend_above(ax, [*bars, *points])
-    finish(ax, f"change from baseline ({unit})", title, favours=("improved", "worse"))
+    finish(ax, f"change from baseline ({unit})", title, favours=IMPROVED)
     return ax
 
 
@@ -204,7 +203,7 @@ def plot_predictive_check(
     -------
     Axes.
     """
-    ax = ax or new_axes(width, 2.5 * len(table) + 27)
+    ax = panel(ax, width, 2.5 * len(table) + 27)
     position = np.arange(len(table))[::-1]
     colours = [DRUG_COLOURS.get(str(d), GREY) for d in table["study_drug"]]
     ax.hlines(position, table["ci_low"], table["ci_high"], color=colours, lw=1.6)
@@ -228,7 +227,7 @@ def plot_predictive_check(
     ]  # fmt: skip
     handles.append(Line2D([], [], marker="o", color="black", ms=4, lw=0, label="outside"))
     legend_above(ax, handles)
-    finish(ax, f"change or difference ({unit})", title or text, favours=("improved", "worse"))
+    finish(ax, f"change or difference ({unit})", title or text, favours=IMPROVED)
     return ax
 
 
@@ -247,12 +246,8 @@ def plot_prior_posterior(
     table
         :func:`pillprocess.contraction`: ``parameter``, ``prior_low``, ``prior_high``, ``mean``, ``ci_low``, ``ci_high``,
         ``contraction``.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
     unit
         The model's unit.
 
@@ -260,7 +255,7 @@ def plot_prior_posterior(
     -------
     Axes; left is improvement.
     """
-    ax = ax or new_axes(width, 6 * len(table) + 25)
+    ax = panel(ax, width, 6 * len(table) + 25)
     position = np.arange(len(table))[::-1]
     variables = table["variable"] if "variable" in table else pd.Series("delta", index=table.index)
     colours = [TERM_COLOURS[TERM_OF_VARIABLE.get(str(v), "drug")] for v in variables]
@@ -278,7 +273,7 @@ def plot_prior_posterior(
         Line2D([], [], color=GREY, lw=3.4, marker="o", mfc="white", mec="black", ms=3.4, label="posterior, in the term's colour"),
     ]  # fmt: skip
     legend_above(ax, handles, margin=18)
-    finish(ax, f"95 % intervals ({unit})", title, favours=("improves", "worsens"))
+    finish(ax, f"95 % intervals ({unit})", title, favours=IMPROVES)
     return ax
 
 

@@ -17,7 +17,7 @@ from pillprocess.output.visual_style import (
     SMALL,
     Width,
     finish,
-    new_axes,
+    panel,
     width_mm,
     wrapped,
 )
@@ -53,12 +53,8 @@ def plot_evidence_map(
         ``"trial"``: a row per trial.
     drug
         Draw the trials of one drug only.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
@@ -79,7 +75,7 @@ def plot_evidence_map(
         table = table[table["drug"] == drug]
         if table.empty:
             raise ValueError(f"drug = {drug!r}: no trial; the drugs are {known}")
-    ax = ax or new_axes(width, _height(table, by))
+    ax = panel(ax, width, _height(table, by))
     narrow = width_mm(ax) < NARROW
     rows = _grouped(table, narrow) if by == "group" else _by_trial(table)
     most = float(rows[list(MEASURES)].to_numpy(float).max())

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from pillprocess.output.visual_style import NORMAL, SMALL, TERM_COLOURS, Width, finish, legend_above, new_axes, wrapped
+from pillprocess.output.visual_style import NORMAL, SMALL, TERM_COLOURS, Width, finish, legend_above, panel, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,12 +36,8 @@ def plot_sensitivity(
         From `mediation_sensitivity`.
     higher_is_worse
         Whether high outcomes are bad; where it is given, the axis says which way is improvement.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
     unit
         Unit of the effect.
 
@@ -49,7 +45,7 @@ def plot_sensitivity(
     -------
     Axes.
     """
-    ax = ax or new_axes(width, 80)
+    ax = panel(ax, width, 80)
     rho = sensitivity["rho"].to_numpy()
     low, high = _interval(sensitivity["tnie"])
     tipping, assumed = (_interval(sensitivity[name]) for name in ("rho_tipping", "rho_prior"))
@@ -105,12 +101,8 @@ def plot_r2_contours(
     direction
         ``"same"`` where the confounder moves mediator and outcome the same way, or ``"opposite"``; by default the one in
         which it brings the effect to 0.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
     unit
         Unit of the effect.
 
@@ -118,7 +110,7 @@ def plot_r2_contours(
     -------
     Axes.
     """
-    ax = ax or new_axes(width, 84)
+    ax = panel(ax, width, 84)
     direction = direction or next((d for d in ("same", "opposite") if _crosses(contours.sel(direction=d))), "same")
     surface = contours.sel(direction=direction)
     x, y, z = surface["r2_mediator"].to_numpy(), surface["r2_outcome"].to_numpy(), surface.to_numpy().T

@@ -23,7 +23,7 @@ from pillprocess.output.visual_style import (
     finish,
     legend_above,
     mark_beyond,
-    new_axes,
+    panel,
     percent_learned,
     width_mm,
 )  # fmt: skip
@@ -54,12 +54,8 @@ def plot_mediation(
         From `mediation_paths`.
     effects
         ``effect_table(natural_effects(idata))``; its te, tnie and pnde are printed below the diagram.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
@@ -67,7 +63,7 @@ def plot_mediation(
     """
     mediators = list(dict.fromkeys(paths.loc[paths["kind"] == "a", "end"]))
     treatment, outcome = paths.loc[paths["kind"] == "direct", ["start", "end"]].iloc[0]
-    ax = ax or new_axes(width, 42 + 26 * len(mediators))
+    ax = panel(ax, width, 42 + 26 * len(mediators))
     narrow = width_mm(ax) < NARROW
     place = {treatment: (0.0, 0.0), outcome: (1.0, 0.0)}
     place |= {m: (0.5, 0.62 + 0.8 * i) for i, m in enumerate(mediators)}
@@ -113,12 +109,8 @@ def plot_effects(
         variance / prior variance.
     higher_is_worse
         Whether high outcomes are bad, so that negative effects are improvement.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
     unit
         Unit of the effects.
 
@@ -126,7 +118,7 @@ def plot_effects(
     -------
     Axes.
     """
-    ax = ax or new_axes(width, 6 * len(table) + 25)
+    ax = panel(ax, width, 6 * len(table) + 25)
     y = np.arange(len(table))[::-1]
     colours = [EFFECT_COLOURS.get(str(name), INK) for name in table["parameter"]]
     ax.hlines(y + 0.17, table["prior_low"], table["prior_high"], color=PRIOR, lw=1.6)
@@ -175,12 +167,8 @@ def plot_overlap(
         From `load_participants`.
     mediator
         Mediator to draw; the first by default.
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
@@ -194,7 +182,7 @@ def plot_overlap(
     name = str(people.mediators.columns[0]) if mediator is None else mediator
     if name not in people.mediators:
         raise ValueError(f"mediator = {name!r}: the mediators are {', '.join(map(str, people.mediators.columns))}")
-    ax = ax or new_axes(width, 58)
+    ax = panel(ax, width, 58)
     values = people.mediators[name].dropna()
     fewest = min(values.nunique(), 15)
     edges = np.histogram_bin_edges(values, bins=max(len(np.histogram_bin_edges(values, bins="fd")) - 1, fewest))

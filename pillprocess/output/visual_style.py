@@ -31,6 +31,9 @@ MM_PER_INCH = 25.4
 SMALL, NORMAL, LARGE = 6.0, 6.5, 8.0
 """Sizes of letters at the final size of a figure, in points."""
 
+IMPROVED, IMPROVES, FAVOURS_DRUG = ("improved", "worse"), ("improves", "worsens"), ("favours drug", "favours control")
+"""What lies left and right of 0: a change, an effect, a comparison of drug and control."""
+
 GREY, INK, PRIOR = "#6E6E6E", "#1A1A1A", "#BFBFBF"
 DRUG_COLOURS = {
     "psilocybin": "#3B2C85", "LSD": "#4FA3D9", "MDMA": "#C8501A", "ketamine": "#12694A", "esketamine": "#D9B93B", "all": "#111111",
@@ -69,11 +72,13 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def new_axes(width: Width, height: float) -> "Axes":
-    """Make an empty figure of a print width and return its Axes.
+def panel(ax: "Axes | None", width: Width, height: float) -> "Axes":
+    """Return the Axes to draw on: the one given, or that of a new figure of a print width.
 
     Parameters
     ----------
+    ax
+        Axes to draw on, or None.
     width
         ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
     height
@@ -88,11 +93,11 @@ def new_axes(width: Width, height: float) -> "Axes":
     ValueError
         An unknown name, or a size that is not positive.
     """
-    return plt.figure(figsize=figure_size(width, height), dpi=150, layout="constrained").add_subplot()
+    return ax or plt.figure(figsize=figure_size(width, height), dpi=150, layout="constrained").add_subplot()
 
 
 def figure_size(width: Width, height: float) -> tuple[float, float]:
-    """Width and height in inches of a figure of a print width, ``height`` mm high where ``width`` does not say; errors as `new_axes`."""
+    """Width and height in inches of a figure of a print width, ``height`` mm high where ``width`` does not say; errors as `panel`."""
     columns = {"one_column": ONE_COLUMN, "two_column": TWO_COLUMNS}
     if isinstance(width, str):
         if width not in columns:

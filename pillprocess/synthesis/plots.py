@@ -12,6 +12,7 @@ from pillprocess.output.visual_style import (
     DRUG_COLOURS,
     DRUG_MARKERS,
     GREY,
+    IMPROVES,
     INK,
     NORMAL,
     SMALL,
@@ -19,7 +20,7 @@ from pillprocess.output.visual_style import (
     Width,
     finish,
     legend_above,
-    new_axes,
+    panel,
     row_labels,
     wrapped,
 )  # fmt: skip
@@ -83,7 +84,7 @@ def plot_paths(
         "belief": "belief of having\nhad the drug",
         "symptoms": "symptoms",
     }
-    ax = ax or new_axes(width, 82.0)
+    ax = panel(ax, width, 82.0)
     boxes = {}
     for name, (x, y) in place.items():
         box = {
@@ -148,7 +149,7 @@ def plot_path_effects(
     table = table[table["therapy"] == therapy]
     drugs = [d for d in DRUG_COLOURS if d in set(table["drug"])]
     step = len(drugs) + 1
-    ax = ax or new_axes(width, 3.1 * step * len(paths) + 26)
+    ax = panel(ax, width, 3.1 * step * len(paths) + 26)
     for i, path in enumerate(paths):
         rows = table[table["path"] == path].set_index("drug")
         for k, drug in enumerate(drugs):
@@ -170,7 +171,7 @@ def plot_path_effects(
     if (table["n_trials"] == 0).any():
         handles += ax.plot([], [], "o", ms=3.6, color=GREY, mfc="white", label="no such trial: carried over")
     legend_above(ax, handles)
-    finish(ax, "effect of the reference dose with 95 % interval (reference SD)", title, favours=("improves", "worsens"))
+    finish(ax, "effect of the reference dose with 95 % interval (reference SD)", title, favours=IMPROVES)
     return ax
 
 
@@ -192,7 +193,7 @@ def plot_share_curve(
     -------
     Axes; down is improvement.
     """
-    ax = ax or new_axes(width, 70.0)
+    ax = panel(ax, width, 70.0)
     colours = {"experience": TERM_COLOURS["experience"], "direct": TERM_COLOURS["drug"]}
     for path, colour in colours.items():
         rows = curve[(curve["drug"] == drug) & (curve["path"] == path)]
@@ -237,7 +238,7 @@ def plot_without(
     Axes; left is improvement.
     """
     rows = table[table["drug"] == drug].reset_index(drop=True)
-    ax = ax or new_axes(width, 7.0 * len(rows) + 24)
+    ax = panel(ax, width, 7.0 * len(rows) + 24)
     y = np.arange(len(rows))[::-1]
     handles = []
     for path, colour, shift, marker in (
@@ -251,5 +252,5 @@ def plot_without(
     ax.set_ylim(-0.6, len(rows) - 0.4)
     ax.axvline(0, color=INK, lw=0.7)
     legend_above(ax, handles)
-    finish(ax, f"effect of {drug} with 95 % interval (reference SD)", title, favours=("improves", "worsens"))
+    finish(ax, f"effect of {drug} with 95 % interval (reference SD)", title, favours=IMPROVES)
     return ax

@@ -16,7 +16,7 @@ from pillprocess.output.visual_style import (
     EVIDENCE_HATCHES,
     TERM_COLOURS,
     TERM_HATCHES,
-    new_axes,
+    panel,
 )
 
 XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.072175], [0.0193339, 0.119192, 0.9503041]])
@@ -72,16 +72,16 @@ def test_in_grey_what_is_close_in_lightness_has_another_hatch(palette, hatches):
 
 
 def test_a_print_width_is_a_name_or_a_size_in_mm():
-    assert new_axes("one_column", 50).figure.get_size_inches() * 25.4 == pytest.approx([89, 50])
-    assert new_axes((100, 40), 50).figure.get_size_inches() * 25.4 == pytest.approx([100, 40])
+    assert panel(None, "one_column", 50).figure.get_size_inches() * 25.4 == pytest.approx([89, 50])
+    assert panel(None, (100, 40), 50).figure.get_size_inches() * 25.4 == pytest.approx([100, 40])
     with pytest.raises(ValueError, match="width = 'poster'; it must be 'one_column', 'two_column', or"):
-        new_axes("poster", 50)
+        panel(None, "poster", 50)
     with pytest.raises(ValueError, match="width and height must be positive, in mm"):
-        new_axes((0, 40), 50)
+        panel(None, (0, 40), 50)
 
 
 def test_a_figure_is_saved_for_print(tmp_path):
-    ax = new_axes("one_column", 40)
+    ax = panel(None, "one_column", 40)
     ax.set_xlabel("letters stay letters")
     svg, png = pp.save_figure(ax, tmp_path / "figure.pdf")
     assert "letters stay letters" in svg.read_text(encoding="utf-8")
