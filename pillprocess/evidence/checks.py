@@ -111,9 +111,8 @@ def check_inclusion(tables: Tables) -> Iterator[pd.DataFrame]:
     reason = trials.cells["exclude_reason"] != ""
     yield report(trials, "exclude_reason", excluded & ~reason, "include = 0 needs a reason")
     yield report(trials, "exclude_reason", included & reason, "a reason to exclude, but include = 1")
-    for mark in ("press", "retracted"):
-        wrong = (trials.data[mark] == 1) & included
-        yield report(trials, "include", wrong, f"{mark} = 1, so include must be 0")
+    wrong = (trials.data["retracted"] == 1) & included
+    yield report(trials, "include", wrong, "retracted = 1, so include must be 0")
 
     out = arms.data["include_arm"] == 0
     trial_in = arms.cells["trial_id"].isin(trials.cells.loc[included, "trial_id"])

@@ -23,7 +23,7 @@ SCHEMAS = {
         filled="trial_id condition population include",
         text="citation doi registry study_drugs exclude_reason flag overlaps_with source_url notes",
         numbers="seed_ref year n_randomised",
-        flags="include press retracted",
+        flags="include published retracted",
         words={
             "design": "parallel crossover single_arm open_label_parallel dose_comparison case_series",
             "blinding": BLINDING,
@@ -51,6 +51,7 @@ SCHEMAS = {
             " education computer_training not_reported",
             "expected_blind": BLINDING,
             "comparator_type": "none waitlist inert_placebo active_placebo low_dose active_drug",
+            "n_basis": "treated analysed ratio",
         },
     ),
     "outcomes": TableSchema(

@@ -262,6 +262,7 @@ def sensitivity_table(evidence: Evidence, *, seed: int) -> tuple[pd.DataFrame, p
         "without trials that gave only a difference": lambda: decomposition_design(arms),
         "without borrowed SDs and assumed doses": lambda: decomposition_design(printed, both[1]),
         "without digitised and secondary figures": lambda: decomposition_design(firm),
+        "without unpublished results": lambda: decomposition_design(*(rows[rows["published"] == 1] for rows in both)),
         "depression outcomes only": lambda: _of_construct(evidence, "depression"),
     }
     rows, left_out = [], []

@@ -22,9 +22,10 @@ UNCONTROLLED = ("single_arm", "case_series")
 
 COLUMNS = [
     "trial", "arm", "label", "kind", "reference_arm", "study_drug", "drug", "drug_given", "role", "condition", "construct", "instrument",
-    "time_days", "design", "blinding", "n", "y", "se", "unit", "y_from", "se_from", "scale_from", "dose", "dose_from", "therapy",
+    "time_days", "design", "blinding", "n", "n_randomised",
+    "y", "se", "unit", "y_from", "se_from", "scale_from", "dose", "dose_from", "therapy",
     "therapy_hours", "waitlist", "comparator", "expectancy", "expectancy_from", "expectancy_by_design", "experience", "experience_from",
-    "evidence_quality", "source_url",
+    "evidence_quality", "published", "source_url",
 ]  # fmt: skip
 
 
@@ -32,8 +33,10 @@ def describe_arms(evidence: Evidence) -> pd.DataFrame:
     """One row per arm, indexed by (trial, arm), with its terms and, in ``reason``, what keeps it out of every model."""
     trials = evidence.trials.set_index("trial_id")
     arms = evidence.arms.rename(columns={"trial_id": "trial", "arm_id": "arm"}).copy()
-    for column in ("condition", "design", "blinding", "population", "include", "exclude_reason", "retracted", "press"):
+    for column in ("condition", "design", "blinding", "population", "include", "exclude_reason", "retracted"):
         arms[f"trial_{column}"] = arms["trial"].map(trials[column])
+    arms["trial_published"] = arms["trial"].map(trials["published"]).fillna(1.0)
+    arms["n_randomised"] = arms["n"].where(arms["n_basis"].isna())
     arms["therapy_hours"] = arms["therapy_hours_nondrug"]
     arms["waitlist"] = (arms["role"] == "waitlist").astype(float)
     other_drug = ~arms["drug"].isin([*DRUGS, "placebo", "none"]) & (arms["role"] == "comparator")
@@ -160,7 +163,9 @@ def arm_changes(
     -------
     DataFrame, one row per arm: ``y`` (mean change; negative is improvement), ``se``, how each was derived (``y_from``,
     ``se_from``, ``scale_from``, ``dose_from``, ``expectancy_from``), and the arm's terms: ``dose`` (1 = the drug's
-    reference dose), ``therapy``, ``waitlist``, ``comparator``, ``expectancy``, ``experience``.
+    reference dose), ``therapy``, ``waitlist``, ``comparator``, ``expectancy``, ``experience``. ``n`` counts the people
+    analysed, ``n_randomised`` those randomised (missing where not known); ``published`` is 0 for figures that are known
+    from a sponsor, the press or a congress alone.
 
     Raises
     ------
@@ -188,6 +193,7 @@ def arm_changes(
     rows = rows.assign(
         kind="arm", reference_arm="", unit=unit, label=rows["trial"] + ": " + rows["arm"],
         condition=rows["trial_condition"], design=rows["trial_design"], blinding=rows["trial_blinding"],
+        published=is_published(rows["trial_published"], rows["evidence_quality"]),
     )  # fmt: skip
     return rows[COLUMNS].reset_index(drop=True)
 
@@ -209,6 +215,11 @@ def set_aside(evidence: Evidence, *, window: tuple[float, float] | None = None) 
     table = _candidates(evidence, "sd", window, None)
     relevant = (table["trial_include"] == 1) & (table["trial_population"] == "patients") & (table["reason"] != "")
     return table.loc[relevant, ["trial", "arm", "reason"]].reset_index(drop=True)
+
+
+def is_published(of_trial: pd.Series, quality: pd.Series) -> pd.Series:
+    """Whether a figure is in print (1) or known from the press, a sponsor or a congress alone (0)."""
+    return (of_trial.eq(1) & quality.ne("press")).astype(int)
 
 
 def check_choice(name: str, chosen: tuple[str, ...] | None, known: set[str]) -> None:

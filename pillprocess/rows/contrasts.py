@@ -10,7 +10,7 @@ from scipy import special
 
 from pillprocess.evidence.drugs import DRUGS
 from pillprocess.evidence.tables import Evidence
-from pillprocess.rows.arms import COLUMNS, check_choice, describe_arms
+from pillprocess.rows.arms import COLUMNS, check_choice, describe_arms, is_published
 from pillprocess.rows.change_scores import scale_to_reference
 
 EVENT_TYPES = ("response", "remission", "abstinence")
@@ -90,6 +90,7 @@ def _standardise(evidence: Evidence) -> pd.DataFrame:
     for side in ("arm_id", "reference_arm_id"):
         keys = list(zip(table["trial_id"], table[side], strict=True))
         table[f"{side}_n"] = [arms["n"].get(k, np.nan) for k in keys]
+        table[f"{side}_n_randomised"] = [arms["n_randomised"].get(k, np.nan) for k in keys]
         table[f"{side}_reason"] = [arms["reason"].get(k, "") for k in keys]
         table[f"{side}_drug"] = [arms["drug"].get(k, "") for k in keys]
     table = _add_estimates(table, evidence.instruments.set_index("instrument"))
@@ -108,6 +109,8 @@ def _standardise(evidence: Evidence) -> pd.DataFrame:
         instrument=table["instrument"], construct=table["construct"], time_days=table["time_days"], n=n,
         n_arm=table["arm_id_n"], n_reference=table["reference_arm_id_n"], y=table["y"],
         se=table["y_se"], unit="sd", y_from=table["y_from"], se_from=table["se_from"], scale_from=table["scale_from"],
+        n_randomised=table["arm_id_n_randomised"] + table["reference_arm_id_n_randomised"],
+        published=is_published(described["trial_published"], table["basis"]),
         evidence_quality=table["basis"], source_url=table["source_url"], reason=_reasons(table),
     )  # fmt: skip
 

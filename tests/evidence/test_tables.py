@@ -21,20 +21,20 @@ URL = "https://doi.org/10.1000/example"
 
 TABLES = {
     "trials.csv": [
-        "trial_id,design,blinding,condition,population,n_randomised,include,exclude_reason,press,retracted,source_url,my_column",
-        f"smith2020,parallel,double,MDD,patients,60,1,,0,0,{URL},=1+1",
-        f"jones2021,single_arm,open,PTSD,patients,,1,,0,0,{URL},",
+        "trial_id,design,blinding,condition,population,n_randomised,include,exclude_reason,published,retracted,source_url,my_column",
+        f"smith2020,parallel,double,MDD,patients,60,1,,1,0,{URL},=1+1",
+        f"jones2021,single_arm,open,PTSD,patients,,1,,,0,{URL},",
         f"lost2019,parallel,double,MDD,patients,30,0,pooled,0,0,{URL},",
     ],
     "arms.csv": [
         "trial_id,arm_id,role,drug,study_drug,dose,dose_unit,dose_max,route,dose_mg_equiv,dose_mg_per_kg,therapy,n,"
-        "include_arm,exclude_arm_reason,source_url",
-        f"smith2020,high,active,psilocybin,psilocybin,25,mg,,oral,25,,1,20,1,,{URL}",
-        f"smith2020,placebo,inert_placebo,placebo,psilocybin,,,,oral,0,,1,20,1,,{URL}",
-        f"smith2020,waiting,waitlist,none,psilocybin,,,,,0,,0,20,1,,{URL}",
-        f"smith2020,margin,active,psilocybin,psilocybin,25,mg,,oral,25,,1,40,0,pooled arms,{URL}",
-        f"jones2021,mdma,single_arm,MDMA,MDMA,125,mg,,oral,125,,1,12,1,,{URL}",
-        f"lost2019,ket,active,ketamine,ketamine,0.5,mg/kg,,iv,,0.5,0,30,0,,{URL}",
+        "n_basis,include_arm,exclude_arm_reason,source_url",
+        f"smith2020,high,active,psilocybin,psilocybin,25,mg,,oral,25,,1,20,,1,,{URL}",
+        f"smith2020,placebo,inert_placebo,placebo,psilocybin,,,,oral,0,,1,20,,1,,{URL}",
+        f"smith2020,waiting,waitlist,none,psilocybin,,,,,0,,0,20,,1,,{URL}",
+        f"smith2020,margin,active,psilocybin,psilocybin,25,mg,,oral,25,,1,40,,0,pooled arms,{URL}",
+        f"jones2021,mdma,single_arm,MDMA,MDMA,125,mg,,oral,125,,1,12,,1,,{URL}",
+        f"lost2019,ket,active,ketamine,ketamine,0.5,mg/kg,,iv,,0.5,0,30,,0,,{URL}",
     ],
     "outcomes.csv": [
         "trial_id,arm_id,instrument,construct,primary,time_days,timepoint,n,baseline_mean,baseline_sd,post_mean,post_sd,"
@@ -135,7 +135,8 @@ ONE_PROBLEM = [
     # inclusion
     ("trials.csv 4", {"exclude_reason": ""}, "trial 'lost2019': exclude_reason = blank; include = 0 needs a reason"),
     ("trials.csv 2", {"exclude_reason": "odd"}, f"{SMITH}: exclude_reason = odd; a reason to exclude, but include = 1"),
-    ("trials.csv 2", {"press": "1"}, f"{SMITH}: include = 1; press = 1, so include must be 0"),
+    ("trials.csv 2", {"published": "2"}, f"{SMITH}: published = 2; must be 0 or 1"),
+    ("arms.csv 2", {"n_basis": "completers"}, f"{HIGH}: n_basis = completers; must be one of treated, analysed, ratio"),
     ("trials.csv 3", {"retracted": "1"}, "trial 'jones2021': include = 1; retracted = 1, so include must be 0"),
     ("arms.csv 5", {"exclude_arm_reason": ""},
         f"{SMITH}, arm 'margin': exclude_arm_reason = blank; include_arm = 0 needs a reason"),

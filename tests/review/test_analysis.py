@@ -194,6 +194,8 @@ def test_the_sensitivity_table_has_a_row_per_choice_and_its_headline_is_the_head
     assert len(table) >= 15
     assert table.index.is_unique
     assert table.loc["only randomised, within-trial contrasts (free baselines)", "therapy_high"] > 0.3
+    # comp005 and comp006
+    assert table.loc["without unpublished results", "trials"] == table.loc["headline", "trials"] - 2
 
 
 @pytest.mark.slow

@@ -276,3 +276,50 @@ def test_the_embedded_contrasts_are_complete_and_their_covariance_is_positive_de
     shared = row.sel(row_="fedgchin2019: esketamine_84mg_ad v placebo_ad").item()
     one, other = (table.loc[table["label"].str.contains(f"esketamine_{mg}mg_ad"), "se"].item() for mg in (56, 84))
     assert shared == pytest.approx(np.sqrt(115 / 228 * 114 / 227) * one * other, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("of_trial", "basis", "mark"), [(1, "published", 1), (np.nan, "published", 1), (0, "published", 0), (1, "press", 0)]
+)
+def test_an_unpublished_difference_is_a_row_like_any_other_and_marked(trial, of_trial, basis, mark):
+    row = only_row(
+        trial(
+            {"effect_type": "mean_difference", "estimate": -6, "se": 2, "basis": basis},
+            trials=[{"trial_id": "rct1", "published": of_trial}],
+        )
+    )
+    assert row["published"] == mark
+    assert row["se"] > 0
+
+
+def test_people_randomised_are_missing_where_the_arm_size_counts_something_else(trial):
+    difference = {"effect_type": "mean_difference", "estimate": -6, "se": 2}
+    arms = [
+        {
+            "trial_id": "rct1",
+            "arm_id": "drug",
+            "role": "active",
+            "drug": "psilocybin",
+            "dose_mg_equiv": 25,
+            "n": 20,
+            "therapy": 1,
+        },
+        {"trial_id": "rct1", "arm_id": "placebo", "role": "inert_placebo", "drug": "placebo", "n": 30, "therapy": 0},
+    ]
+    assert only_row(trial(difference, arms=arms))["n_randomised"] == 50
+    arms[1]["n_basis"] = "analysed"
+    row = only_row(trial(difference, arms=arms))
+    assert (row["n"], row["n_arm"], row["n_reference"]) == (50, 20, 30)
+    assert np.isnan(row["n_randomised"])
+
+
+def test_the_two_largest_psilocybin_trials_are_differences_of_the_headline():
+    evidence = pp.load_evidence()
+    rows = pp.contrasts(evidence, besides=pp.arm_changes(evidence)).set_index("trial")
+    sd = evidence.instruments.set_index("instrument").loc["MADRS", "reference_sd"]
+    for trial, points, half, n in (("comp005", -3.6, 2.1, 258), ("comp006", -3.8, 2.0, 439)):
+        row = rows.loc[trial]
+        assert row["y"] == pytest.approx(points / sd)
+        assert row["se"] == pytest.approx(half / Z975 / sd)
+        assert (row["n"], row["published"]) == (n, 0)
+    assert (rows.drop(["comp005", "comp006"])["published"] == 1).all()
