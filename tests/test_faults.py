@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 
 import pillprocess as pp
-from pillprocess import mediate
 from pillprocess.gaussian.design import DesignError
 from pillprocess.gaussian.fit import integrate
 from pillprocess.gaussian.marginals import linear_summary, scale_summary
 from pillprocess.inference.fit import ConvergenceError
+from pillprocess.mediation import analysis
 from pillprocess.participants.table import ParticipantError
 from pillprocess.review.run import run_reproduce
 from pillprocess.trial.run import run_mediate
@@ -239,7 +239,7 @@ def test_a_sampler_that_does_not_converge_gives_an_error_and_no_results(tmp_path
             values[variable.name] = 1 + np.linspace(0, 1, 600).reshape(600, *([1] * len(shape))) * np.ones(shape)
         return tree(model, values)
 
-    monkeypatch.setattr(mediate, "fit", drifting)
+    monkeypatch.setattr(analysis, "fit", drifting)
     people().to_csv(tmp_path / "trial.csv", index=False)
     with pytest.raises(ConvergenceError, match="the fit did not converge and no result was made of it") as caught:
         run_mediate(tmp_path / "trial.csv", **(ROLES | {"mediators": ["m"]}), out=tmp_path / "out", progress=False)
@@ -248,7 +248,7 @@ def test_a_sampler_that_does_not_converge_gives_an_error_and_no_results(tmp_path
 
 
 def test_a_reproduction_whose_fit_does_not_converge_writes_no_table(tmp_path, monkeypatch):
-    from pillprocess import reproduce
+    from pillprocess.review import analysis as reproduce
 
     exact = reproduce.fit
     monkeypatch.setattr(reproduce, "fit", lambda design, *, seed, **_: exact(design, seed=seed, draws=20))

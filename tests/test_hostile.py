@@ -19,9 +19,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import pillprocess as pp
-from pillprocess import cli, datasets
+from pillprocess import cli
 from pillprocess.evidence.tables import EvidenceError, embedded_folder
 from pillprocess.participants.table import ParticipantError
+from pillprocess.published import datasets
 from pillprocess.published.datasets import DatasetError
 from tests.evidence.folders import OUTCOMES, small_folder
 
@@ -513,7 +514,7 @@ EVIL = ("<script>alert(1)</script>", "=cmd()", r"$\frac{$", 'a"b', "{{ 7 * 7 }}"
 def test_labels_are_data_in_report_figures_and_tables(tmp_path, monkeypatch):
     import matplotlib as mpl
 
-    from pillprocess import reproduce
+    from pillprocess.review import analysis as reproduce
     from pillprocess.review.run import run_reproduce
 
     monkeypatch.setitem(mpl.rcParams, "backend", "agg")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from pillprocess import mediate_belief, mediate_expectancy
+from pillprocess.belief import analysis, moderation
 from pillprocess.belief.analysis import analyse_belief
 from pillprocess.belief.coding import coded_guesses, guess_problems
 from pillprocess.belief.moderation import analyse_expectancy
@@ -81,8 +81,8 @@ def by_hand(monkeypatch):
         return idata
 
     passed = pd.DataFrame({"r_hat": [1.0]}, index=pd.Index(["a"], name="parameter"))
-    monkeypatch.setattr(mediate_belief, "with_prior", same)
-    for module in (mediate_belief, mediate_expectancy):
+    monkeypatch.setattr(analysis, "with_prior", same)
+    for module in (analysis, moderation):
         monkeypatch.setattr(module, "fit", drawn)
         monkeypatch.setattr(module, "check_fit", lambda _: passed)
 

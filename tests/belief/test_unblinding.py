@@ -5,9 +5,9 @@ import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
-from pillprocess.models import person_effects
 from scipy import stats
 
+from pillprocess.belief import person_effects
 from pillprocess.belief.coding import check_belief, code_guess, is_unsure
 from pillprocess.belief.estimands import belief_bounds, belief_effects
 from pillprocess.belief.expectancy import expectancy_moderation, moderation_effects

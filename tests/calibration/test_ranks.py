@@ -16,7 +16,8 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from pillprocess import calibration, calibration_bands
+from pillprocess.calibration import bands
+from pillprocess.calibration import ranks as ranking
 from pillprocess.calibration.bands import calibration_note, check_calibration
 from pillprocess.calibration.journal import JOURNAL
 from pillprocess.calibration.plot import plot_calibration
@@ -70,7 +71,7 @@ def forgets() -> Case:
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("right", "narrow", "forgets"):
-        monkeypatch.setitem(calibration.MODELS, name, f"{__name__}:{name}")
+        monkeypatch.setitem(ranking.MODELS, name, f"{__name__}:{name}")
 
 
 def uniform(n: int = 200, seed: int = 5) -> np.ndarray:
@@ -87,29 +88,29 @@ def as_ranks(rank: np.ndarray, quantity: str = "te") -> pd.DataFrame:
 @pytest.mark.parametrize(("n", "draws"), [(3, 3), (4, 2)])
 def test_the_p_value_is_the_share_of_all_possible_ranks_that_depart_as_far(n, draws):
     every = np.array(list(itertools.product(range(draws + 1), repeat=n)))
-    tails = calibration_bands._tails(n, draws)
+    tails = bands._tails(n, draws)
     points = np.arange(draws)
-    statistic = np.array([tails[points, calibration_bands.counts_below(r, draws)].min() for r in every])
+    statistic = np.array([tails[points, bands.counts_below(r, draws)].min() for r in every])
     for rank, own in zip(every, statistic, strict=True):
-        assert calibration_bands.p_value(rank, draws) == pytest.approx((statistic <= own).mean(), abs=1e-12)
+        assert bands.p_value(rank, draws) == pytest.approx((statistic <= own).mean(), abs=1e-12)
 
 
 def test_an_ecdf_lies_in_the_band_exactly_when_its_p_value_is_above_one_in_twenty():
-    low, high = calibration_bands.band(50, 19, 0.95)
+    low, high = bands.band(50, 19, 0.95)
     rng = np.random.default_rng(1)
     seen = set()
     for tilt in np.repeat([0.6, 0.8, 1.0, 1.3], 50):
         rank = (20 * rng.random(50) ** tilt).astype(int)
-        count = calibration_bands.counts_below(rank, 19)
+        count = bands.counts_below(rank, 19)
         inside = bool(((count >= low) & (count <= high)).all())
-        assert inside == (calibration_bands.p_value(rank, 19) > 0.05)
+        assert inside == (bands.p_value(rank, 19) > 0.05)
         seen.add(inside)
     assert seen == {True, False}
 
 
 def test_the_band_of_200_replications_holds_95_percent_of_uniform_ranks():
-    low, high = calibration_bands.band(200, RANKED, 0.95)
-    counts = np.array([calibration_bands.counts_below(uniform(seed=s), RANKED) for s in range(2000)])
+    low, high = bands.band(200, RANKED, 0.95)
+    counts = np.array([bands.counts_below(uniform(seed=s), RANKED) for s in range(2000)])
     outside = ((counts < low) | (counts > high)).any(axis=1).sum()
     # Binomial(2000, .05) has mean 100 and SD 9.7; the seeds are fixed.
     assert 70 <= outside <= 130
@@ -143,7 +144,7 @@ def test_quantities_are_weighed_together():
     bad = check_calibration(pd.concat([*good, as_ranks(uniform() // 2, "tau")]))
     assert "4 of 5 quantities lie inside" in calibration_note(bad)
     assert "NOT calibrated: tau, outside the 95% band" in calibration_note(bad)
-    assert calibration_bands.holm(np.array([0.04, 0.01, 0.5])) == pytest.approx([0.08, 0.03, 0.5])
+    assert bands.holm(np.array([0.04, 0.01, 0.5])) == pytest.approx([0.08, 0.03, 0.5])
 
 
 def test_ranks_that_cannot_be_judged_are_refused():
@@ -185,11 +186,11 @@ def test_tied_ranks_are_broken_at_random():
         return Replicate(xr.Dataset({"x": (names, side[:, :1])}), xr.Dataset({"x": (names, side[:, 1:])}), 0)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration, "_ready", lambda model: coin)
-        ranks = pd.DataFrame([calibration.replicate("right", 1, i) for i in range(200)])
+        patch.setattr(ranking, "_ready", lambda model: coin)
+        ranks = pd.DataFrame([ranking.replicate("right", 1, i) for i in range(200)])
     assert case.settings == {"fit": "right"}
     rank = np.array([r["x"] for r in ranks["ranks"]])
-    assert calibration_bands.p_value(rank, RANKED) > 0.05
+    assert bands.p_value(rank, RANKED) > 0.05
     assert len(np.unique(rank)) > 60
 
 
@@ -262,11 +263,11 @@ def test_the_command_writes_ranks_verdicts_and_figure(tmp_path, uninterrupted):
 
 @pytest.mark.usefixtures("toys")
 def test_a_model_that_is_not_calibrated_ends_with_exit_status_1(tmp_path, monkeypatch):
-    monkeypatch.setitem(calibration.MODELS, "mediation", f"{__name__}:narrow")
-    for cached in (calibration._case, calibration._ready):
+    monkeypatch.setitem(ranking.MODELS, "mediation", f"{__name__}:narrow")
+    for cached in (ranking._case, ranking._ready):
         cached.cache_clear()
     result = CliRunner().invoke(app, ["calibrate", "mediation", "--out", str(tmp_path), "--quiet"])
-    for cached in (calibration._case, calibration._ready):
+    for cached in (ranking._case, ranking._ready):
         cached.cache_clear()
     assert result.exit_code == 1
     assert "NOT calibrated: " in result.output
@@ -344,7 +345,7 @@ def test_without_dask_its_executor_says_how_to_get_it(monkeypatch):
 
 
 def test_a_p_value_is_never_below_zero():
-    assert 0 <= calibration_bands.p_value(np.arange(200) % (RANKED // 2), RANKED) < 1e-9
+    assert 0 <= bands.p_value(np.arange(200) % (RANKED // 2), RANKED) < 1e-9
 
 
 @pytest.mark.usefixtures("toys")
@@ -376,10 +377,10 @@ def test_refits_of_one_compiled_mediation_give_the_same_ranks_when_resumed(tmp_p
     assert whole["rank"].between(0, RANKED).all()
 
 
-@pytest.mark.parametrize("model", [name for name in calibration.MODELS if name != "decomposition"])
+@pytest.mark.parametrize("model", [name for name in ranking.MODELS if name != "decomposition"])
 def test_a_replication_ranks_what_the_committed_run_ranked(model, monkeypatch):
     """The sampler is replaced by draws from the prior: everything but the fit is what the full run does."""
-    from pillprocess import refit
+    from pillprocess.inference import refit
 
     def prior_instead(built, chain):
         assert chain.draws >= RANKED
@@ -387,18 +388,18 @@ def test_a_replication_ranks_what_the_committed_run_ranked(model, monkeypatch):
         return lambda data, rng: (xr.concat([draw(rng) for _ in range(RANKED + 1)], "draw"), 0)
 
     monkeypatch.setattr(refit, "refitter", prior_instead)
-    calibration._ready.cache_clear()
+    ranking._ready.cache_clear()
     try:
-        record = calibration.replicate(model, seed=3, index=0)
+        record = ranking.replicate(model, seed=3, index=0)
     finally:
-        calibration._ready.cache_clear()
+        ranking._ready.cache_clear()
     committed = pd.read_csv(REFERENCE / f"{model}.csv", comment="#", index_col="replication", nrows=1)
     assert list(record["ranks"]) == [c for c in committed if c not in ("divergences", "lowest_ess")]
     assert all(0 <= rank <= RANKED for rank in record["ranks"].values())
     assert len(set(record["ranks"].values())) > 3
 
 
-@pytest.mark.parametrize("model", list(calibration.MODELS))
+@pytest.mark.parametrize("model", list(ranking.MODELS))
 def test_the_committed_ranks_of_every_model_are_uniform(model):
     wide = pd.read_csv(REFERENCE / f"{model}.csv", comment="#", index_col="replication")
     ranks = wide.drop(columns=["divergences", "lowest_ess"]).melt(
@@ -414,13 +415,11 @@ def test_the_committed_ranks_of_every_model_are_uniform(model):
 def test_the_command_says_so_and_fails_where_a_model_is_not_calibrated(monkeypatch, tmp_path):
     from typer.testing import CliRunner
 
-    from pillprocess import calibration_run
+    from pillprocess.calibration import run
     from pillprocess.cli import app
 
     verdicts = pd.DataFrame({"quantity": ["te"], "inside": [False], "p": [0.0001]})
-    monkeypatch.setattr(
-        calibration_run, "run_calibrate", lambda *_, **__: (verdicts, "mediation is NOT calibrated: te")
-    )
+    monkeypatch.setattr(run, "run_calibrate", lambda *_, **__: (verdicts, "mediation is NOT calibrated: te"))
     result = CliRunner().invoke(app, ["calibrate", "mediation", "--out", str(tmp_path / "out")])
     assert result.exit_code == 1
     assert "NOT calibrated: te" in result.output

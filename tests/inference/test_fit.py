@@ -42,7 +42,7 @@ def calls(monkeypatch):
     def note(route):
         return lambda model, **settings: noted.append((route, model, settings))
 
-    for name, function, route in (("exact", "fit_exact", "exact"), ("sampling", "sample", "sampler")):
+    for name, function, route in (("gaussian.fit", "fit_exact", "exact"), ("inference.sampling", "sample", "sampler")):
         module = types.ModuleType(f"pillprocess.{name}")
         setattr(module, function, note(route))
         monkeypatch.setitem(sys.modules, f"pillprocess.{name}", module)

@@ -123,7 +123,7 @@ def test_folders_made_for_results_that_never_came_are_removed(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pillprocess import results
+from pillprocess.output import results
 out = Path(sys.argv[1])
 if sys.argv[2] == "moving":
     results.shutil.rmtree = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)

@@ -7,7 +7,7 @@ import pandas as pd
 import pooch
 import pytest
 
-from pillprocess import dataset_files as files
+from pillprocess.published import dataset_files as files
 from pillprocess.published.dataset_files import DatasetError
 from pillprocess.published.datasets import fetch_ketamine_crossover, fetch_microdose, fetch_psiconnect, fetch_psilodep2
 

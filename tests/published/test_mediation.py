@@ -9,11 +9,11 @@ import shutil
 import numpy as np
 import pytest
 
-from pillprocess import reproduce_mediation as module
 from pillprocess.inference.fit import fit
 from pillprocess.mediation.effects import natural_effects
 from pillprocess.mediation.sensitivity import mediation_sensitivity
 from pillprocess.output.tables import effect_table
+from pillprocess.published import mediation as module
 from pillprocess.published.dataset_files import DatasetError
 from pillprocess.published.datasets import fetch_jobs, fetch_psiconnect
 from pillprocess.published.mediation import DIARY, JOBS, PSICONNECT, PUBLISHED, correlation, reproduce_mediation

@@ -8,9 +8,9 @@ import xarray as xr
 from scipy import stats
 from scipy.special import ndtr
 
-from pillprocess import synthesis_fits
 from pillprocess.evidence.tables import load_evidence
 from pillprocess.inference.fit import fit
+from pillprocess.synthesis import fits
 from pillprocess.synthesis.compiled import compile_synthesis, prior_of
 from pillprocess.synthesis.draws import expected_rows, trial_log_likelihood
 from pillprocess.synthesis.effects import mediated_share, path_effects
@@ -270,7 +270,7 @@ def test_hypotheses_are_compared_on_the_same_outcomes(whole, refit):
 @pytest.mark.slow
 def test_fit_gives_what_the_compiled_model_gives(model, refit, monkeypatch):
     compiled = []
-    monkeypatch.setattr(synthesis_fits, "compile_synthesis", lambda given: compiled.append(given) or refit)
+    monkeypatch.setattr(fits, "compile_synthesis", lambda given: compiled.append(given) or refit)
     settings = {"seed": 1, "draws": 50, "tune": 50, "chains": 1, "target_accept": 0.9}
     idata = fit(model, **settings)
     assert compiled == [model]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from pillprocess import mediate
+from pillprocess.mediation import analysis
 from pillprocess.mediation.analysis import analyse_mediation, default_priors
 from pillprocess.mediation.effects import natural_effects
 from pillprocess.mediation.paths import estimate_text
@@ -79,9 +79,9 @@ def by_hand(monkeypatch):
                 values[name] = 3 + np.abs(values[name])
         return tree(model, values)
 
-    monkeypatch.setattr(mediate, "fit", drawn)
+    monkeypatch.setattr(analysis, "fit", drawn)
     monkeypatch.setattr(
-        mediate, "check_fit", lambda _: pd.DataFrame({"r_hat": [1.0]}, index=pd.Index(["a"], name="parameter"))
+        analysis, "check_fit", lambda _: pd.DataFrame({"r_hat": [1.0]}, index=pd.Index(["a"], name="parameter"))
     )
 
 
