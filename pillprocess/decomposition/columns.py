@@ -101,41 +101,42 @@ def design_dataset(
 
 
 def differences_covariance(rows: pd.DataFrame) -> np.ndarray:
-    """Sampling covariance: independent arms; differences of one trial share the error of the arm they have in common.
+    """Sampling covariance: independent arms; differences of one trial share the error of the arms they have in common.
 
-    The shared arm's variance is its part of the two differences' variances, (share of people outside it) x se^2, their
-    geometric mean; where arm sizes are not reported, half of se^2. The covariance is positive when the common arm stands
-    on the same side.
+    With :math:`z_a` one standard error for each arm of the trial, a difference of the arms a and c has the error
+    :math:`se (\\sqrt{p_a} z_a - \\sqrt{p_c} z_c)`, p being each arm's part of its variance: the share of people outside it, or
+    half where arm sizes are not reported. The covariance is positive when the common arm stands on the same side.
 
     Raises
     ------
     ValueError
-        Differences of one trial that follow from one another: three arms give two differences, not three.
+        Differences of one trial that follow from one another: three arms give two differences, not three, and two arms give
+        one, in whichever direction it is written.
     """
     se = rows["se"].to_numpy(float)
     covariance = np.diag(se**2)
     contrast = rows.reset_index(drop=True)[(rows["kind"] == "contrast").to_numpy()]
     problems = []
     for trial, group in contrast.groupby("trial"):
-        for i, first in group.iterrows():
-            for k, second in group.iterrows():
-                if i >= k:
-                    continue
-                shared = {first["arm"], first["reference_arm"]} & {second["arm"], second["reference_arm"]}
-                for arm in shared:
-                    parts = [_share(one, arm) * one["se"] ** 2 for one in (first, second)]
-                    same_side = (first["arm"] == arm) == (second["arm"] == arm)
-                    covariance[i, k] = covariance[k, i] = (1 if same_side else -1) * float(np.sqrt(np.prod(parts)))
-        block = covariance[np.ix_(group.index, group.index)] / np.outer(group["se"], group["se"])
-        if np.linalg.eigvalsh(block)[0] < 1e-9:
+        arms = sorted({*group["arm"], *group["reference_arm"]})
+        signs, parts = np.zeros((len(group), len(arms))), np.zeros((len(group), len(arms)))
+        for i, (_, row) in enumerate(group.iterrows()):
+            own, reference = arms.index(row["arm"]), arms.index(row["reference_arm"])
+            signs[i, own], signs[i, reference] = 1, -1
+            parts[i, own] = _share(row["n_arm"], row["n_reference"])
+            parts[i, reference] = 1 - parts[i, own]
+        if np.linalg.matrix_rank(signs) < len(group):
             labels = "; ".join(group["label"])
             problems.append(f"trial '{trial}': its differences follow from one another ({labels}); leave one out")
+        error = signs * np.sqrt(parts) * group["se"].to_numpy(float)[:, None]
+        shared = error @ error.T
+        shared[np.diag_indices(len(group))] = group["se"].to_numpy(float) ** 2
+        covariance[np.ix_(group.index, group.index)] = shared
     if problems:
         raise ValueError("nothing was fitted:\n" + "\n".join(problems))
     return covariance
 
 
-def _share(row: pd.Series, arm: str) -> float:
-    """Part of a difference's variance that comes from one of its arms."""
-    own, other = (row["n_arm"], row["n_reference"]) if row["arm"] == arm else (row["n_reference"], row["n_arm"])
+def _share(own: float, other: float) -> float:
+    """Part of a difference's variance that comes from its first arm."""
     return float(other / (own + other)) if own > 0 and other > 0 else 0.5

@@ -323,3 +323,24 @@ def test_the_two_largest_psilocybin_trials_are_differences_of_the_headline():
         assert row["se"] == pytest.approx(half / Z975 / sd)
         assert (row["n"], row["published"]) == (n, 0)
     assert (rows.drop(["comp005", "comp006"])["published"] == 1).all()
+def test_one_difference_in_both_directions_is_refused_whatever_its_errors_and_arm_sizes():
+    for n in ((40, 10), (np.nan, np.nan)):
+        table = differences(("a", "drug", "placebo", 0.3, *n), ("a", "placebo", "drug", 0.31, *n[::-1]))
+        with pytest.raises(ValueError, match=r"follow from one another \(a: drug v placebo; a: placebo v drug\)"):
+            differences_covariance(table)
+
+
+def test_a_ring_of_differences_is_refused_where_one_arm_size_is_missing():
+    table = differences(("a", "x", "y", 0.3, 10, 20), ("a", "y", "z", 0.3, 20, np.nan), ("a", "x", "z", 0.2, 10, np.nan))
+    with pytest.raises(ValueError, match="its differences follow from one another"):
+        differences_covariance(table)
+
+
+def test_differences_that_share_both_arms_of_a_third_have_the_covariance_of_the_arms():
+    n, sd = {"high": 12, "low": 20, "placebo": 31, "wait": 8}, 1.3
+    pairs = [("high", "placebo"), ("placebo", "low"), ("wait", "low")]
+    rows = [("a", one, other, sd * np.sqrt(1 / n[one] + 1 / n[other]), n[one], n[other]) for one, other in pairs]
+    arms = list(n)
+    signs = np.array([[(arm == one) - (arm == other) for arm in arms] for one, other in pairs], float)
+    expected = signs @ np.diag([sd**2 / n[arm] for arm in arms]) @ signs.T
+    np.testing.assert_allclose(differences_covariance(differences(*rows)), expected, rtol=1e-12, atol=1e-16)
