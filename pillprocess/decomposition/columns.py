@@ -101,10 +101,10 @@ def design_dataset(
 
 
 def differences_covariance(rows: pd.DataFrame) -> np.ndarray:
-    """Sampling covariance: independent arms; differences of one trial share the error of the arms they have in common.
+    r"""Sampling covariance: independent arms; differences of one trial share the error of the arms they have in common.
 
     With :math:`z_a` one standard error for each arm of the trial, a difference of the arms a and c has the error
-    :math:`se (\\sqrt{p_a} z_a - \\sqrt{p_c} z_c)`, p being each arm's part of its variance: the share of people outside it, or
+    :math:`se (\sqrt{p_a} z_a - \sqrt{p_c} z_c)`, p being each arm's part of its variance: the share of people outside it, or
     half where arm sizes are not reported. The covariance is positive when the common arm stands on the same side.
 
     Raises

@@ -17,7 +17,7 @@ def contributions(idata: xr.DataTree) -> xr.DataArray:
     Parameters
     ----------
     idata
-        A fit of :func:`pillprocess.decomposition` by either route.
+        A fit of :func:`pillprocess.decomposition` by either route, or of any design: each of its variables is then a term.
 
     Returns
     -------
@@ -27,12 +27,12 @@ def contributions(idata: xr.DataTree) -> xr.DataArray:
     parts: dict[str, xr.DataArray] = {}
     for kind, matrix in (("coefficient", "X"), ("effect", "Z")):
         draws = columns(design, idata["posterior"].dataset, kind)
-        names = design[f"{kind}_term"].to_numpy()
+        names = design.get(f"{kind}_term", design[f"{kind}_variable"]).to_numpy()
         for term in dict.fromkeys(names):
             here = np.flatnonzero(names == term)
             part = (design[matrix].isel({kind: here}) * draws.isel({kind: here})).sum(kind)
             parts[term] = parts[term] + part if term in parts else part
-    terms = [t for t in TERM_ORDER if t in parts]
+    terms = [t for t in TERM_ORDER if t in parts] + [t for t in parts if t not in TERM_ORDER]
     stacked = xr.Dataset({t: parts[t] for t in terms}).to_dataarray("term")
     return stacked.transpose("chain", "draw", "row", "term").rename("contribution")
 

@@ -7,6 +7,8 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.decomposition.influence import influence, power_scaling
+from pillprocess.gaussian.fit import in_canonical_order
+from pillprocess.gaussian.held_out import is_contrast
 from pillprocess.gaussian.posterior_columns import design_of
 from pillprocess.output.tables import interval_table
 
@@ -39,7 +41,7 @@ def contraction(idata: xr.DataTree) -> pd.DataFrame:
     table = interval_table(posterior[variables]).rename(columns={"estimand": "variable"})
     prior_mean, prior_sd = design["prior_mean"].to_numpy()[scalar], design["prior_sd"].to_numpy()[scalar]
     return table.assign(
-        parameter=[f"{NAMES[v]} ({v})" for v in variables], prior_sd=prior_sd, prior_low=prior_mean - 1.96 * prior_sd,
+        parameter=[f"{NAMES[v]} ({v})" if v in NAMES else v for v in variables], prior_sd=prior_sd, prior_low=prior_mean - 1.96 * prior_sd,
         prior_high=prior_mean + 1.96 * prior_sd, contraction=1 - table["sd"] ** 2 / prior_sd**2,
     )[["parameter", "variable", "prior_sd", "prior_low", "prior_high", "mean", "sd", "ci_low", "ci_high", "contraction"]]  # fmt: skip
 
@@ -59,7 +61,8 @@ def posterior_correlations(idata: xr.DataTree) -> pd.DataFrame:
     variables = contraction(idata)["variable"].tolist()
     draws = {v: idata["posterior"].dataset[v].to_numpy().ravel() for v in variables}
     pairs = [
-        (NAMES[a], NAMES[b], np.corrcoef(draws[a], draws[b])[0, 1]) for a, b in itertools.combinations(variables, 2)
+        (NAMES.get(a, a), NAMES.get(b, b), np.corrcoef(draws[a], draws[b])[0, 1])
+        for a, b in itertools.combinations(variables, 2)
     ]
     table = pd.DataFrame(pairs, columns=["term", "other_term", "correlation"])
     return table.sort_values("correlation", key=np.abs, ascending=False, ignore_index=True)
@@ -119,8 +122,13 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
         The term with the strongest posterior correlation.
     ``verdict``
         One line.
+
+    Raises
+    ------
+    ValueError
+        A design that does not say which rows are arms and which are differences.
     """
-    design = design_of(idata)
+    design = in_canonical_order(design_of(idata))
     learned = contraction(idata).set_index("variable")
     if learned.empty:
         return pd.DataFrame(columns=["term", "mean", "ci_low", "ci_high", "evidence", "contraction", "verdict"])
@@ -131,13 +139,13 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
     rows = []
     for variable in learned.index:
         trials, clean, estimable = carried.loc[variable, ["trials", "unconfounded", "estimable"]]
-        evidence = _evidence(trials, clean, estimable, design.attrs["baseline"])
-        other, r = _partner(correlations, NAMES[variable])
+        evidence = _evidence(trials, clean, estimable, design.attrs.get("baseline", "exchangeable"))
+        other, r = _partner(correlations, NAMES.get(variable, variable))
         share = float(learned.loc[variable, "contraction"])
         top = leverage[leverage["variable"] == variable].nlargest(3, "leverage")
         rows.append(
             {
-                "term": NAMES[variable],
+                "term": NAMES.get(variable, variable),
                 **learned.loc[variable, ["mean", "ci_low", "ci_high"]],
                 "evidence": evidence,
                 "n_trials": len(trials),
@@ -175,7 +183,7 @@ def drug_identifiability(idata: xr.DataTree) -> pd.DataFrame:
     ValueError
         The model lacks the interaction.
     """
-    design, posterior = design_of(idata), idata["posterior"].dataset
+    design, posterior = in_canonical_order(design_of(idata)), idata["posterior"].dataset
     if "kappa" not in posterior:
         raise ValueError("the fitted model has no drug:therapy term; fit one whose terms include 'drug:therapy'")
     names = [v for v in ("omega", "chi", "psi", "epsilon", "beta", "delta", "kappa") if v in design["coefficient"]]
@@ -214,10 +222,15 @@ def _gives(design: xr.Dataset, trial: str, drug: str) -> bool:
 
 def _within_trials(columns: np.ndarray, design: xr.Dataset) -> dict[str, np.ndarray]:
     """Each trial's contrasts: arm rows centred on their mean, contrast rows as they are."""
-    trial, kind = design["trial"].to_numpy(), design["kind"].to_numpy()
+    if not {"kind", "role"} & set(design.coords):
+        raise ValueError(
+            "the ledger asks what trials compared within themselves, and this design does not say which rows are arms and which are "
+            "differences: give gaussian_design role='contrast' for each difference and 'control' or 'active' for each arm"
+        )
+    trial, contrast = design["trial"].to_numpy(), is_contrast(design)
     out = {}
     for name in dict.fromkeys(trial):
-        arms, differences = columns[(trial == name) & (kind == "arm")], columns[(trial == name) & (kind == "contrast")]
+        arms, differences = columns[(trial == name) & ~contrast], columns[(trial == name) & contrast]
         centred = arms - arms.mean(axis=0) if len(arms) > 1 else np.zeros((0, columns.shape[1]))
         out[str(name)] = np.vstack([centred, differences])
     return out

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pillprocess.gaussian.scales import FAMILIES
+
 
 def prior_predictive(design: xr.Dataset, *, seed: int, draws: int = 2000) -> xr.DataTree:
     """Draw parameters from the prior and data from the parameters.
@@ -95,10 +97,12 @@ def _scale_draws(rng: np.random.Generator, prior: xr.Dataset, draws: int) -> np.
         return np.abs(rng.normal(0, a, draws))
     if family == "invgamma":
         return np.sqrt(b / rng.gamma(a, 1.0, draws))
+    if family == "invgamma_sd":
+        return b / rng.gamma(a, 1.0, draws)
     if family == "halfcauchy":
         return np.abs(a * rng.standard_cauchy(draws))
     if family == "uniform":
         return rng.uniform(a, b, draws)
     raise ValueError(
-        f"scale '{prior['scale'].item()}': prior family {family!r} is not known; use halfnormal, invgamma, halfcauchy or uniform"
+        f"scale '{prior['scale'].item()}': prior family {family!r} is not known; use {', '.join(FAMILIES)}"
     )

@@ -17,6 +17,13 @@ NEEDED = (
 )  # fmt: skip
 WIDEST_RATIO = 1e7
 LARGEST = 1e50
+RESERVED = {
+    "y": "the outcome",
+    "y_value": "the outcome's data",
+    "chain": "a dim of every fit",
+    "draw": "a dim of every fit",
+}
+"""Names that a fit uses itself; "row" and "row_" are dims of the outcome besides."""
 
 
 class DesignError(ValueError):
@@ -25,36 +32,42 @@ class DesignError(ValueError):
 
 def gaussian_design(
     y: pd.Series,
-    covariance: np.ndarray,
+    covariance: np.ndarray | pd.DataFrame,
     *,
-    trial: Sequence[str],
+    trial: Sequence[str] | pd.Series,
     fixed: pd.DataFrame,
     prior_sd: Mapping[str, float],
+    prior_mean: Mapping[str, float] | None = None,
     random: pd.DataFrame | None = None,
     effect_scale: Mapping[str, str] | None = None,
     prior_scale: Mapping[str, tuple[str, float, float]] | None = None,
-    role: Sequence[str] | None = None,
+    role: Sequence[str] | pd.Series | None = None,
     outcome: str = "y",
     unit: str = "sd",
     conditioning: str = "treatment",
 ) -> xr.Dataset:
     r"""Describe any Gaussian linear hierarchical model with known sampling covariance.
 
-    .. math:: y = X \beta + Z b + e, \quad e \sim N(0, V), \quad \beta_c \sim N(0, s_c^2), \quad b_e \sim N(0, \tau_{s(e)}^2)
+    .. math:: y = X \beta + Z b + e, \quad e \sim N(0, V), \quad \beta_c \sim N(m_c, s_c^2), \quad b_e \sim N(0, \tau_{s(e)}^2)
+
+    Tables and Series are brought into the order of ``y`` by their labels; one whose index is the plain count 0, 1, 2 ... carries
+    no labels and is taken in the order given.
 
     Parameters
     ----------
     y : Series
         One value per row (an arm or a contrast), indexed by its label.
-    covariance : array (row, row)
+    covariance : array or DataFrame (row, row)
         Known sampling covariance V; zero between trials.
-    trial : sequence of str
+    trial : sequence of str, or Series
         Trial of each row.
     fixed : DataFrame
         X, one column per coefficient. A column is named by its variable, or (variable, dim, label) for one entry of a
         vector: ``("d", "treatment", "esketamine")``.
     prior_sd : mapping
         Prior SD of each variable in ``fixed``.
+    prior_mean : mapping, optional
+        Prior mean of each variable in ``fixed``, in the unit of y; 0 where none is given.
     random : DataFrame, optional
         Z, one column per random effect, named likewise.
     effect_scale : mapping, optional
@@ -62,8 +75,8 @@ def gaussian_design(
     prior_scale : mapping, optional
         Prior of each SD: ("halfnormal", sd, nan), ("halfcauchy", scale, nan), ("uniform", lower, upper),
         ("invgamma", shape, rate) on the variance or ("invgamma_sd", shape, rate) on the SD itself.
-    role : sequence of str, optional
-        "control", "active" or "contrast" for each row; needed only to predict contrasts given a control arm.
+    role : sequence of str, or Series, optional
+        "control", "active" or "contrast" for each row; needed by the ledger and to predict contrasts given a control arm.
     outcome, unit, conditioning : str
         What y measures, in what unit, and what the model conditions on; fits that differ in them are not compared.
 
@@ -78,24 +91,37 @@ def gaussian_design(
         The design is not valid; the message lists every reason.
     """
     effects = pd.DataFrame(index=y.index) if random is None else random
-    scales, priors = dict(effect_scale or {}), dict(prior_scale or {})
+    inputs = {"covariance": covariance, "trial": trial, "fixed": fixed, "random": effects}
+    given = {
+        name: _in_order(name, values, y.index)
+        for name, values in (inputs | ({} if role is None else {"role": role})).items()
+    }
+    problems = [part for part in given.values() if isinstance(part, str)]
+    if problems:
+        raise DesignError("the design cannot be described:\n" + "\n".join(problems))
+    scales, priors, means = dict(effect_scale or {}), dict(prior_scale or {}), dict(prior_mean or {})
     labels = y.index.to_numpy(str)
     coefficient, effect = _columns(fixed), _columns(effects)
     lost = [f"{v}: no prior_sd" for v in dict.fromkeys(coefficient["variable"]) if v not in prior_sd]
     lost += [f"{v}: no effect_scale" for v in dict.fromkeys(effect["variable"]) if v not in scales]
+    lost += [
+        f"{v}: a prior_mean, but no column of fixed has this name" for v in means if v not in coefficient["variable"]
+    ]
     if lost:
         raise DesignError("the design cannot be described:\n" + "\n".join(lost))
     family, a, b = zip(*priors.values(), strict=True) if priors else ((), (), ())
     design = xr.Dataset(
         {
             "y": ("row", y.to_numpy(float)),
-            "covariance": (("row", "row_"), np.asarray(covariance, float)),
-            "X": (("row", "coefficient"), fixed.to_numpy(float)),
-            "Z": (("row", "effect"), effects.to_numpy(float)),
-            "prior_mean": ("coefficient", np.zeros(fixed.shape[1])),
+            "covariance": (("row", "row_"), np.asarray(given["covariance"], float)),
+            "X": (("row", "coefficient"), np.asarray(given["fixed"], float)),
+            "Z": (("row", "effect"), np.asarray(given["random"], float)),
+            "prior_mean": ("coefficient", np.array([means.get(v, 0.0) for v in coefficient["variable"]], float)),
             "prior_sd": ("coefficient", np.array([prior_sd[v] for v in coefficient["variable"]], float)),
             **{f"coefficient_{what}": ("coefficient", values) for what, values in coefficient.items()},
             **{f"effect_{what}": ("effect", values) for what, values in effect.items()},
+            "coefficient_term": ("coefficient", coefficient["variable"]),
+            "effect_term": ("effect", effect["variable"]),
             "effect_scale": ("effect", np.array([scales[v] for v in effect["variable"]], str)),
             "prior_scale_family": ("scale", np.array(family, str)),
             "prior_scale_a": ("scale", np.array(a, float)),
@@ -104,15 +130,45 @@ def gaussian_design(
         coords={
             "row": labels,
             "row_": labels,
-            "trial": ("row", np.array(trial, str)),
+            "trial": ("row", np.asarray(given["trial"]).astype(str)),
             "scale": np.array(list(priors), str),
         },
         attrs={"outcome": outcome, "scale": unit, "conditioning": conditioning},
     )
     names = {kind: np.array(parameter_names(design, kind), str) for kind in ("coefficient", "effect")}
-    design = design.assign_coords(names | ({} if role is None else {"role": ("row", np.array(role, str))}))
+    design = design.assign_coords(
+        names | ({} if role is None else {"role": ("row", np.asarray(given["role"]).astype(str))})
+    )
     check_design(design)
     return design.assign_attrs(data_hash=data_hash(design))
+
+
+def _in_order(
+    name: str, values: Sequence[str] | pd.Series | pd.DataFrame | np.ndarray, labels: pd.Index
+) -> np.ndarray | str:
+    """Values in the order of the rows' labels, or what is wrong with them."""
+    n = len(labels)
+    if not isinstance(values, pd.Series | pd.DataFrame):
+        array = np.asarray(values)
+        wanted = (n, n) if name == "covariance" else (n,)
+        return array if array.shape == wanted else f"{name}: shape {array.shape}; with {n} rows it must be {wanted}"
+    axes = [values.index] + ([values.columns] if name == "covariance" else [])
+    places = []
+    for index in axes:
+        if len(index) != n:
+            return f"{name}: {len(index)} labels for {n} rows"
+        if index.equals(pd.RangeIndex(n)) and isinstance(index, pd.RangeIndex):
+            places.append(np.arange(n))
+            continue
+        if not (index.is_unique and labels.is_unique):
+            return f"{name}: labels used twice ({', '.join(map(str, index[index.duplicated()]))}); rows cannot be told apart"
+        place = index.get_indexer(labels)
+        if (place < 0).any():
+            absent = ", ".join(map(str, labels[place < 0][:5]))
+            return f"{name}: its labels are not those of y (it lacks {absent}); give both the same index"
+        places.append(place)
+    array = values.to_numpy()
+    return array[np.ix_(*places)] if name == "covariance" else array[places[0]]
 
 
 def _columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -214,6 +270,15 @@ def _name_problems(design: xr.Dataset, parameters: list[str]) -> list[str]:
     coefficients, effects = set(design["coefficient_variable"].to_numpy()), set(design["effect_variable"].to_numpy())
     for name in sorted((coefficients & effects) | ((coefficients | effects) & set(design["scale"].to_numpy()))):
         problems.append(f"{name}: the name of two of a coefficient, an effect and a scale")
+    dims = {str(d) for kind in ("coefficient", "effect") for d in design[f"{kind}_dim"].to_numpy()} - {""}
+    variables = coefficients | effects | set(design["scale"].to_numpy())
+    problems += [
+        f"{name}: the name of {RESERVED[name]}; give it another" for name in sorted((variables | dims) & set(RESERVED))
+    ]
+    problems += [
+        f"{name}: the name of a dim of the outcome; give it another" for name in sorted(dims & {"row", "row_"})
+    ]
+    problems += [f"{name}: the name of a variable and of a dim" for name in sorted(variables & dims)]
     problems += [f"row {label}: two rows have this label" for label in _repeated(design["row"].to_numpy().tolist())]
     return problems + _absent_labels(design)
 

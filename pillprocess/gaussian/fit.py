@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 
 import pillprocess
-from pillprocess.gaussian.design import DesignError, check_design, data_attrs
+from pillprocess.gaussian.design import DesignError, check_design, data_attrs, parameter_names
 from pillprocess.gaussian.draws import draw, predict
 from pillprocess.gaussian.interpolation import draw_nodes
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, System, assemble, log_likelihood
@@ -160,18 +160,25 @@ def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int =
     DesignError
         The design is not valid; the message lists every reason.
     """
-    grid = integrate(design)
+    canonical = in_canonical_order(design)
+    grid = integrate(canonical)
     system, rng = grid.system, np.random.default_rng(seed)
     tau, _ = scales_at(grid.priors, draw_nodes(grid.lattice, draws, rng))
     theta = np.concatenate([draw(system, part, chains=chains, rng=rng) for part in in_chunks(tau)], axis=2)
     residual, trial_density, error = predict(system, theta, rng)
     theta += system.mean[:, None, None]
 
-    y, variance = design["y"].to_numpy()[:, None, None], np.diag(design["covariance"].to_numpy())[:, None, None]
+    y, variance = (v[:, None, None] for v in (canonical["y"].to_numpy(), np.diag(canonical["covariance"].to_numpy())))
     pointwise = -0.5 * (LOG_2PI + np.log(variance) + residual**2 / variance)
     index = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    row = {"row": design["row"].to_numpy()}
+    row = {"row": canonical["row"].to_numpy()}
     trial = {"trial": [one.name for one in system.trials]}
+    as_given = {"row": design["row"].to_numpy(), "trial": list(dict.fromkeys(design["trial"].to_numpy().tolist()))}
+    density = xr.Dataset(
+        {"y": last("row", pointwise), "y_trial": last("trial", trial_density)}, coords=index | row | trial
+    )
+    replicated = xr.Dataset({"y": last("row", y - residual + error)}, coords=index | row)
+    posterior = posterior_dataset(canonical, theta, tau, rng).assign_coords(index)
     return xr.DataTree.from_dict(
         {
             "/": xr.Dataset(
@@ -184,15 +191,32 @@ def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int =
                 }
                 | data_attrs(design)
             ),
-            "/posterior": posterior_dataset(design, theta, tau, rng).assign_coords(index),
-            "/log_likelihood": xr.Dataset(
-                {"y": last("row", pointwise), "y_trial": last("trial", trial_density)}, coords=index | row | trial
-            ),
-            "/posterior_predictive": xr.Dataset({"y": last("row", y - residual + error)}, coords=index | row),
-            "/observed_data": xr.Dataset({"y": ("row", design["y"].to_numpy())}, coords=row),
+            "/posterior": posterior.sel(labels_by_dim(design)),
+            "/log_likelihood": density.sel(as_given),
+            "/posterior_predictive": replicated.sel(row=as_given["row"]),
+            "/observed_data": xr.Dataset({"y": ("row", design["y"].to_numpy())}, coords={"row": as_given["row"]}),
             "/constant_data": design,
         }
     )
+
+
+def in_canonical_order(design: xr.Dataset) -> xr.Dataset:
+    """Sort rows by trial and label, parameters and scales by name: one seed gives one answer, in whatever order rows are given."""
+    row = np.lexsort((design["row"].to_numpy(), design["trial"].to_numpy()))
+    order = {kind: np.argsort(parameter_names(design, kind), kind="stable") for kind in ("coefficient", "effect")}
+    return design.isel(
+        order | {"row": row, "row_": row, "scale": np.argsort(design["scale"].to_numpy(), kind="stable")}
+    )
+
+
+def labels_by_dim(design: xr.Dataset) -> dict[str, list[str]]:
+    """Every label of every dim of the parameters, in the order of the design's columns."""
+    labels: dict[str, dict[str, None]] = {}
+    for kind in ("coefficient", "effect"):
+        for dim, label in zip(design[f"{kind}_dim"].to_numpy(), design[f"{kind}_label"].to_numpy(), strict=True):
+            if dim:
+                labels.setdefault(str(dim), {})[str(label)] = None
+    return {dim: list(found) for dim, found in labels.items()}
 
 
 def posterior_dataset(design: xr.Dataset, theta: Array, tau: Array, rng: np.random.Generator) -> xr.Dataset:

@@ -5,6 +5,8 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
+from pillprocess.gaussian.scales import FAMILIES
+
 
 def gaussian_model(design: xr.Dataset) -> pm.Model:
     r"""Build the PyMC model of a Gaussian linear hierarchical design.
@@ -33,20 +35,33 @@ def gaussian_model(design: xr.Dataset) -> pm.Model:
         for dim in np.unique(design[f"{kind}_dim"].to_numpy()):
             if dim:
                 coords[str(dim)] = _labels(design, str(dim))
+    taken = {
+        str(v) for name in ("coefficient_variable", "effect_variable", "scale") for v in design[name].to_numpy()
+    } | set(coords)
     with pm.Model(coords=coords) as model:
-        scales = {str(s): _scale(design.sel(scale=s)) for s in design["scale"].to_numpy()}
+        scales = {str(s): _scale(design.sel(scale=s), taken) for s in design["scale"].to_numpy()}
         theta = pt.zeros(design.sizes["row"])
         for variable, part in _by_variable(design, "coefficient"):
-            theta = theta + _linear(
-                part["X"].to_numpy(), _coefficient(variable, part), scalar=not str(part["coefficient_dim"][0].item())
-            )
+            dim = str(part["coefficient_dim"][0].item())
+            mean, sd = part["prior_mean"].to_numpy(), part["prior_sd"].to_numpy()
+            if not dim:
+                theta = theta + part["X"].to_numpy()[:, 0] * pm.Normal(variable, mean[0], sd[0])
+                continue
+            place = _positions(coords[dim], part["coefficient_label"].to_numpy())
+            order = np.argsort(place)  # every label of the dim has a column
+            coefficient = pm.Normal(variable, mean[order], sd[order], dims=dim)
+            theta = theta + _linear(part["X"].to_numpy(), coefficient[place])
         for variable, part in _by_variable(design, "effect"):
             dim = str(part["effect_dim"][0].item())
-            raw = pm.Normal(f"{variable}_raw", 0, 1, dims=dim)
-            effect = pm.Deterministic(variable, raw * scales[str(part["effect_scale"][0].item())], dims=dim)
-            theta = theta + _linear(
-                part["Z"].to_numpy(), effect[_positions(coords[dim], part["effect_label"].to_numpy())], scalar=False
-            )
+            raw = pm.Normal(unused(f"{variable}_raw", taken), 0, 1, dims=dim or None)
+            named = part["effect_scale"].to_numpy().tolist()
+            if not dim:
+                effect = pm.Deterministic(variable, raw * scales[named[0]])
+                theta = theta + part["Z"].to_numpy()[:, 0] * effect
+                continue
+            place = _positions(coords[dim], part["effect_label"].to_numpy())
+            effect = pm.Deterministic(variable, raw * _scale_by_label(scales, named, place, len(coords[dim])), dims=dim)
+            theta = theta + _linear(part["Z"].to_numpy(), effect[place])
         y, covariance = pm.Data("y_value", design["y"].to_numpy(), dims="row"), design["covariance"].to_numpy()
         if np.count_nonzero(covariance - np.diag(np.diag(covariance))):
             pm.MvNormal("y", theta, chol=np.linalg.cholesky(covariance), observed=y, dims="row")
@@ -77,32 +92,44 @@ def _positions(labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.array([where[w] for w in wanted])
 
 
-def _scale(prior: xr.Dataset) -> pt.TensorVariable:
+def _scale_by_label(
+    scales: dict[str, pt.TensorVariable], named: list[str], place: np.ndarray, n: int
+) -> pt.TensorVariable:
+    """The SD of every label along a dim: one for all, or one by label (a label without an effect takes the first's)."""
+    if len(set(named)) == 1:
+        return scales[named[0]]
+    each = [named[0]] * n
+    for position, name in zip(place, named, strict=True):
+        each[position] = name
+    return pt.stack([scales[name] for name in each])
+
+
+def unused(name: str, taken: set[str]) -> str:
+    """A name for a helper of the sampler that no variable of the design has."""
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _scale(prior: xr.Dataset, taken: set[str]) -> pt.TensorVariable:
     name, family = str(prior["scale"].item()), str(prior["prior_scale_family"].item())
     a, b = float(prior["prior_scale_a"]), float(prior["prior_scale_b"])
     if family == "halfnormal":
         return pm.HalfNormal(name, a)
     if family == "invgamma":
-        return pm.Deterministic(name, pt.sqrt(pm.InverseGamma(f"{name}_squared", alpha=a, beta=b)))
+        squared = pm.InverseGamma(unused(f"{name}_squared", taken), alpha=a, beta=b)
+        return pm.Deterministic(name, pt.sqrt(squared))
+    if family == "invgamma_sd":
+        return pm.InverseGamma(name, alpha=a, beta=b)
     if family == "halfcauchy":
         return pm.HalfCauchy(name, a)
     if family == "uniform":
         return pm.Uniform(name, a, b)
-    raise ValueError(
-        f"scale '{name}': prior family {family!r} is not known; use halfnormal, invgamma, halfcauchy or uniform"
-    )
+    raise ValueError(f"scale '{name}': prior family {family!r} is not known; use {', '.join(FAMILIES)}")
 
 
-def _coefficient(variable: str, part: xr.Dataset) -> pt.TensorVariable:
-    dim = str(part["coefficient_dim"][0].item())
-    mean, sd = part["prior_mean"].to_numpy(), part["prior_sd"].to_numpy()
-    return pm.Normal(variable, mean, sd, dims=dim) if dim else pm.Normal(variable, mean[0], sd[0])
-
-
-def _linear(columns: np.ndarray, parameter: pt.TensorVariable, *, scalar: bool) -> pt.TensorVariable:
-    """Columns times parameter; of a vector, each row picks the few labels it has, so the cost is that of its non-zeros."""
-    if scalar:
-        return columns[:, 0] * parameter
+def _linear(columns: np.ndarray, parameter: pt.TensorVariable) -> pt.TensorVariable:
+    """Columns times a vector; each row picks the few labels it has, so the cost is that of its non-zeros."""
     row = np.arange(len(columns))
     label = np.argsort(columns == 0, axis=1, kind="stable")
     most = int((columns != 0).sum(axis=1).max())

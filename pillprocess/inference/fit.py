@@ -103,7 +103,8 @@ def check_fit(idata: xr.DataTree, *, max_r_hat: float = 1.01, min_ess: float = 4
     import arviz as az
 
     posterior = idata["posterior"].dataset
-    posterior = posterior[[v for v in posterior.data_vars if not str(v).endswith("_raw")]]
+    helper = [v for v in posterior.data_vars if str(v).endswith("_raw") and str(v)[:-4] in posterior]
+    posterior = posterior.drop_vars(helper)  # the same draws in another unit
     infinite = [str(v) for v in posterior.data_vars if not np.isfinite(posterior[v]).all()]
     with np.errstate(divide="ignore", invalid="ignore"):
         columns = {

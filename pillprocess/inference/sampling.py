@@ -63,7 +63,8 @@ def sample(
 def _with_design(idata: xr.DataTree, design: xr.Dataset, seed: int) -> xr.DataTree:
     """Add the groups that come from the design: pointwise and per-trial log-likelihood, predictive draws, the design."""
     posterior = idata["posterior"].dataset
-    posterior = posterior[[v for v in posterior.data_vars if not str(v).endswith(("_raw", "_squared"))]]
+    names = ("coefficient_variable", "effect_variable", "scale")
+    posterior = posterior[list(dict.fromkeys(str(v) for name in names for v in design[name].to_numpy()))]
     system = assemble(design)
     theta = np.concatenate(
         [columns(design, posterior, kind).transpose(kind, "chain", "draw") for kind in ("coefficient", "effect")]

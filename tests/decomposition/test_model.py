@@ -405,7 +405,9 @@ def test_differences_that_follow_from_one_another_are_refused(arms, contrasts, c
 def test_a_prior_family_that_the_sampler_does_not_know_is_refused(arms):
     design = pp.decomposition_design(arms)
     design["prior_scale_family"] = xr.full_like(design["prior_scale_family"], "gamma", dtype="U10")
-    message = "scale 'tau_mu': prior family 'gamma' is not known; use halfnormal, invgamma, halfcauchy or uniform"
+    message = (
+        "scale 'tau_mu': prior family 'gamma' is not known; use halfnormal, halfcauchy, uniform, invgamma, invgamma_sd"
+    )
     with pytest.raises(ValueError, match=message):
         pp.gaussian_model(design)
 

@@ -120,6 +120,8 @@ def test_scales_are_drawn_from_their_prior(design, family, a, b, of):
 
 def test_a_prior_family_that_is_not_known_is_refused(design):
     design["prior_scale_family"] = xr.full_like(design["prior_scale_family"], "gamma", dtype="U10")
-    message = "scale 'tau_mu': prior family 'gamma' is not known; use halfnormal, invgamma, halfcauchy or uniform"
+    message = (
+        "scale 'tau_mu': prior family 'gamma' is not known; use halfnormal, halfcauchy, uniform, invgamma, invgamma_sd"
+    )
     with pytest.raises(ValueError, match=message):
         pp.prior_predictive(design, seed=1)

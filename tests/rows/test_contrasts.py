@@ -331,7 +331,9 @@ def test_one_difference_in_both_directions_is_refused_whatever_its_errors_and_ar
 
 
 def test_a_ring_of_differences_is_refused_where_one_arm_size_is_missing():
-    table = differences(("a", "x", "y", 0.3, 10, 20), ("a", "y", "z", 0.3, 20, np.nan), ("a", "x", "z", 0.2, 10, np.nan))
+    table = differences(
+        ("a", "x", "y", 0.3, 10, 20), ("a", "y", "z", 0.3, 20, np.nan), ("a", "x", "z", 0.2, 10, np.nan)
+    )
     with pytest.raises(ValueError, match="its differences follow from one another"):
         differences_covariance(table)
 
