@@ -43,7 +43,7 @@ from .decomposition.plot_ledger import plot_identifiability as plot_identifiabil
 from .decomposition.plot_ledger import plot_influence as plot_influence
 from .decomposition.plot_network import plot_network as plot_network
 from .decomposition.plots import plot_contributions as plot_contributions
-from .decomposition.plots import plot_forest as plot_forest
+from .decomposition.plot_forest import plot_forest as plot_forest
 from .decomposition.plots import plot_predictive_check as plot_predictive_check
 from .decomposition.plots import plot_prior_posterior as plot_prior_posterior
 from .decomposition.predictive import predictive_check as predictive_check

@@ -1,22 +1,19 @@
 """Figures of a decomposition: each takes a table and returns a Matplotlib Axes; negative change is improvement."""
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from pillprocess.decomposition.estimands import TERM_ORDER
 from pillprocess.output.visual_style import (
     DRUG_COLOURS,
     DRUG_MARKERS,
-    FAVOURS_DRUG,
     GREY,
     IMPROVED,
     IMPROVES,
-    INK,
     NORMAL,
     PRIOR,
     SMALL,
@@ -25,10 +22,8 @@ from pillprocess.output.visual_style import (
     TERM_NAMES,
     TERM_OF_VARIABLE,
     Width,
-    beside,
     finish,
     legend_above,
-    mark_beyond,
     panel,
     percent_learned,
     row_labels,
@@ -36,83 +31,6 @@ from pillprocess.output.visual_style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-KIND_ALPHA = {"pooled": 1.0, "predictive": 0.35}
-
-
-def plot_forest(
-    table: pd.DataFrame,
-    *,
-    ax: "Axes | None" = None,
-    width: Width = "two_column",
-    title: str = "",
-    unit: str = "reference SD",
-    heading: str = "",
-) -> "Axes":
-    """Draw estimates with intervals, a row each, by drug with its trials and people; a triangle at the edge lies beyond the axis.
-
-    Parameters
-    ----------
-    table
-        Columns ``label``, ``drug``, ``kind`` (``"trial"``, ``"pooled"`` or ``"predictive"``), ``mean``, ``ci_low``,
-        ``ci_high``; optional ``observed`` (the trial's own contrast), ``n`` (people, missing where not reported) and
-        ``text`` (printed at the right).
-    ax
-        Axes to draw on; a new figure of fitting height by default.
-    width
-        Print width of a new figure: ``"one_column"`` (89 mm), ``"two_column"`` (183 mm), or width and height in mm.
-    title
-        Title above the axes.
-    unit
-        Unit of the effects.
-    heading
-        Heading of the ``text`` column.
-
-    Returns
-    -------
-    Axes; left favours the drug.
-    """
-    rows = _headed(table)
-    ax = panel(ax, width, 3.1 * len(rows) + 27)
-    left, right = max(table["ci_low"].min(), -2.6) - 0.08, min(table["ci_high"].max(), 1.6) + 0.08
-    for y, row in enumerate(rows[::-1]):
-        if isinstance(row, str):
-            continue
-        colour = DRUG_COLOURS[str(row["drug"])]
-        if row["kind"] == "trial":
-            observed = row.get("observed", np.nan)
-            if left <= observed <= right:
-                ax.plot(observed, y, "o", ms=3.6, mfc="white", mec=INK, mew=0.6, zorder=3, clip_on=False)
-            mark_beyond(ax, observed, y, (left, right), GREY)
-            ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=1.1, solid_capstyle="butt")
-            ax.plot(row["mean"], y, "s", color=colour, ms=3, zorder=4)
-        else:
-            x = [row["ci_low"], row["mean"], row["ci_high"], row["mean"]]
-            face = (*to_rgb(colour), KIND_ALPHA[str(row["kind"])])
-            ax.fill(x, [y, y + 0.38, y, y - 0.38], fc=face, ec=colour, lw=0.6, zorder=3)
-        for limit in (row["ci_low"], row["ci_high"]):
-            mark_beyond(ax, limit, y, (left, right), colour)
-        if "text" in table:
-            beside(ax, y, str(row["text"]), "normal")
-    if heading:
-        beside(ax, len(rows), heading, "bold")
-    ax.axvline(0, color="black", lw=0.8)
-    ax.set_yticks(range(len(rows)), [r if isinstance(r, str) else str(r["label"]) for r in rows[::-1]], fontsize=SMALL)
-    for tick, row in zip(ax.get_yticklabels(), rows[::-1], strict=True):
-        tick.set_fontweight("normal" if not isinstance(row, str) and row["kind"] == "trial" else "bold")
-    ax.set_xlim(left, right)
-    ax.set_ylim(-0.8, len(rows) - 0.2)
-    handles = [
-        Line2D([], [], color=GREY, marker="s", ms=3, lw=1.1, label="trial, by the model"),
-        Line2D([], [], color=INK, marker="o", ms=3.6, mfc="white", mew=0.6, lw=0, label="its own contrast"),
-        Patch(color=GREY, lw=0, label="pooled"),
-        Patch(fc=(*to_rgb(GREY), KIND_ALPHA["predictive"]), ec=GREY, lw=0.6, label="in a new trial"),
-    ]
-    kinds = set(table["kind"])
-    shown = ["trial" in kinds, "observed" in table, "pooled" in kinds, "predictive" in kinds]
-    legend_above(ax, [h for h, show in zip(handles, shown, strict=True) if show], margin=30)
-    finish(ax, f"drug effect with 95 % interval ({unit})", title, favours=FAVOURS_DRUG)
-    return ax
 
 
 def plot_contributions(
@@ -146,13 +64,15 @@ def plot_contributions(
     wide = table.pivot_table(index="row", columns="term", values="mean", sort=False).reindex(labels)
     position = np.arange(len(labels))[::-1]
     left, right = np.zeros(len(labels)), np.zeros(len(labels))
-    for term in [t for t in TERM_ORDER if t in wide.columns]:
+    own = [t for t in wide.columns if t not in TERM_ORDER]
+    colours = TERM_COLOURS | dict(zip(own, itertools.cycle(TERM_COLOURS.values())))
+    for term in [*(t for t in TERM_ORDER if t in wide.columns), *own]:
         values = wide[term].fillna(0.0).to_numpy()
         if np.abs(values).max() < 1e-9:
             continue
         start = np.where(values < 0, left, right)
         ax.barh(
-            position, values, left=start, height=0.74, color=TERM_COLOURS[term], label=TERM_NAMES[term], hatch=TERM_HATCHES.get(term),
+            position, values, left=start, height=0.74, color=colours[term], label=TERM_NAMES.get(term, term), hatch=TERM_HATCHES.get(term),
             ec="white", lw=0.3,
         )  # fmt: skip
         left, right = left + np.minimum(values, 0), right + np.maximum(values, 0)
@@ -205,11 +125,12 @@ def plot_predictive_check(
     """
     ax = panel(ax, width, 2.5 * len(table) + 27)
     position = np.arange(len(table))[::-1]
-    colours = [DRUG_COLOURS.get(str(d), GREY) for d in table["study_drug"]]
+    drug_of = table["study_drug"] if "study_drug" in table else pd.Series("", index=table.index)
+    colours = [DRUG_COLOURS.get(str(d), GREY) for d in drug_of]
     ax.hlines(position, table["ci_low"], table["ci_high"], color=colours, lw=1.6)
     inside = table["inside"].to_numpy(bool)
-    for drug in dict.fromkeys(table["study_drug"]):
-        own = (table["study_drug"] == drug).to_numpy()
+    for drug in dict.fromkeys(drug_of):
+        own = (drug_of == drug).to_numpy()
         marker = DRUG_MARKERS.get(str(drug), "o")
         ax.plot(table["y"][own & inside], position[own & inside], marker, mfc="white", mec="black", ms=3.2, mew=0.6)
         ax.plot(table["y"][own & ~inside], position[own & ~inside], marker, color="black", ms=4)
@@ -223,7 +144,7 @@ def plot_predictive_check(
         Line2D(
             [], [], color=DRUG_COLOURS[d], marker=DRUG_MARKERS[d], mfc="white", mec="black", ms=3.2, mew=0.6, lw=1.6, label=d
         )
-        for d in DRUG_COLOURS if d in set(table["study_drug"])
+        for d in DRUG_COLOURS if d in set(drug_of)
     ]  # fmt: skip
     handles.append(Line2D([], [], marker="o", color="black", ms=4, lw=0, label="outside"))
     legend_above(ax, handles)
@@ -275,14 +196,3 @@ def plot_prior_posterior(
     legend_above(ax, handles, margin=18)
     finish(ax, f"95 % intervals ({unit})", title, favours=IMPROVES)
     return ax
-
-
-def _headed(table: pd.DataFrame) -> list[pd.Series | str]:
-    """Rows in drug order, each drug under a heading with its number of trials and, where given, of people."""
-    out: list[pd.Series | str] = []
-    for drug in [d for d in DRUG_COLOURS if d in set(table["drug"])]:
-        own = table[table["drug"] == drug]
-        trials = own[own["kind"] == "trial"]
-        people = f", n = {trials['n'].sum():.0f}{'+' if trials['n'].isna().any() else ''}" if "n" in table else ""
-        out += [f"{drug}: k = {len(trials)}{people}", *(row for _, row in own.iterrows())]
-    return out

@@ -84,7 +84,8 @@ def predictive_check(idata: xr.DataTree, *, group: str = "posterior_predictive",
     y = observed.to_numpy()
     return pd.DataFrame(
         {
-            "trial": design["trial"].to_numpy(), "row": observed["row"].to_numpy(), "study_drug": design["study_drug"].to_numpy(),
+            "trial": design["trial"].to_numpy(), "row": observed["row"].to_numpy(),
+            **({"study_drug": design["study_drug"].to_numpy()} if "study_drug" in design.coords else {}),
             "y": y, "mean": replicated.mean(0), "ci_low": low, "ci_high": high, "p_below": (replicated < y).mean(0),
             "inside": (low <= y) & (y <= high),
         }

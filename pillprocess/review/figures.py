@@ -9,9 +9,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pillprocess.decomposition.plot_forest import plot_forest
 from pillprocess.decomposition.plot_ledger import plot_identifiability, plot_influence
 from pillprocess.decomposition.plot_network import plot_network
-from pillprocess.decomposition.plots import plot_contributions, plot_forest, plot_predictive_check, plot_prior_posterior
+from pillprocess.decomposition.plots import plot_contributions, plot_predictive_check, plot_prior_posterior
 from pillprocess.evidence.drugs import DRUGS
 from pillprocess.evidence.plot_coverage import plot_evidence_map
 from pillprocess.evidence.tables import Evidence
