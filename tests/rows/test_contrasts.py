@@ -323,6 +323,8 @@ def test_the_two_largest_psilocybin_trials_are_differences_of_the_headline():
         assert row["se"] == pytest.approx(half / Z975 / sd)
         assert (row["n"], row["published"]) == (n, 0)
     assert (rows.drop(["comp005", "comp006"])["published"] == 1).all()
+
+
 def test_one_difference_in_both_directions_is_refused_whatever_its_errors_and_arm_sizes():
     for n in ((40, 10), (np.nan, np.nan)):
         table = differences(("a", "drug", "placebo", 0.3, *n), ("a", "placebo", "drug", 0.31, *n[::-1]))
