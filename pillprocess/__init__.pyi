@@ -49,6 +49,15 @@ from .decomposition.plots import plot_prior_posterior as plot_prior_posterior
 from .decomposition.predictive import predictive_check as predictive_check
 from .decomposition.predictive import prior_predictive as prior_predictive
 
+# bias: what small, selected and open trials add to an effect
+from .bias.averaging import bias_adjusted as bias_adjusted
+from .bias.averaging import BiasAdjusted as BiasAdjusted
+from .bias.contrast_rows import read_contrasts as read_contrasts
+from .bias.drug_contrasts import drug_contrasts as drug_contrasts
+from .bias.drug_contrasts import drug_contrasts_set_aside as drug_contrasts_set_aside
+from .bias.regressions import small_study_estimates as small_study_estimates
+from .bias.selection import selection_model as selection_model
+
 # gaussian: the closed form, for any Gaussian linear hierarchical design
 from .gaussian.design import DesignError as DesignError
 from .gaussian.design import gaussian_design as gaussian_design

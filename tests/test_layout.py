@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pillprocess"
 WINGS = (
-    "output", "gaussian", "evidence", "inference", "comparison", "rows", "participants", "decomposition", "mediation", "synthesis",
+    "output", "gaussian", "evidence", "inference", "comparison", "rows", "participants", "decomposition", "bias", "mediation", "synthesis",
     "belief", "published", "calibration", "review", "trial",
 )  # fmt: skip
 """From the ground up, as in ARCHITECTURE.md."""
