@@ -37,7 +37,7 @@ def test_the_evidence_base_is_counted_right():
     trials = arms["trial"].nunique() + contrasts["trial"].nunique()
     text = re.sub(r"\s+", " ", README)
     assert f"{trials} trials in the headline model: {len(arms)} arms of {arms['trial'].nunique()} trials" in text
-    assert f"with {arms['n'].sum():,.0f} people, and {len(contrasts)} published differences of" in text
+    assert f"with {arms['people'].sum():,.0f} people, and {len(contrasts)} published differences of" in text
     assert f"differences of {contrasts['trial'].nunique()} more" in text
 
 

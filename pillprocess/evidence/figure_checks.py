@@ -50,7 +50,7 @@ def check_spread(table: CsvTable) -> Iterator[pd.DataFrame]:
 
 def check_people(table: CsvTable) -> Iterator[pd.DataFrame]:
     """Numbers of people that are not whole or below 1."""
-    for column in table.given & {"n", "n_randomised"}:
+    for column in table.given & {"n", "n_events", "n_randomised"}:
         n = table.data[column]
         yield report(table, column, (n < 1) | (n % 1 > 0), "a number of people must be whole and at least 1")
 
@@ -58,10 +58,12 @@ def check_people(table: CsvTable) -> Iterator[pd.DataFrame]:
 def check_events(table: CsvTable, columns: tuple[str, ...]) -> Iterator[pd.DataFrame]:
     """Counts that are not whole or exceed the people of the row."""
     for column in columns:
-        count = table.data[column]
+        count, people = table.data[column], table.data["n"]
+        if "n_events" in table.data:
+            people = table.data["n_events"].fillna(people)
         yield report(table, column, (count < 0) | (count % 1 > 0), "a count must be whole and not negative")
-        wrong = count > table.data["n"]
-        yield report(table, column, wrong, [f"more than the row's n = {n}" for n in table.cells["n"][wrong]])
+        wrong = count > people
+        yield report(table, column, wrong, [f"more than the row's n = {n:g}" for n in people[wrong]])
 
 
 def check_standard_errors(outcomes: CsvTable, instruments: pd.DataFrame) -> Iterator[pd.DataFrame]:

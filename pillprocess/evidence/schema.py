@@ -21,8 +21,8 @@ SCHEMAS = {
         key="trial_id",
         required="trial_id design condition population include source_url",
         filled="trial_id condition population include",
-        text="citation doi registry study_drugs exclude_reason flag overlaps_with source_url notes",
-        numbers="seed_ref year n_randomised",
+        text="citation doi registry study_drugs exclude_reason flag overlaps_with counted_in source_url notes",
+        numbers="seed_ref year n_randomised randomised_until",
         flags="include published retracted",
         words={
             "design": "parallel crossover single_arm open_label_parallel dose_comparison case_series",
@@ -36,7 +36,7 @@ SCHEMAS = {
         key="trial_id arm_id",
         required="trial_id arm_id role drug study_drug dose dose_unit route therapy n include_arm source_url",
         filled="trial_id arm_id role drug study_drug include_arm",
-        text="drug dose_text therapy_hours_source exclude_arm_reason source_url notes",
+        text="drug dose_text therapy_hours_source same_people_as exclude_arm_reason source_url notes",
         numbers=(
             "dose dose_max dose_mg_equiv dose_mg_per_kg n_doses therapy_hours_prep therapy_hours_dosing"
             " therapy_hours_integration therapy_hours_total therapy_hours_nondrug n"
@@ -50,7 +50,7 @@ SCHEMAS = {
             "psychotherapy": "none support nondirective CBT MET ACT MDMA_AT mindfulness exposure psychotherapy"
             " education computer_training not_reported",
             "expected_blind": BLINDING,
-            "comparator_type": "none waitlist inert_placebo active_placebo low_dose active_drug",
+            "comparator_type": "none waitlist inert_placebo active_placebo low_dose active_drug same_drug",
             "n_basis": "treated analysed ratio",
         },
     ),
@@ -60,7 +60,7 @@ SCHEMAS = {
         filled="trial_id arm_id instrument construct primary include",
         text="timepoint source_url notes",
         numbers=(
-            "time_days n baseline_mean baseline_sd post_mean post_sd change_mean change_sd change_se change_ci_low"
+            "time_days n n_events baseline_mean baseline_sd post_mean post_sd change_mean change_sd change_se change_ci_low"
             " change_ci_high responders remitters change_sd_derived"
         ),
         percents="response_pct remission_pct",
@@ -152,7 +152,7 @@ SCHEMAS = {
             " visual intensity psychotomimetic alliance expectancy suggestibility absorption openness self_experience"
             " self_compassion brain memory dose pooled",
             "outcome_metric": "score change percent_change reduction response acute_effect",
-            "statistic": "r beta b_per_sd R2 interaction_p group_mean_change latent_variable_p studies_significant"
+            "statistic": "r beta b b_per_sd R2 interaction_p group_mean_change latent_variable_p studies_significant"
             " vote_count direction_only",
             "p_op": P_OPERATORS,
             "positive_means": "worse_symptoms improvement stronger_acute_effect not_stated not_applicable no_estimate",

@@ -13,6 +13,7 @@ import pandas as pd
 from pillprocess.evidence.checks import check_tables
 from pillprocess.evidence.figure_checks import check_figures
 from pillprocess.evidence.files import CsvTable, collect, empty_table, problem, read_table
+from pillprocess.evidence.people_checks import check_who_is_counted
 from pillprocess.evidence.schema import EMBEDDED_IF_ABSENT, REQUIRED_TABLES, SCHEMAS
 
 
@@ -148,10 +149,11 @@ def evidence_counts(evidence: Evidence) -> pd.DataFrame:
     -------
     DataFrame with columns ``population``, ``drug`` (study drug; a trial of two drugs counts under both), ``condition``,
     ``trials`` (with an included arm), ``arms``, ``people`` (randomised; where that is blank, the arms' n, in a crossover
-    the largest arm's), ``outcome_rows``.
+    the largest arm's; a pooled analysis of trials that are there adds nobody), ``outcome_rows``.
     """
     trials = evidence.trials.loc[
-        evidence.trials["include"] == 1, ["trial_id", "condition", "population", "design", "n_randomised"]
+        evidence.trials["include"] == 1,
+        ["trial_id", "condition", "population", "design", "n_randomised", "counted_in"],
     ]
     arms = evidence.arms[evidence.arms["include_arm"] == 1].drop(columns="drug").rename(columns={"study_drug": "drug"})
     outcomes = evidence.outcomes[evidence.outcomes["include"] == 1]
@@ -163,7 +165,7 @@ def evidence_counts(evidence: Evidence) -> pd.DataFrame:
         .merge(trials, on="trial_id")
     )
     in_arms = by_trial["largest"].where(by_trial["design"] == "crossover", by_trial["total"])
-    by_trial["people"] = by_trial["n_randomised"].fillna(in_arms)
+    by_trial["people"] = by_trial["n_randomised"].fillna(in_arms).where(by_trial["counted_in"].isna(), 0)
     counts = by_trial.groupby(["population", "drug", "condition"], as_index=False).agg(
         trials=("trial_id", "size"),
         arms=("arms", "sum"),
@@ -202,7 +204,7 @@ def _read(folder: Path) -> tuple[dict[str, CsvTable], pd.DataFrame]:
             problems += found
         else:
             tables[name] = empty_table(f"{name}.csv", schema)
-    return tables, collect(problems + check_tables(tables) + check_figures(tables))
+    return tables, collect(problems + check_tables(tables) + check_figures(tables) + check_who_is_counted(tables))
 
 
 def _check_file_names(folder: Path, paths: dict[str, Path]) -> list[pd.DataFrame]:

@@ -1,7 +1,7 @@
 """The whole analysis of an evidence base: fits, checks, tables and figures, from which the report is written."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -161,7 +161,7 @@ def model_counts(rows: pd.DataFrame) -> pd.DataFrame:
     table = rows.assign(
         arms=rows["kind"] == "arm",
         differences=rows["kind"] == "contrast",
-        people=rows["n"].where(rows["kind"] == "arm"),
+        people=rows["people"].where(rows["kind"] == "arm"),
     )
     grouped = table.groupby(["study_drug", "condition"]).agg(
         trials=("trial", "nunique"), arms=("arms", "sum"), differences=("differences", "sum"), people=("people", "sum")
@@ -262,6 +262,7 @@ def sensitivity_table(evidence: Evidence, *, seed: int) -> tuple[pd.DataFrame, p
         "without trials that gave only a difference": lambda: decomposition_design(arms),
         "without borrowed SDs and assumed doses": lambda: decomposition_design(printed, both[1]),
         "without digitised and secondary figures": lambda: decomposition_design(firm),
+        "pooled arms in place of their trials' differences": lambda: _with_pooled_arms(evidence),
         "without unpublished results": lambda: decomposition_design(*(rows[rows["published"] == 1] for rows in both)),
         "depression outcomes only": lambda: _of_construct(evidence, "depression"),
     }
@@ -279,6 +280,17 @@ def sensitivity_table(evidence: Evidence, *, seed: int) -> tuple[pd.DataFrame, p
 def _of_construct(evidence: Evidence, construct: str) -> xr.Dataset:
     arms = arm_changes(evidence, constructs=(construct,))
     return decomposition_design(arms, contrasts(evidence, constructs=(construct,), besides=arms))
+
+
+def _with_pooled_arms(evidence: Evidence) -> xr.Dataset:
+    """Let the arms of pooled analyses speak where the trials they pool gave only differences."""
+    named = evidence.trials.loc[evidence.trials["include"] == 1, "counted_in"].dropna()
+    parts = set(";".join(named).split(";")) - {""}
+    if not evidence.contrasts["trial_id"].isin(parts).any():
+        raise ValueError("no included trial pools trials that gave a difference")
+    silenced = replace(evidence, contrasts=evidence.contrasts[~evidence.contrasts["trial_id"].isin(parts)])
+    arms = arm_changes(silenced)
+    return decomposition_design(arms, contrasts(silenced, besides=arms))
 
 
 def _with_correlation(evidence: Evidence, correlation: float) -> xr.Dataset:

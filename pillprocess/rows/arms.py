@@ -6,6 +6,7 @@ units of the instrument's reference SD or in points; the columns ``y_from`` and 
 No row is dropped in silence: :func:`set_aside` lists every included arm that has no model row, with the reason.
 """
 
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 from pillprocess.evidence.drugs import DRUGS
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.change_scores import change_sd, learned_correlation, mean_change, scale_to_reference
+from pillprocess.rows.counted import counted_elsewhere
 from pillprocess.rows.terms import add_belief, add_dose, add_experience
 
 Unit = Literal["sd", "points"]
@@ -22,7 +24,7 @@ UNCONTROLLED = ("single_arm", "case_series")
 
 COLUMNS = [
     "trial", "arm", "label", "kind", "reference_arm", "study_drug", "drug", "drug_given", "role", "condition", "construct", "instrument",
-    "time_days", "design", "blinding", "n", "n_randomised",
+    "time_days", "design", "blinding", "n", "n_randomised", "people", "randomised",
     "y", "se", "unit", "y_from", "se_from", "scale_from", "dose", "dose_from", "therapy",
     "therapy_hours", "waitlist", "comparator", "expectancy", "expectancy_from", "expectancy_by_design", "experience", "experience_from",
     "evidence_quality", "published", "source_url",
@@ -36,6 +38,8 @@ def describe_arms(evidence: Evidence) -> pd.DataFrame:
     for column in ("condition", "design", "blinding", "population", "include", "exclude_reason", "retracted"):
         arms[f"trial_{column}"] = arms["trial"].map(trials[column])
     arms["trial_published"] = arms["trial"].map(trials["published"]).fillna(1.0)
+    arms["trial_randomised_until"] = arms["trial"].map(trials["randomised_until"])
+    arms["counted_in"] = arms["trial"].map(counted_elsewhere(evidence))
     arms["n_randomised"] = arms["n"].where(arms["n_basis"].isna())
     arms["therapy_hours"] = arms["therapy_hours_nondrug"]
     arms["waitlist"] = (arms["role"] == "waitlist").astype(float)
@@ -55,12 +59,14 @@ def _reason_arm(arms: pd.DataFrame) -> pd.Series:
         "the trial is excluded: ": arms["trial_include"] != 1,
         "healthy volunteers": arms["trial_population"] != "patients",
         "the arm is excluded: ": arms["include_arm"] != 1,
+        "its people are counted in ": arms["counted_in"] != "",
         "the drug is outside the five: ": arms["dose_from"] == "other drug",
         "therapy not reported": arms["therapy"].isna(),
     }
     detail = {
         "the trial is excluded: ": arms["trial_exclude_reason"],
         "the arm is excluded: ": arms["exclude_arm_reason"],
+        "its people are counted in ": arms["counted_in"],
         "the drug is outside the five: ": arms["drug"],
     }
     reason = pd.Series("", index=arms.index, dtype=object)
@@ -164,13 +170,19 @@ def arm_changes(
     DataFrame, one row per arm: ``y`` (mean change; negative is improvement), ``se``, how each was derived (``y_from``,
     ``se_from``, ``scale_from``, ``dose_from``, ``expectancy_from``), and the arm's terms: ``dose`` (1 = the drug's
     reference dose), ``therapy``, ``waitlist``, ``comparator``, ``expectancy``, ``experience``. ``n`` counts the people
-    analysed, ``n_randomised`` those randomised (missing where not known); ``published`` is 0 for figures that are known
-    from a sponsor, the press or a congress alone.
+    analysed, ``n_randomised`` those randomised (missing where not known), ``people`` is n, or 0 where another arm of a
+    crossover counts them; ``randomised`` is 0 after the trial's ``randomised_until`` and without control; ``published`` is 0
+    for figures known from a sponsor, the press or a congress alone.
 
     Raises
     ------
     ValueError
         Unknown construct, drug or unit; no row left; points asked for over several instruments.
+
+    Warns
+    -----
+    UserWarning
+        A row in the window lies after its trial's randomised comparison.
     """
     check_choice("constructs", constructs, set(evidence.instruments["construct"]))
     check_choice("drugs", drugs, set(DRUGS))
@@ -194,7 +206,10 @@ def arm_changes(
         kind="arm", reference_arm="", unit=unit, label=rows["trial"] + ": " + rows["arm"],
         condition=rows["trial_condition"], design=rows["trial_design"], blinding=rows["trial_blinding"],
         published=is_published(rows["trial_published"], rows["evidence_quality"]),
+        people=rows["n"].where(rows["same_people_as"].isna(), 0.0), randomised=still_randomised(rows),
     )  # fmt: skip
+    if window is not None:
+        _warn_of_late_rows(rows)
     return rows[COLUMNS].reset_index(drop=True)
 
 
@@ -215,6 +230,22 @@ def set_aside(evidence: Evidence, *, window: tuple[float, float] | None = None) 
     table = _candidates(evidence, "sd", window, None)
     relevant = (table["trial_include"] == 1) & (table["trial_population"] == "patients") & (table["reason"] != "")
     return table.loc[relevant, ["trial", "arm", "reason"]].reset_index(drop=True)
+
+
+def still_randomised(rows: pd.DataFrame) -> pd.Series:
+    """Whether a row's trial compared its arms as randomised on that day (1), or no longer, or never (0)."""
+    late = rows["time_days"] > rows["trial_randomised_until"]
+    return (~late & ~rows["trial_design"].isin(UNCONTROLLED)).astype(int)
+
+
+def _warn_of_late_rows(rows: pd.DataFrame) -> None:
+    """Name the controlled trials whose row lies after their randomised comparison."""
+    late = rows[(rows["randomised"] == 0) & ~rows["design"].isin(UNCONTROLLED)]
+    if len(late):
+        days = late.groupby("trial")[["time_days", "trial_randomised_until"]].max()
+        names = ", ".join(f"{trial} (day {day:g}, randomised until {last:g})" for trial, day, last in days.itertuples())
+        text = f"no randomised comparison any more, as after a crossover: {names}; these rows have randomised = 0"
+        warnings.warn(text, UserWarning, stacklevel=3)
 
 
 def is_published(of_trial: pd.Series, quality: pd.Series) -> pd.Series:

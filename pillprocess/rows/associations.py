@@ -34,8 +34,9 @@ def experience_correlations(evidence: Evidence, *, healthy: bool = False) -> pd.
 
     Returns
     -------
-    DataFrame: ``z`` (blank where only significance was printed), ``se`` = 1 / sqrt(n - 3), or what the printed p implies
-    where that is larger, ``significant`` (0 or 1 where z is blank), ``n`` and ``n_from``.
+    DataFrame: ``z`` (blank where only significance was printed; a slope in points gives the partial correlation that its p
+    and n imply), ``se`` = 1 / sqrt(n - 3), or what the printed p implies where that is larger, ``significant`` (0 or 1 where
+    z is blank), ``n`` and ``n_from``.
     """
     table = _candidates(evidence, healthy)
     return table.loc[table["reason"] == "", COLUMNS].reset_index(drop=True)
@@ -75,14 +76,39 @@ def _candidates(evidence: Evidence, healthy: bool) -> pd.DataFrame:
         pd.Series(list(zip(rows["trial"], rows["arm"], strict=True)), index=rows.index).map(sizes)
     )
     sign = rows["positive_means"].map({"worse_symptoms": 1.0, "improvement": -1.0}).astype(float)
-    estimate = sign * rows["estimate"].where(rows["statistic"].isin(["r", "beta"]))
+    estimate = sign * rows["estimate"].where(rows["statistic"].isin(["r", "beta"])).fillna(_from_slope(rows))
     rows["z"] = np.arctanh(estimate.clip(-0.999, 0.999))
     by_size = 1 / np.sqrt(rows["n"].where(rows["n"] > 3) - 3)
     by_p = rows["z"].abs() / -special.ndtri(rows["p"].clip(1e-300, 0.999) / 2)
     rows["se"] = np.fmax(by_size, by_p.where(rows["p_op"].isin(["="]) & rows["z"].notna()))
     rows["time_days"] = rows["time_days"].astype(float)
     rows["reason"] = _reasons(rows, healthy)
+    rows["reason"] = _counted_once(rows, evidence.trials)
     return _one_per_trial(rows)
+
+
+def _from_slope(rows: pd.DataFrame) -> pd.Series:
+    """Partial correlation of a slope in points per point, from its p value and n: r = t / sqrt(t^2 + n - 2)."""
+    known = rows["statistic"].eq("b") & rows["p_op"].eq("=") & rows["p"].gt(0) & rows["n"].gt(3)
+    df = rows["n"].where(known) - 2
+    t = -special.stdtrit(df, rows["p"].where(known) / 2)
+    return np.sign(rows["estimate"]) * t / np.sqrt(t**2 + df)
+
+
+def _counted_once(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.Series:
+    """Reasons, with a pooled analysis and the trials it pools not both used: who has an estimate speaks, else the trials."""
+    reason, used = rows["reason"].copy(), rows["reason"] == ""
+    estimated = set(rows.loc[used & rows["z"].notna(), "trial"])
+    for pooled, names in trials.set_index("trial_id")["counted_in"].dropna().items():
+        own, parts = rows["trial"] == pooled, rows["trial"].isin(names.split(";"))
+        if not (used & own).any() or not (used & parts).any():
+            continue
+        pooled_speaks = pooled in estimated and not estimated & set(names.split(";"))
+        silent, speakers = (
+            (parts, [pooled]) if pooled_speaks else (own, sorted(rows.loc[used & parts, "trial"].unique()))
+        )
+        reason = reason.mask(used & silent, f"its people are counted in {', '.join(map(str, speakers))}")
+    return reason
 
 
 def _drug(evidence: Evidence, trial: str, arm: str) -> str:

@@ -10,7 +10,7 @@ from scipy import special
 
 from pillprocess.evidence.drugs import DRUGS
 from pillprocess.evidence.tables import Evidence
-from pillprocess.rows.arms import COLUMNS, check_choice, describe_arms, is_published
+from pillprocess.rows.arms import COLUMNS, check_choice, describe_arms, is_published, still_randomised
 from pillprocess.rows.change_scores import scale_to_reference
 
 EVENT_TYPES = ("response", "remission", "abstinence")
@@ -93,6 +93,7 @@ def _standardise(evidence: Evidence) -> pd.DataFrame:
         table[f"{side}_n_randomised"] = [arms["n_randomised"].get(k, np.nan) for k in keys]
         table[f"{side}_reason"] = [arms["reason"].get(k, "") for k in keys]
         table[f"{side}_drug"] = [arms["drug"].get(k, "") for k in keys]
+        table[f"{side}_as"] = [arms["same_people_as"].get(k, np.nan) for k in keys]
     table = _add_estimates(table, evidence.instruments.set_index("instrument"))
     table = table.sort_values([*KEY, "rank"], kind="stable").drop_duplicates(KEY)
     described = arms.loc[list(zip(table["trial_id"], table["arm_id"], strict=True))].reset_index(drop=True)
@@ -102,6 +103,8 @@ def _standardise(evidence: Evidence) -> pd.DataFrame:
     described = described.join(reference.add_prefix("reference_"))
     table = table.reset_index(drop=True)
     n = table["arm_id_n"] + table["reference_arm_id_n"]
+    once = table["arm_id_as"].eq(table["reference_arm_id"]) | table["reference_arm_id_as"].eq(table["arm_id"])
+    day = described.assign(time_days=table["time_days"])
     return described.drop(columns=["n", "source_url", "reason"]).assign(
         kind="contrast", reference_arm=table["reference_arm_id"], effect_type=table["effect_type"],
         label=table["trial_id"] + ": " + table["arm_id"] + " v " + table["reference_arm_id"],
@@ -110,6 +113,7 @@ def _standardise(evidence: Evidence) -> pd.DataFrame:
         n_arm=table["arm_id_n"], n_reference=table["reference_arm_id_n"], y=table["y"],
         se=table["y_se"], unit="sd", y_from=table["y_from"], se_from=table["se_from"], scale_from=table["scale_from"],
         n_randomised=table["arm_id_n_randomised"] + table["reference_arm_id_n_randomised"],
+        people=n.mask(once, n / 2), randomised=still_randomised(day),
         published=is_published(described["trial_published"], table["basis"]),
         evidence_quality=table["basis"], source_url=table["source_url"], reason=_reasons(table),
     )  # fmt: skip

@@ -36,6 +36,7 @@ def response_counts(
     by_means = differences[~differences["y_from"].str.contains("ln OR")]
     rows = rows[~rows["trial"].isin([*arms["trial"], *by_means["trial"]])]
     rows = rows[rows.groupby("trial")["trial"].transform("size") > 1]
+    rows = rows.assign(n=rows["n_events"].fillna(rows["n"]))
     return rows[["trial", "arm", "n", "responders", "construct", "study_drug"]].reset_index(drop=True)
 
 

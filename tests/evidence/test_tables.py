@@ -21,30 +21,31 @@ URL = "https://doi.org/10.1000/example"
 
 TABLES = {
     "trials.csv": [
-        "trial_id,design,blinding,condition,population,n_randomised,include,exclude_reason,published,retracted,source_url,my_column",
-        f"smith2020,parallel,double,MDD,patients,60,1,,1,0,{URL},=1+1",
-        f"jones2021,single_arm,open,PTSD,patients,,1,,,0,{URL},",
-        f"lost2019,parallel,double,MDD,patients,30,0,pooled,0,0,{URL},",
+        "trial_id,design,blinding,condition,population,n_randomised,randomised_until,counted_in,include,exclude_reason,published,"
+        "retracted,source_url,my_column",
+        f"smith2020,parallel,double,MDD,patients,60,30,,1,,1,0,{URL},=1+1",
+        f"jones2021,single_arm,open,PTSD,patients,,,,1,,,0,{URL},",
+        f"lost2019,parallel,double,MDD,patients,30,,smith2020,0,pooled,0,0,{URL},",
     ],
     "arms.csv": [
         "trial_id,arm_id,role,drug,study_drug,dose,dose_unit,dose_max,route,dose_mg_equiv,dose_mg_per_kg,therapy,n,"
-        "n_basis,include_arm,exclude_arm_reason,source_url",
-        f"smith2020,high,active,psilocybin,psilocybin,25,mg,,oral,25,,1,20,,1,,{URL}",
-        f"smith2020,placebo,inert_placebo,placebo,psilocybin,,,,oral,0,,1,20,,1,,{URL}",
-        f"smith2020,waiting,waitlist,none,psilocybin,,,,,0,,0,20,,1,,{URL}",
-        f"smith2020,margin,active,psilocybin,psilocybin,25,mg,,oral,25,,1,40,,0,pooled arms,{URL}",
-        f"jones2021,mdma,single_arm,MDMA,MDMA,125,mg,,oral,125,,1,12,,1,,{URL}",
-        f"lost2019,ket,active,ketamine,ketamine,0.5,mg/kg,,iv,,0.5,0,30,,0,,{URL}",
+        "n_basis,same_people_as,include_arm,exclude_arm_reason,source_url",
+        f"smith2020,high,active,psilocybin,psilocybin,25,mg,,oral,25,,1,20,,,1,,{URL}",
+        f"smith2020,placebo,inert_placebo,placebo,psilocybin,,,,oral,0,,1,20,,,1,,{URL}",
+        f"smith2020,waiting,waitlist,none,psilocybin,,,,,0,,0,20,,,1,,{URL}",
+        f"smith2020,margin,active,psilocybin,psilocybin,25,mg,,oral,25,,1,40,,,0,pooled arms,{URL}",
+        f"jones2021,mdma,single_arm,MDMA,MDMA,125,mg,,oral,125,,1,12,,,1,,{URL}",
+        f"lost2019,ket,active,ketamine,ketamine,0.5,mg/kg,,iv,,0.5,0,30,,,0,,{URL}",
     ],
     "outcomes.csv": [
         "trial_id,arm_id,instrument,construct,primary,time_days,timepoint,n,baseline_mean,baseline_sd,post_mean,post_sd,"
-        "change_mean,change_sd,change_se,change_ci_low,change_ci_high,responders,remitters,response_pct,include,source_url",
-        f"smith2020,high,MADRS,depression,1,21,,20,30,6,15,9,-15,9,,,,12,8,,1,{URL}",
-        f"smith2020,placebo,MADRS,depression,1,21,,20,30,6.5,24,9,-6,8,,,,4,2,,1,{URL}",
-        f"smith2020,waiting,MADRS,depression,1,21,,20,31,6,29,9,,,,,,1,0,,1,{URL}",
-        f"smith2020,high,QIDS-SR16,depression,0,21,,20,16,4,9,5,,,,,,,,60,1,{URL}",
-        f"jones2021,mdma,CAPS-5,ptsd,1,60,,12,45,8,20,13,-25,12,,-32,-18,,,,1,{URL}",
-        f"lost2019,ket,MADRS,depression,1,1,,30,33,5,20,9,,,,,,,,,0,{URL}",
+        "change_mean,change_sd,change_se,change_ci_low,change_ci_high,responders,remitters,response_pct,n_events,include,source_url",
+        f"smith2020,high,MADRS,depression,1,21,,20,30,6,15,9,-15,9,,,,12,8,,,1,{URL}",
+        f"smith2020,placebo,MADRS,depression,1,21,,20,30,6.5,24,9,-6,8,,,,4,2,,,1,{URL}",
+        f"smith2020,waiting,MADRS,depression,1,21,,20,31,6,29,9,,,,,,1,0,,,1,{URL}",
+        f"smith2020,high,QIDS-SR16,depression,0,21,,20,16,4,9,5,,,,,,,,60,,1,{URL}",
+        f"jones2021,mdma,CAPS-5,ptsd,1,60,,12,45,8,20,13,-25,12,,-32,-18,,,,,1,{URL}",
+        f"lost2019,ket,MADRS,depression,1,1,,30,33,5,20,9,,,,,,,,,,0,{URL}",
     ],
     "contrasts.csv": [
         "trial_id,arm_id,reference_arm_id,level,instrument,construct,effect_type,estimate,ci_low,ci_high,se,p,direction,"
@@ -137,6 +138,17 @@ ONE_PROBLEM = [
     ("trials.csv 2", {"exclude_reason": "odd"}, f"{SMITH}: exclude_reason = odd; a reason to exclude, but include = 1"),
     ("trials.csv 2", {"published": "2"}, f"{SMITH}: published = 2; must be 0 or 1"),
     ("arms.csv 2", {"n_basis": "completers"}, f"{HIGH}: n_basis = completers; must be one of treated, analysed, ratio"),
+    # who is counted
+    ("trials.csv 2", {"counted_in": "jones2021;roe1999"}, f"{SMITH}: counted_in = jones2021;roe1999; not among trials.csv: roe1999"),
+    ("trials.csv 4", {"counted_in": "lost2019"}, "trial 'lost2019': counted_in = lost2019; names itself"),
+    ("arms.csv 3", {"same_people_as": "mdma"},
+        f"{SMITH}, arm 'placebo': same_people_as = mdma; not among this trial's arms: mdma"),
+    ("arms.csv 3", {"same_people_as": "placebo"}, f"{SMITH}, arm 'placebo': same_people_as = placebo; names itself"),
+    ("trials.csv 3", {"randomised_until": "-1"}, "trial 'jones2021': randomised_until = -1; a day is not negative"),
+    ("outcomes.csv 2", {"time_days": "42"}, f"{HIGH}: time_days = 42; a primary row, but the trial is randomised_until = 30"),
+    ("outcomes.csv 2", {"n_events": "11"}, f"{HIGH}: responders = 12; more than the row's n = 11"),
+    ("outcomes.csv 2", {"n_events": "0.5", "responders": "", "remitters": ""},
+        f"{HIGH}: n_events = 0.5; a number of people must be whole and at least 1"),
     ("trials.csv 3", {"retracted": "1"}, "trial 'jones2021': include = 1; retracted = 1, so include must be 0"),
     ("arms.csv 5", {"exclude_arm_reason": ""},
         f"{SMITH}, arm 'margin': exclude_arm_reason = blank; include_arm = 0 needs a reason"),

@@ -198,6 +198,19 @@ def test_the_sensitivity_table_has_a_row_per_choice_and_its_headline_is_the_head
     assert table.loc["without unpublished results", "trials"] == table.loc["headline", "trials"] - 2
 
 
+def test_pooled_arms_can_take_the_place_of_differences_only_where_a_pooled_analysis_is_included():
+    from dataclasses import replace
+
+    from pillprocess.review.analysis import _with_pooled_arms
+
+    evidence = pp.load_evidence()
+    rows = set(_with_pooled_arms(evidence)["trial"].to_numpy())
+    assert "transform12_pooled" in rows
+    assert not {"popova2019", "fedgchin2019"} & rows
+    with pytest.raises(ValueError, match="no included trial pools trials that gave a difference"):
+        _with_pooled_arms(replace(evidence, trials=evidence.trials.assign(counted_in=np.nan)))
+
+
 @pytest.mark.slow
 def test_the_report_lists_choices_that_were_not_fitted_only_where_there_are_any(results, tables):
     page = (results / "report.html").read_text(encoding="utf-8")

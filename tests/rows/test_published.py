@@ -269,8 +269,10 @@ def test_every_g_of_the_contrast_table_comes_back_from_the_arm_table(evidence):
         # changes are printed to a tenth of a point
         if abs(g - row.estimate) > 0.002:
             differing[row.trial_id, row.instrument, row.basis] = round(g - row.estimate, 4)
-    assert compared == 117
-    assert sorted(absent) == [("mitchell2021", "BDI-II"), ("mithoefer2018", "BDI-II"), ("otalora2018", "BDI-II")]
+    assert compared == 116
+    # raison2023 has an SE and no SD of its change at day 43: the mixed model has more people than the endpoint
+    no_arms = [("mitchell2021", "BDI-II"), ("mithoefer2018", "BDI-II"), ("otalora2018", "BDI-II")]
+    assert sorted(absent) == [*no_arms, ("raison2023", "MADRS")]
     assert differing == DIFFERENT_INPUTS
 
 
