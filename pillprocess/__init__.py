@@ -7,5 +7,10 @@ use, so importing the package costs a few milliseconds.
 
 import lazy_loader
 
+from .output.caches import use_writable_caches
+
+use_writable_caches()
+del use_writable_caches
+
 __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

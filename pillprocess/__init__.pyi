@@ -74,6 +74,9 @@ from .gaussian.model import gaussian_model as gaussian_model
 from .inference.fit import check_fit as check_fit
 from .inference.fit import ConvergenceError as ConvergenceError
 from .inference.fit import fit as fit
+from .inference.stored import FitFileError as FitFileError
+from .inference.stored import load_fit as load_fit
+from .inference.stored import save_fit as save_fit
 
 # comparison: may these fits be compared, and which predicts better
 from .comparison.bayes_factors import bayes_factor_curve as bayes_factor_curve

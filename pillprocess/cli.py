@@ -3,12 +3,17 @@
 Exit status: 0 done; 1 the evidence has problems, the fit did not converge, or a choice is not possible; 2 wrong usage.
 """
 
+import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from pillprocess.output.requirements import unmet_requirements
+from pillprocess.output.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +24,7 @@ app = typer.Typer(
     help="Bayesian hierarchical models of the pill and the process in trials of psilocybin, LSD, MDMA, ketamine and esketamine.",
 )  # fmt: skip
 
+USERS_TO_MEND = (ValueError, RuntimeError, OSError, ArithmeticError, MemoryError, ImportError)
 Family = Literal["gaussian", "probit", "logit", "student_t"]  # as in mediation.families, which imports NumPy
 Calibrated = Literal[  # as in calibration.ranks.MODELS, which imports NumPy
     "decomposition", "decomposition-sampler", "mediation", "mediation-trials", "mediation-binary", "unblinding", "synthesis"
@@ -35,11 +41,43 @@ def main() -> None:
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(143)
     )  # so that a terminated run tidies up like an interrupted one
+    warnings.showwarning = lambda message, *_, **__: _say(str(message))
     try:
-        app()
-    except (ValueError, RuntimeError, OSError, ArithmeticError, MemoryError) as error:
-        typer.echo(f"pillprocess: {error}", err=True)
+        try:
+            app()
+        finally:
+            _flush()
+    except USERS_TO_MEND as error:
+        _say(_in_words(error))
         raise SystemExit(1) from None
+    except Exception:
+        if not (wanted := unmet_requirements()):
+            raise
+        _say("; ".join(wanted))
+        raise SystemExit(1) from None
+
+
+def _in_words(error: Exception) -> str:
+    """One message for an error; for a package that cannot be loaded, the version that is wanted."""
+    if isinstance(error, ImportError):
+        broken = (
+            f"{error}; a package is installed but cannot be loaded, so install it again: pip install --force-reinstall"
+        )
+        return "; ".join(unmet_requirements()) or f"{broken} {(error.name or 'pillprocess').partition('.')[0]}"
+    return str(error) or type(error).__name__
+
+
+def _flush() -> None:
+    """Write out what was printed while an error can still be told: a full disk, a closed pipe."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _say(message: str) -> None:
+    typer.echo(f"pillprocess: {printable(message)}", err=True)
 
 
 def _version(value: bool) -> None:
@@ -73,7 +111,7 @@ def evidence(
     if json:
         _print_json({"counts": evidence_counts(tables), "checksum": tables.checksum})
         return
-    typer.echo(evidence_counts(tables).to_string(index=False))
+    _print(evidence_counts(tables).to_string(index=False))
     typer.echo(f"No problems. Checksum {tables.checksum}")
 
 
@@ -106,13 +144,13 @@ def reproduce(
         if json:
             _print_json(run_tables(report.parent) | {"report": str(report)})
         else:
-            typer.echo(f"Report: {report}")
+            _print(f"Report: {report}")
         return
     table = run_published(what, data=data, seed=seed, progress=not (quiet or json))
     if json:
         _print_json({"published": table})
         return
-    typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.4f}", na_rep=""))
+    _print(table.to_string(index=False, float_format=lambda x: f"{x:.4f}", na_rep=""))
 
 
 @app.command()
@@ -176,7 +214,7 @@ def mediate(
         family_outcome=family_outcome, order=order, single_arm=single_arm, incomplete=incomplete, out=out, seed=seed,
         progress=not quiet,
     )  # fmt: skip
-    typer.echo(f"Report: {report}")
+    _print(f"Report: {report}")
 
 
 @app.command()
@@ -203,8 +241,8 @@ def decompose(
         _print_json(dict(zip(("terms", "drug_effects", "heterogeneity"), (table for _, table in tables), strict=False)))
         return
     for heading, table in tables:
-        typer.echo(heading)
-        typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+        _print(heading)
+        _print(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
         typer.echo("")
 
 
@@ -230,8 +268,8 @@ def compare(
     if json:
         _print_json({"hypotheses": table, "note": note})
         return
-    typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
-    typer.echo(note)
+    _print(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+    _print(note)
 
 
 @app.command()
@@ -258,11 +296,16 @@ def calibrate(
     verdicts, note = run_calibrate(
         model, replications=replications, seed=seed, out=out, executor=executor, progress=not quiet
     )
-    typer.echo(verdicts.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
-    typer.echo(note)
-    typer.echo(f"Ranks, verdicts and figure: {out / model}")
+    _print(verdicts.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+    _print(note)
+    _print(f"Ranks, verdicts and figure: {out / model}")
     if "NOT calibrated" in note:
         raise typer.Exit(1)
+
+
+def _print(text: str) -> None:
+    """Print text that may hold labels of others: control characters are written as escapes."""
+    typer.echo(printable(text))
 
 
 def _print_json(parts: "dict[str, pd.DataFrame | str]") -> None:

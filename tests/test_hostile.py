@@ -63,6 +63,8 @@ REFUSED = {
     "semicolons": (people().replace(",", ";").encode(), "row 1: the file has semicolons between its cells; write commas"),
     "decimal commas": (people().replace(",", ";").replace(".", ",").encode(), "has semicolons between its cells"),
     "tabs": (people().replace(",", "\t").encode(), "row 1: the file has tabs between its cells"),
+    "control character": (row(4, "1,2,3,dr\x1b[2Jug"), r"row 4: the file holds the control character \x1b, which no label"),
+    "turned direction": (row(4, "1,2,3,dr\u202eug"), r"row 4: the file holds the control character \u202e"),
     "NUL": (people().replace("drug", "dr\0ug", 1).encode(), "holds NUL bytes"),
     "empty": (b"", "the file is empty"),
     "blank lines": (b"\n\n \n", "the file is empty"),

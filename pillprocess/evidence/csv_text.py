@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from pillprocess.output.text import control_character
+
 SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
@@ -13,15 +15,19 @@ class TextProblem(NamedTuple):
 
 
 def decode(content: bytes) -> tuple[str, TextProblem | None]:
-    """Decode the bytes of a file, without its byte order mark; text that is not UTF-8 is a problem."""
+    """Decode the bytes of a file, without its byte order mark; text that is not UTF-8, and control characters, are problems."""
     if b"\x00" in content:
         text = "holds NUL bytes, so it is no plain text (UTF-16, or a renamed spreadsheet?); save it as 'CSV UTF-8'"
         return "", TextProblem(text, None)
     try:
-        return content.decode("utf-8-sig"), None
+        decoded = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return "", TextProblem(f"is not UTF-8 text (byte 0x{content[error.start]:02x}); save it as 'CSV UTF-8'", line)
+    if found := control_character(decoded):
+        line = decoded.count("\n", 0, found[0]) + 1
+        return "", TextProblem(f"holds the control character {found[1]}, which no label or number has; remove it", line)
+    return decoded, None
 
 
 def separator(text: str) -> tuple[str, TextProblem | None]:

@@ -10,6 +10,7 @@ from pymc.pytensorf import compile as compile_function
 from pymc.pytensorf import find_rng_nodes, reseed_rngs
 
 from pillprocess.inference.chain import Chain
+from pillprocess.inference.nuts import draw_chains
 from pillprocess.inference.sampling import repeatable
 
 
@@ -40,10 +41,9 @@ def refitter(
         compiled = nutpie.compile_pymc_model(model)
 
     def refit(data: dict[str, np.ndarray], rng: np.random.Generator) -> tuple[xr.Dataset, int]:
-        idata = nutpie.sample(
-            compiled.with_data(**data), chains=1, cores=1, seed=int(rng.integers(0, 2**31)), save_warmup=False,
-            progress_bar=False, **chain._asdict(),
-        )  # fmt: skip
+        idata = draw_chains(
+            compiled.with_data(**data), chains=1, cores=1, seed=int(rng.integers(0, 2**31)), **chain._asdict()
+        )
         return idata["posterior"].dataset, int(idata["sample_stats"]["diverging"].sum())
 
     return refit

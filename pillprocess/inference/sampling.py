@@ -4,13 +4,16 @@ from contextlib import AbstractContextManager
 from importlib.metadata import version
 
 import numpy as np
+import nutpie
 import pymc as pm
 import pytensor
 import xarray as xr
+from pymc.backends.arviz import find_observations
 
 from pillprocess.gaussian.draws import predict
 from pillprocess.gaussian.normal_equations import assemble
 from pillprocess.gaussian.posterior_columns import columns, last
+from pillprocess.inference.nuts import draw_chains
 
 
 def repeatable() -> AbstractContextManager[None]:
@@ -46,11 +49,14 @@ def sample(
     if compiled_by := getattr(model, "compiled_by", None):  # a model may bring its own way to be compiled and finished
         refit = compiled_by(model)
         return refit(seed=seed, draws=draws, tune=tune, chains=chains, target_accept=target_accept, progress=progress)
-    with model, repeatable():
-        idata = pm.sample(
-            draws=draws, tune=tune, chains=chains, random_seed=seed, target_accept=target_accept, nuts_sampler="nutpie",
-            progressbar=progress, quiet=not progress,
-        )  # fmt: skip
+    with repeatable():
+        compiled = nutpie.compile_pymc_model(model)
+    idata = draw_chains(
+        compiled, seed=_first_chain_seed(seed, chains), draws=draws, tune=tune, chains=chains, target_accept=target_accept,
+        progress=progress,
+    )  # fmt: skip
+    idata["observed_data"] = xr.DataTree(_labelled(model, find_observations(model)))
+    idata["constant_data"] = xr.DataTree(_labelled(model, {v.name: v.get_value() for v in model.data_vars}))
     design = getattr(model, "design", None)
     attrs = {"route": "sampler", "sampler": f"nutpie {version('nutpie')}", "pymc": version("pymc"), "seed": seed}
     if design is not None:
@@ -58,6 +64,21 @@ def sample(
         idata = _with_design(idata, design, seed)
     idata.attrs.update(attrs)
     return idata
+
+
+def _first_chain_seed(seed: int, chains: int) -> int:
+    """The seed that PyMC would hand to nutpie, so that one seed gives one answer by either way."""
+    return int(np.random.default_rng(seed).spawn(chains)[0].integers(2**30))
+
+
+def _labelled(model: pm.Model, values: "dict[str, np.ndarray]") -> xr.Dataset:
+    """Values of a model's variables with the dims and labels the model gives them."""
+    data = {}
+    for name, value in values.items():
+        dims = model.named_vars_to_dims.get(name) or [f"{name}_dim_{i}" for i in range(np.ndim(value))]
+        data[name] = (tuple(dims), np.asarray(value))
+    used = {d for dims, _ in data.values() for d in dims}
+    return xr.Dataset(data, coords={d: list(v) for d, v in model.coords.items() if d in used and v is not None})
 
 
 def _with_design(idata: xr.DataTree, design: xr.Dataset, seed: int) -> xr.DataTree:

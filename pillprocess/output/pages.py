@@ -6,6 +6,8 @@ from importlib.metadata import version
 
 import jinja2
 
+from pillprocess.output.text import printable, web_address
+
 PACKAGES = ("pillprocess", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "pandas", "xarray")
 
 
@@ -13,6 +15,8 @@ def render_page(
     template: str, context: Mapping[str, object], *, wing: str, writes: Callable[[Mapping[str, float]], str]
 ) -> str:
     """Fill a wing's template; a name that the template needs and the context lacks is an error.
+
+    Labels in the context are text: markup in them is shown, not run, and control characters are written as escapes.
 
     Parameters
     ----------
@@ -37,7 +41,8 @@ def render_page(
     )  # fmt: skip
     environment.filters["estimate"] = writes
     environment.filters["percent"] = lambda p: f"{100 * p:.0f} %"
-    return environment.get_template(template).render(**context)
+    environment.filters["web_address"] = web_address
+    return printable(environment.get_template(template).render(**context))
 
 
 def estimate(row: Mapping[str, float]) -> str:

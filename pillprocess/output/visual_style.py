@@ -4,6 +4,7 @@ Colours come from one list per kind of thing, so that a drug or a term looks the
 well as in hue, and terms that are close in lightness carry a hatch, so that a grey print and a colour-blind reader lose nothing.
 """
 
+import io
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+
+from pillprocess.output.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,9 +130,16 @@ def save_figure(ax: "Axes", path: str | Path) -> list[Path]:
     paths = [Path(path).with_suffix(suffix) for suffix in (".svg", ".png")]
     figure = _figure(ax)
     with house_style():
-        figure.savefig(paths[0], metadata={"Date": None})
+        paths[0].write_text(svg(figure), encoding="utf-8")
         figure.savefig(paths[1])
     return paths
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG without its date; control characters in labels, which XML does not allow, are written as escapes."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return printable(buffer.getvalue())
 
 
 def width_mm(ax: "Axes") -> float:

@@ -1,7 +1,6 @@
 """The figures of an analysis: tables in, files and embedded images out."""
 
 import base64
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from pillprocess.decomposition.plots import plot_contributions, plot_predictive_
 from pillprocess.evidence.drugs import DRUGS
 from pillprocess.evidence.plot_coverage import plot_evidence_map
 from pillprocess.evidence.tables import Evidence
-from pillprocess.output.visual_style import Width, house_style
+from pillprocess.output.visual_style import Width, house_style, svg
 from pillprocess.review.analysis import Analysis
 from pillprocess.synthesis.effects import controlled_trials
 from pillprocess.synthesis.fits import items_of
@@ -179,13 +178,11 @@ def save_figures(figures: dict[str, Figure], folder: Path) -> None:
     with house_style():
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png")
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+            (folder / f"{name}.svg").write_text(svg(figure), encoding="utf-8")
             plt.close(figure)
 
 
 def embedded(figure: Figure) -> str:
     """The figure as a data address, for a page that needs no other file."""
-    buffer = io.BytesIO()
     with house_style():
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+        return "data:image/svg+xml;base64," + base64.b64encode(svg(figure).encode()).decode()

@@ -34,6 +34,7 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
     record: dict[str, object] = {"command": "reproduce", "seed": seed, "data_checksum": tables.checksum}
     with results_folder(out, record) as work, steps(progress) as step:
         step("loading PyMC")
+        from pillprocess.inference.stored import save_fit
         from pillprocess.review.analysis import analyse
         from pillprocess.review.figures import draw_figures, save_figures
         from pillprocess.review.record import reporting_record
@@ -53,7 +54,7 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
         write_tables(analysis.tables | {"reporting_record": record_of_reporting}, work / "tables")
         (work / "posterior").mkdir()
         for name, idata in analysis.fits.items():
-            idata.to_netcdf(work / "posterior" / f"{name}.nc", engine="h5netcdf")
+            save_fit(idata, work / "posterior" / f"{name}.nc")
         record |= {"versions": provenance(tables, seed), "seconds": round(time.perf_counter() - started, 1)}
     return out / "report.html"
 

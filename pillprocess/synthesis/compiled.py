@@ -9,6 +9,7 @@ import pymc as pm
 import xarray as xr
 from pytensor.tensor import TensorVariable
 
+from pillprocess.inference.nuts import draw_chains
 from pillprocess.inference.sampling import repeatable
 from pillprocess.rows.terms import TERMS
 from pillprocess.synthesis.data import synthesis_data
@@ -67,9 +68,9 @@ def compile_synthesis(model: pm.Model) -> Refit:
         given = model.items if items is None else items
         data = synthesis_data(given, terms=chosen, causal_share=causal_share, therapy_prior=therapy_prior)
         used = {name: np.asarray(values) for name, values in data.items() if name in names}
-        trace = nutpie.sample(
+        trace = draw_chains(
             compiled.with_data(**used), draws=draws, tune=tune, chains=chains, seed=seed, target_accept=target_accept,
-            progress_bar=progress,
+            progress=progress,
         )  # fmt: skip
         changed = settings | {"terms": sorted(chosen), "causal_share": causal_share, "prior_therapy": therapy_prior}
         return finish_synthesis(trace, given.assign_attrs(settings=json.dumps(changed)), seed=seed)

@@ -125,6 +125,7 @@ def run_mediate(
         step("loading PyMC")
         from pillprocess.belief.analysis import analyse_belief
         from pillprocess.belief.moderation import analyse_expectancy
+        from pillprocess.inference.stored import save_fit
         from pillprocess.mediation.analysis import analyse_mediation
         from pillprocess.review.figures import save_figures
         from pillprocess.trial.report import MediationReport, draw_figures, render_mediation
@@ -156,6 +157,6 @@ def run_mediate(
         write_tables(report.tables, work / "tables")
         (work / "posterior").mkdir()
         for key, idata in report.fits.items():
-            idata.to_netcdf(work / "posterior" / f"{key}.nc", engine="h5netcdf")
+            save_fit(idata, work / "posterior" / f"{key}.nc")
         record |= {"participants": len(people), "seconds": round(time.perf_counter() - started, 1)}
     return out / "report.html"

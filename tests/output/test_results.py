@@ -1,6 +1,8 @@
 """Results appear whole or not at all."""
 
+import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -23,7 +25,7 @@ def test_results_appear_under_their_name_with_their_record(tmp_path):
     assert (tmp_path / "deep" / "results" / "table.csv").read_text() == "a"
     assert json.loads((tmp_path / "deep" / "results" / "run.json").read_text()) == {
         "seed": 1,
-        "files": ["table.csv"],
+        "files": {"table.csv": hashlib.sha256(b"a").hexdigest()},
     }
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["results"]
 
@@ -123,10 +125,10 @@ def test_folders_made_for_results_that_never_came_are_removed(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pillprocess.output import results
+from pillprocess.output import results, written
 out = Path(sys.argv[1])
 if sys.argv[2] == "moving":
-    results.shutil.rmtree = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+    written.Path.unlink = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[2] == "between":
     rename = Path.rename
     def one_rename(self, target):
@@ -212,3 +214,107 @@ def test_text_that_a_spreadsheet_would_run_is_written_as_text(tmp_path):
     ]
     assert back["value"].tolist() == table["value"].tolist()
     assert table.columns[0] == "=HYPERLINK()", "the table itself is as it was"
+
+
+def test_a_file_put_among_the_results_during_a_run_is_kept_and_named(tmp_path):
+    out = tmp_path / "results"
+    write(out, "old")
+    message = r"was changed while the run was under way; .* is now in .*results\.kept"
+    with pytest.warns(UserWarning, match=message), results_folder(out, {}) as work:  # noqa: PT031
+        (work / "table.csv").write_text("new")
+        (out / "figures").mkdir()
+        (out / "figures" / "mine.png").write_text("an afternoon of work")
+    assert (out / "table.csv").read_text() == "new"
+    assert (tmp_path / "results.kept" / "figures" / "mine.png").read_text() == "an afternoon of work"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["results", "results.kept"]
+    assert sorted(p.name for p in (tmp_path / "results.kept").iterdir()) == ["figures"], "what the run wrote is gone"
+
+
+@pytest.mark.parametrize("what", ["a file", "a link", "a folder"])
+def test_what_takes_the_name_of_the_results_during_a_run_is_kept(tmp_path, what):
+    out = tmp_path / "results"
+    (tmp_path / "results.kept").write_text("of last week")
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.warns(UserWarning, match=r"is now in .*results\.kept-2"), results_folder(out, {}) as work:  # noqa: PT031
+        (work / "table.csv").write_text("new")
+        if what == "a file":
+            out.write_text("mine")
+        elif what == "a link":
+            out.symlink_to(tmp_path / "elsewhere")
+        else:
+            out.mkdir()
+            (out / "mine.txt").write_text("mine")
+    assert (out / "table.csv").read_text() == "new"
+    kept = tmp_path / "results.kept-2"
+    assert {
+        "a file": lambda: kept.read_text() == "mine",
+        "a link": lambda: kept.is_symlink() and kept.resolve() == tmp_path / "elsewhere",
+        "a folder": lambda: (kept / "mine.txt").read_text() == "mine",
+    }[what]()
+    assert (tmp_path / "results.kept").read_text() == "of last week"
+
+
+def test_results_that_were_changed_by_hand_are_not_replaced(tmp_path):
+    write(tmp_path / "results", "old")
+    (tmp_path / "results" / "table.csv").write_text("old, with my remarks")
+    with pytest.raises(ResultsError, match="nothing was written. No run wrote table.csv: move it"):
+        write(tmp_path / "results", "new")
+    assert (tmp_path / "results" / "table.csv").read_text() == "old, with my remarks"
+    (tmp_path / "results" / "table.csv").write_text("old")
+    mark = tmp_path / "results" / "run.json"
+    mark.write_text(mark.read_text().replace('"seed": 1', '"seed": 1, "note": "for the appendix"'))
+    with pytest.raises(ResultsError, match=r"No run wrote run\.json: move it"):
+        write(tmp_path / "results", "new")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "kept empty").mkdir()
+    with pytest.raises(ResultsError, match="No run wrote kept empty: move it"):
+        write(tmp_path / "other", "new")
+
+
+def test_an_empty_folder_that_exists_is_used(tmp_path):
+    (tmp_path / "results").mkdir()
+    write(tmp_path / "results", "a")
+    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["run.json", "table.csv"]
+    assert [p.name for p in tmp_path.iterdir()] == ["results"]
+
+
+@pytest.mark.parametrize("out", [".", "", "..", "../here", "../here/sub/.."])
+def test_the_folder_one_is_in_is_refused_before_anything_is_computed(tmp_path, monkeypatch, out):
+    (tmp_path / "here" / "sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ResultsError, match="is the folder you are in, or holds it"), results_folder(Path(out), {}):
+        pytest.fail("the run began")
+    assert [p.name for p in tmp_path.rglob("*")] == ["here", "sub"]
+
+
+def test_the_root_is_refused_before_anything_is_computed():
+    with pytest.raises(ResultsError, match="/ is a volume or the root of one"), results_folder(Path("/"), {}):
+        pytest.fail("the run began")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only the superuser may mount a volume")
+@pytest.mark.parametrize("kind", [("-t", "tmpfs", "tmpfs"), ("--bind", "store")])
+def test_a_mounted_volume_is_refused_before_anything_is_computed_and_a_folder_in_it_works(tmp_path, kind):
+    (tmp_path / "store").mkdir()
+    volume = tmp_path / "my volume"
+    volume.mkdir()
+    mounted = subprocess.run(["mount", *kind, str(volume)], cwd=tmp_path, capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("no volume can be mounted here")
+    try:
+        with pytest.raises(ResultsError, match="is a volume or the root of one"), results_folder(volume, {}):
+            pytest.fail("the run began")
+        write(volume / "results", "a")
+        assert [p.name for p in volume.iterdir()] == ["results"]
+    finally:
+        subprocess.run(["umount", str(volume)], check=True)
+
+
+def test_a_path_that_is_no_text_is_used_and_named_in_escapes(tmp_path):
+    out = Path(os.fsdecode(os.fsencode(tmp_path) + b"/r\xe9sultats"))
+    write(out, "a")
+    (out / "mine\x1b[2J").write_text("b")
+    with pytest.raises(ResultsError) as caught:
+        write(out, "b")
+    assert r"r\udce9sultats holds something other" in str(caught.value)
+    assert r"No run wrote mine\x1b[2J: move it" in str(caught.value)
