@@ -84,6 +84,8 @@ def bayes_factor_curve(
 ) -> pd.DataFrame:
     """Show how the Bayes factor of a model against another without a term depends on the prior SD of that term.
 
+    A term's differences between drugs are scaled with its mean, so that the factor tends to 1 as the prior SD tends to 0.
+
     Parameters
     ----------
     design, null : Dataset
@@ -111,9 +113,19 @@ def bayes_factor_curve(
         known = ", ".join(dict.fromkeys(design["coefficient_variable"].to_numpy()))
         raise DesignError(f"the design has no coefficient {variable!r}; it has {known}")
     log_null = integrate(null).log_marginal_likelihood
-    changed = [design.assign(prior_sd=design["prior_sd"].where(~here, sd)) for sd in prior_sds]
+    changed = [_with_prior_sd(design, variable, sd) for sd in prior_sds]
     log_bf = np.array([integrate(one).log_marginal_likelihood for one in changed]) - log_null
     return pd.DataFrame({"prior_sd": list(prior_sds), "log_bayes_factor": log_bf, "bayes_factor": np.exp(log_bf)})
+
+
+def _with_prior_sd(design: xr.Dataset, variable: str, sd: float) -> xr.Dataset:
+    """Give a coefficient another prior SD, and the effects that belong to its mean theirs in proportion."""
+    here = design["coefficient_variable"] == variable
+    changed = design.assign(prior_sd=design["prior_sd"].where(~here, sd))
+    if "effect_mean" not in design:
+        return changed
+    ratio = sd / float(design["prior_sd"].to_numpy()[here.to_numpy()].max())
+    return changed.assign(Z=design["Z"] * xr.where(design["effect_mean"] == variable, ratio, 1.0))
 
 
 def _as_fit(design: xr.Dataset) -> xr.DataTree:

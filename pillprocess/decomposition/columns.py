@@ -3,7 +3,9 @@
     y = X beta + Z b + e,  e ~ N(0, covariance),  beta_c ~ N(prior_mean_c, prior_sd_c^2),  b_e ~ N(0, tau_s(e)^2)
 
 A design is an xarray Dataset of labelled arrays. Each column of X and Z names the posterior variable it belongs to, the
-label along that variable's dim, and the term it contributes to.
+label along that variable's dim, and the term it contributes to. ``effect_mean`` says which effects belong to the mean of
+a coefficient (a drug's own mean effect, around that of all drugs): they come and go with it. All others are deviations
+between trials, which every set of terms has.
 """
 
 import numpy as np
@@ -16,24 +18,31 @@ type Values = pd.Series | np.ndarray
 
 
 class Columns:
-    """Collects the columns of X (coefficients) and Z (effects); a column that is zero in every row is left out."""
+    """Collects the columns of X (coefficients) and Z (effects).
+
+    A column that is zero in every row is left out, unless it is ``kept``: its parameter then stays at its prior.
+    """
 
     def __init__(self, n_rows: int) -> None:
         self.n_rows = n_rows
         self.coefficients: list[tuple[str, str, str, str, np.ndarray, float]] = []
-        self.effects: list[tuple[str, str, str, str, np.ndarray, str]] = []
+        self.effects: list[tuple[str, str, str, str, np.ndarray, str, str]] = []
 
-    def coefficient(self, variable: str, dim: str, label: str, term: str, values: Values, prior_sd: float) -> None:
+    def coefficient(
+        self, variable: str, dim: str, label: str, term: str, values: Values, prior_sd: float, *, kept: bool = False
+    ) -> None:
         """Add a fixed effect with prior Normal(0, prior_sd)."""
         column = np.asarray(values, float)
-        if column.any():
+        if kept or column.any():
             self.coefficients.append((variable, dim, label, term, column, prior_sd))
 
-    def effect(self, variable: str, dim: str, label: str, term: str, values: Values, scale: str) -> None:
-        """Add a random effect with the SD named by ``scale``."""
+    def effect(
+        self, variable: str, dim: str, label: str, term: str, values: Values, scale: str, *, mean: str = "", kept: bool = False
+    ) -> None:  # fmt: skip
+        """Add a random effect with the SD named by ``scale``; ``mean`` names the coefficient whose mean it differentiates."""
         column = np.asarray(values, float)
-        if column.any():
-            self.effects.append((variable, dim, label, term, column, scale))
+        if kept or column.any():
+            self.effects.append((variable, dim, label, term, column, scale, mean))
 
 
 def design_dataset(
@@ -69,7 +78,7 @@ def design_dataset(
 
     def stack(
         collected: list[tuple[str, str, str, str, np.ndarray, float]]
-        | list[tuple[str, str, str, str, np.ndarray, str]],
+        | list[tuple[str, str, str, str, np.ndarray, str, str]],
     ) -> np.ndarray:
         return np.column_stack([c[4] for c in collected]) if collected else np.zeros((columns.n_rows, 0))
 
@@ -88,6 +97,7 @@ def design_dataset(
             "prior_sd": ("coefficient", np.array([c[5] for c in columns.coefficients], float)),
             **{f"{kind}_{what}": (kind, strings(kind, i)) for kind in names for i, what in enumerate(("variable", "dim", "label", "term"))},
             "effect_scale": ("effect", strings("effect", 5)),
+            "effect_mean": ("effect", strings("effect", 6)),
             "prior_scale_family": ("scale", np.array([family] * len(scales), dtype=str)),
             "prior_scale_a": ("scale", np.full(len(scales), a)),
             "prior_scale_b": ("scale", np.full(len(scales), b)),

@@ -7,6 +7,8 @@ from pillprocess.gaussian.posterior_columns import columns, design_of
 
 TERM_ORDER = ("course", "waitlist", "comparator", "therapy", "expectancy", "experience", "drug", "drug:therapy")
 
+SCALES = ("tau", "tau_drug", "tau_mu", "tau_context")
+
 
 def contributions(idata: xr.DataTree) -> xr.DataArray:
     """Split every row's expected change over the model's terms.
@@ -121,7 +123,10 @@ def trial_effects(idata: xr.DataTree) -> xr.DataArray:
 
 
 def heterogeneity(idata: xr.DataTree) -> xr.Dataset:
-    """Heterogeneity SDs: tau (drug effect between trials), tau_drug (between drugs), tau_mu (course between trials).
+    """Heterogeneity SDs.
+
+    ``tau`` (a drug's effect between trials), ``tau_drug`` (between drugs), ``tau_mu`` (the course between trials) and
+    ``tau_context`` (the effects of therapy, waiting list and active comparator between trials).
 
     Parameters
     ----------
@@ -133,7 +138,7 @@ def heterogeneity(idata: xr.DataTree) -> xr.Dataset:
     Dataset (chain, draw) of those that the model has, in its unit.
     """
     posterior = idata["posterior"].dataset
-    return posterior[[v for v in ("tau", "tau_drug", "tau_mu") if v in posterior]]
+    return posterior[[v for v in SCALES if v in posterior]]
 
 
 def _therapy_of(design: xr.Dataset, trial_drug: str) -> float:

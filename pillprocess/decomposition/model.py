@@ -5,10 +5,16 @@ For arm k of trial j, in reference SDs (negative is improvement):
 .. math::
 
     y_{jk} &\sim N(\theta_{jk}, se_{jk}^2) \\
-    \theta_{jk} &= \mu_j + \psi\, therapy_{jk} + \omega\, waitlist_{jk} + \chi\, comparator_{jk}
-        + (\delta + v_d + u_{jd})\, dose_{jk} + (\kappa + w_d / 2)\, dose_{jk}\, therapy_{jk} \\
-        &\quad + \epsilon\, expectancy_{jk} + \beta\, experience_{jk} \\
-    v_d &\sim N(0, \tau_{drug}^2), \quad w_d \sim N(0, \tau_{drug}^2), \quad u_{jd} \sim N(0, \tau^2)
+    \theta_{jk} &= \mu_j + (\psi + t_j)\, therapy_{jk} + (\omega + l_j)\, waitlist_{jk} + (\chi + c_j)\, comparator_{jk}
+        + (\delta + v_d + u_{jd})\, dose_{jk} \\
+        &\quad + (\kappa + w_d / 2)\, dose_{jk}\, therapy_{jk} + \epsilon\, expectancy_{jk} + \beta\, experience_{jk} \\
+    v_d &\sim N(0, \tau_{drug}^2), \quad w_d \sim N(0, \tau_{drug}^2), \quad u_{jd} \sim N(0, \tau^2), \quad
+        t_j, l_j, c_j \sim N(0, \tau_{context}^2)
+
+Terms are *means*: a set of terms without the drug says that no drug has a mean effect (:math:`\delta = v_d = 0`). What varies
+*between trials* is the same for every set of terms: the course, the drug's effect (:math:`u_{jd}`), and the effects of
+therapy, waiting list and active comparator wherever a trial randomises them. A term that was asked for stays in the
+model with its prior where no trial tried it.
 
 A published difference of two arms is a row without :math:`\mu_j`, whose terms are the differences of the arms' terms; the
 differences of one multi-arm trial share the sampling error of the arm they have in common.
@@ -29,12 +35,16 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.decomposition.columns import Columns, design_dataset, differences_covariance
-from pillprocess.rows.terms import HEADLINE, REPORTED, check_terms, dose_curve, therapy_curve
+from pillprocess.decomposition.described_rows import check_rows, conditioning, describe_rows, trials_that_contrast
+from pillprocess.rows.terms import HEADLINE, check_terms
 
 if TYPE_CHECKING:
     import pymc as pm
 
 Baseline = Literal["exchangeable", "free"]
+
+CONTEXT_DEVIATIONS = {"t": "therapy", "l": "waitlist", "c": "comparator"}
+"""Deviations of a trial from the mean effect of therapy, of the waiting list and of active comparators."""
 
 
 def decomposition_design(
@@ -48,7 +58,7 @@ def decomposition_design(
     therapy_measure: str = "presence",
     prior_drug_sd: float = 0.7,
     prior_therapy_sd: float = 0.7,
-    prior_course_sd: float = 0.7,
+    prior_course_sd: float = 5.0,
     prior_waitlist_sd: float = 0.7,
     prior_comparator_sd: float = 0.7,
     prior_expectancy_sd: float = 0.5,
@@ -77,8 +87,11 @@ def decomposition_design(
         ``"linear"``, ``"log"`` or ``"emax"``, each 1 at the reference dose.
     therapy_measure
         ``"presence"`` (0/1) or ``"hours"`` outside dosing days, saturating.
-    prior_drug_sd, prior_therapy_sd, prior_course_sd, prior_waitlist_sd, prior_comparator_sd
+    prior_drug_sd, prior_therapy_sd, prior_waitlist_sd, prior_comparator_sd
         SDs of the zero-mean normal priors of the main terms, in reference SDs.
+    prior_course_sd
+        The same for the course of a construct. It is wide, so that the data overwhelm it: a prior that pulls the course of
+        the control arms to 0 hands what it takes to the therapy.
     prior_expectancy_sd, prior_experience_sd, prior_interaction_sd
         SDs per unit of belief (0 to 1), per SD of experience, and of drug x therapy.
     prior_free_baseline_sd
@@ -111,58 +124,31 @@ def decomposition_design(
     rows = pd.concat([arms] if contrasts is None else [arms, contrasts], ignore_index=True)
     if rows.empty:
         raise ValueError("nothing was fitted: there are no rows")
-    _check_rows(rows, arms, contrasts, terms)
-    described = _with_references(rows, dose_shape, therapy_measure)
-    is_arm = (rows["kind"] == "arm").to_numpy()
+    check_rows(rows, arms, contrasts, terms)
+    described = describe_rows(rows, dose_shape, therapy_measure)
+    drugs = sorted(set(described.loc[described["dose"] != 0, "drug_given"]))
     columns = Columns(len(rows))
-
-    count = rows[is_arm].groupby("trial")["trial"].transform("size").reindex(rows.index, fill_value=0)
-    uncontrolled = is_arm & (count == 1).to_numpy()
-    if baseline == "free":
-        for trial in dict.fromkeys(rows.loc[is_arm, "trial"]):
-            columns.coefficient(
-                "mu", "trial", trial, "course", (rows["trial"] == trial) & is_arm, prior_free_baseline_sd
-            )
-    else:
-        own = uncontrolled if single_arm == "own" else np.zeros(len(rows), bool)
-        pooled = is_arm & ~own
-        for construct in sorted(set(rows.loc[pooled, "construct"])):
-            columns.coefficient(
-                "mu_construct",
-                "construct",
-                construct,
-                "course",
-                pooled & (rows["construct"] == construct),
-                prior_course_sd,
-            )
-        for trial in dict.fromkeys(rows.loc[pooled, "trial"]):
-            columns.effect("m", "trial", trial, "course", (rows["trial"] == trial) & pooled, "tau_mu")
-        for trial in dict.fromkeys(rows.loc[own, "trial"]):
-            columns.coefficient(
-                "mu_own", "uncontrolled_trial", trial, "course", rows["trial"] == trial, prior_free_baseline_sd
-            )
-
+    _add_course(columns, rows, baseline, single_arm, prior_course_sd, prior_free_baseline_sd)
     columns.coefficient("omega", "", "", "waitlist", described["waitlist"], prior_waitlist_sd)
     columns.coefficient("chi", "", "", "comparator", described["comparator"], prior_comparator_sd)
     if "therapy" in terms:
-        columns.coefficient("psi", "", "", "therapy", described["therapy"], prior_therapy_sd)
+        columns.coefficient("psi", "", "", "therapy", described["therapy"], prior_therapy_sd, kept=True)
     if "expectancy" in terms:
-        columns.coefficient("epsilon", "", "", "expectancy", described["expectancy"], prior_expectancy_sd)
+        columns.coefficient("epsilon", "", "", "expectancy", described["expectancy"], prior_expectancy_sd, kept=True)
     if "experience" in terms:
-        columns.coefficient("beta", "", "", "experience", described["experience"], prior_experience_sd)
-    if "drug" in terms:
-        drugs = sorted(set(described.loc[described["dose"] != 0, "drug_given"]))
+        columns.coefficient("beta", "", "", "experience", described["experience"], prior_experience_sd, kept=True)
+    if "drug" in terms and drugs:
         columns.coefficient("delta", "", "", "drug", described["dose"], prior_drug_sd)
         for drug in drugs:
-            columns.effect("v", "drug", drug, "drug", described["dose"] * (described["drug_given"] == drug), "tau_drug")
-        for trial, drug in dict.fromkeys(zip(rows["trial"], described["drug_given"], strict=True)):
-            here = (rows["trial"] == trial) & (described["drug_given"] == drug)
-            columns.effect("u", "trial_drug", f"{trial}: {drug}", "drug", described["dose"] * here, "tau")
-    if "drug:therapy" in terms:
-        columns.coefficient("kappa", "", "", "drug:therapy", described["dose_therapy"], prior_interaction_sd)
-        for drug in drugs:
             given = described["drug_given"] == drug
-            columns.effect("w", "drug", drug, "drug:therapy", 0.5 * described["dose_therapy"] * given, "tau_drug")
+            columns.effect("v", "drug", drug, "drug", described["dose"] * given, "tau_drug", mean="delta")
+    if "drug:therapy" in terms and drugs:
+        both = described["dose_therapy"]
+        columns.coefficient("kappa", "", "", "drug:therapy", both, prior_interaction_sd, kept=True)
+        for drug in drugs:
+            half = 0.5 * both * (described["drug_given"] == drug)
+            columns.effect("w", "drug", drug, "drug:therapy", half, "tau_drug", mean="kappa", kept=True)
+    _add_deviations(columns, rows, described)
 
     family, a, b = (
         ("halfnormal", prior_tau_sd, 0.0)
@@ -175,7 +161,7 @@ def decomposition_design(
         attrs={
             "model": "decomposition", "terms": sorted(terms), "baseline": baseline, "single_arm": single_arm,
             "dose_shape": dose_shape, "therapy_measure": therapy_measure,
-            "conditioning": _conditioning(rows, terms),
+            "conditioning": conditioning(rows, terms),
             "outcome": "change in reference SD" if unit == "sd" else f"change in points of {rows['instrument'].iloc[0]}",
         },
     )  # fmt: skip
@@ -221,56 +207,37 @@ def decomposition(
     )  # fmt: skip
 
 
-def _conditioning(rows: pd.DataFrame, terms: frozenset[str]) -> str:
-    """What the outcome is modelled given: guesses reported after dosing are more than the treatment."""
-    if "expectancy" in terms and (rows["expectancy_from"] == REPORTED).any():
-        return "treatment and reported guesses"
-    return "treatment"
+def _add_course(
+    columns: Columns, rows: pd.DataFrame, baseline: str, single_arm: str, prior_course_sd: float, prior_free_sd: float
+) -> None:
+    """Add the baseline of every trial that has arm rows."""
+    is_arm = (rows["kind"] == "arm").to_numpy()
+    trial = rows["trial"].to_numpy()
+    count = rows[is_arm].groupby("trial")["trial"].transform("size").reindex(rows.index, fill_value=0)
+    alone = is_arm & (count == 1).to_numpy()
+    if baseline == "free":
+        for name in dict.fromkeys(trial[is_arm]):
+            columns.coefficient("mu", "trial", name, "course", (trial == name) & is_arm, prior_free_sd)
+        return
+    own = alone if single_arm == "own" else np.zeros(len(rows), bool)
+    pooled = is_arm & ~own
+    for construct in sorted(set(rows.loc[pooled, "construct"])):
+        here = pooled & (rows["construct"] == construct)
+        columns.coefficient("mu_construct", "construct", construct, "course", here, prior_course_sd)
+    for name in dict.fromkeys(trial[pooled]):
+        columns.effect("m", "trial", name, "course", (trial == name) & pooled, "tau_mu")
+    for name in dict.fromkeys(trial[own]):
+        columns.coefficient("mu_own", "uncontrolled_trial", name, "course", trial == name, prior_free_sd)
 
 
-TERM_COLUMNS = ["dose", "therapy", "waitlist", "comparator", "expectancy", "experience"]
-
-
-def _with_references(rows: pd.DataFrame, dose_shape: str, therapy_measure: str) -> pd.DataFrame:
-    """Each row's terms; for a contrast, the first arm's minus the reference's."""
-    is_contrast = (rows["kind"] == "contrast").to_numpy()
-    if therapy_measure == "hours" and is_contrast.any():
-        raise ValueError("therapy_measure='hours' needs arm rows: contrasts do not carry the hours of both arms")
-    table = rows[TERM_COLUMNS].astype(float)
-    table["dose"] = dose_curve(table["dose"].to_numpy(), dose_shape)
-    table["therapy"] = therapy_curve(rows, therapy_measure)
-    table["dose_therapy"] = table["dose"] * table["therapy"]
-    if is_contrast.any():
-        reference = rows[[f"reference_{c}" for c in TERM_COLUMNS]].astype(float).set_axis(TERM_COLUMNS, axis=1)
-        reference["dose"] = dose_curve(reference["dose"].to_numpy(), dose_shape)
-        reference["dose_therapy"] = reference["dose"] * reference["therapy"]
-        table = table - reference[table.columns].mul(is_contrast, axis=0).fillna(0.0)
-    return table.assign(drug_given=rows["drug_given"].to_numpy())
-
-
-def _check_rows(rows: pd.DataFrame, arms: pd.DataFrame, contrasts: pd.DataFrame | None, terms: frozenset[str]) -> None:
-    """Raise one error that lists every row that cannot be modelled."""
-    problems = []
-    if contrasts is not None:
-        both = sorted(set(arms["trial"]) & set(contrasts["trial"]))
-        problems += [
-            f"trial '{t}' is among the arms and the contrasts; use contrasts(evidence, besides=arms)" for t in both
-        ]
-    if rows["unit"].nunique() > 1:
-        problems.append("rows in SD units and in points together; use one unit")
-    for label in rows.loc[rows["label"].duplicated(), "label"]:
-        problems.append(f"{label}: the row is there twice")
-    needed = [c for c in TERM_COLUMNS if c not in ("expectancy", "experience") or c in terms]
-    reference = [f"reference_{c}" for c in needed] if contrasts is not None else []
-    for column in ["y", "se", *needed, *reference]:
-        bad = ~np.isfinite(rows[column].astype(float))
-        if column in reference:
-            bad &= rows["kind"] == "contrast"
-        problems += [f"{label}: {column} is blank or not finite" for label in rows.loc[bad, "label"]]
-    problems += [
-        f"{label}: se = {se:g}; a standard error must be > 0"
-        for label, se in zip(rows["label"], rows["se"], strict=True)
-        if se <= 0
-    ]
-    if problems:
-        raise ValueError("nothing was fitted:\n" + "\n".join(problems))
+def _add_deviations(columns: Columns, rows: pd.DataFrame, described: pd.DataFrame) -> None:
+    """Add what varies between trials whatever the terms: the drug's effect, and what any trial randomises beside it."""
+    trial = rows["trial"].to_numpy()
+    for name, drug in dict.fromkeys(zip(trial, described["drug_given"], strict=True)):
+        here = (trial == name) & (described["drug_given"] == drug)
+        columns.effect("u", "trial_drug", f"{name}: {drug}", "drug", described["dose"] * here, "tau")
+    for variable, term in CONTEXT_DEVIATIONS.items():
+        if trials_that_contrast(described[term], rows):
+            for name in dict.fromkeys(trial):
+                values = described[term] * (trial == name)
+                columns.effect(variable, f"{term}_trial", name, term, values, "tau_context")

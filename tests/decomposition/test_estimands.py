@@ -34,7 +34,10 @@ VALUES = {
     "v": {"MDMA": 0.25, "psilocybin": -0.125},
     "u": {"t1: psilocybin": 0.0625, "t2: MDMA": -0.0625, "open: psilocybin": 0.5, "c1: psilocybin": -0.25},
     "w": {"MDMA": -0.25, "psilocybin": 0.5},
-    "tau": 0.25, "tau_drug": 0.5, "tau_mu": 0.125,
+    "t": {"t1": 0.25, "open": -0.5},
+    "l": {"t2": 0.5},
+    "c": {"t1": -0.25},
+    "tau": 0.25, "tau_drug": 0.5, "tau_mu": 0.125, "tau_context": 0.375,
 }  # fmt: skip
 DIMS = {
     "mu_construct": "construct",
@@ -43,6 +46,9 @@ DIMS = {
     "v": "drug",
     "u": "trial_drug",
     "w": "drug",
+    "t": "therapy_trial",
+    "l": "waitlist_trial",
+    "c": "comparator_trial",
 }
 SCALE = np.array([[1.0, 2.0, 4.0], [0.5, 0.25, 8.0]])
 """Every draw is the hand-written posterior times a power of two, so that sums stay exact."""
@@ -69,12 +75,12 @@ def without(idata, *variables):
 
 HAND = {
     # course, waitlist, comparator, therapy, expectancy, experience, drug, drug:therapy
-    "t1: drug": [-0.375, 0, 0, -0.375, -0.1875, -0.125, -0.5625, 0.125],
-    "t1: placebo": [-0.375, 0, 0, -0.375, -0.0625, 0, 0, 0],
-    "t1: escitalopram": [-0.375, 0, -0.125, 0, 0, 0, 0, 0],
+    "t1: drug": [-0.375, 0, 0, -0.125, -0.1875, -0.125, -0.5625, 0.125],
+    "t1: placebo": [-0.375, 0, 0, -0.125, -0.0625, 0, 0, 0],
+    "t1: escitalopram": [-0.375, 0, -0.375, 0, 0, 0, 0, 0],
     "t2: drug": [-0.375, 0, 0, 0, -0.125, 0, -0.15625, 0],
-    "t2: waitlist": [-0.375, 0.25, 0, 0, 0, 0, 0, 0],
-    "open: drug": [-1.0, 0, 0, -0.375, -0.25, 0, -0.25, 0.25],
+    "t2: waitlist": [-0.375, 0.75, 0, 0, 0, 0, 0, 0],
+    "open: drug": [-1.0, 0, 0, -0.875, -0.25, 0, -0.25, 0.25],
     "c1: high v low": [0, 0, 0, 0, -0.0625, 0, -0.65625, 0.09375],
 }
 
@@ -167,9 +173,9 @@ def test_the_effect_of_a_trial_needs_no_interaction(idata, design):
 
 
 def test_heterogeneity_is_the_scales_the_model_has(idata):
-    assert list(pp.heterogeneity(idata).data_vars) == ["tau", "tau_drug", "tau_mu"]
+    assert list(pp.heterogeneity(idata).data_vars) == ["tau", "tau_drug", "tau_mu", "tau_context"]
     np.testing.assert_array_equal(pp.heterogeneity(idata)["tau_mu"], 0.125 * SCALE)
-    assert list(pp.heterogeneity(without(idata, "tau_mu"))) == ["tau", "tau_drug"]
+    assert list(pp.heterogeneity(without(idata, "tau_mu"))) == ["tau", "tau_drug", "tau_context"]
 
 
 @pytest.mark.parametrize("estimand", [pp.contributions, pp.trial_effects])

@@ -52,7 +52,17 @@ def theta_of_arm(cells, parameters, terms, *, curve, baseline):
     """The docstring's theta of one arm, without its course."""
     p, trial, drug = parameters, cells["trial"], cells["drug_given"]
     dose = CURVES[curve](cells["dose"])
-    total = baseline + p["omega"] * cells["waitlist"] + p["chi"] * cells["comparator"]
+
+    def own(name, label):
+        """A trial's deviation; an effect no row carries is 0."""
+        return p.get(name, {}).get(label, 0.0)
+
+    total = (
+        baseline
+        + (p["omega"] + own("l", trial)) * cells["waitlist"]
+        + (p["chi"] + own("c", trial)) * cells["comparator"]
+    )
+    total += own("t", trial) * cells["therapy"] + own("u", f"{trial}: {drug}") * dose
     if "therapy" in terms:
         total += p["psi"] * cells["therapy"]
     if "expectancy" in terms:
@@ -60,7 +70,7 @@ def theta_of_arm(cells, parameters, terms, *, curve, baseline):
     if "experience" in terms:
         total += p["beta"] * cells["experience"]
     if "drug" in terms:
-        total += (p["delta"] + p["v"][drug] + p["u"].get(f"{trial}: {drug}", 0.0)) * dose
+        total += (p["delta"] + p["v"][drug]) * dose
     if "drug:therapy" in terms:
         total += (p["kappa"] + p["w"][drug] / 2) * dose * cells["therapy"]
     return total
@@ -82,10 +92,10 @@ def theta_of_row(cells, parameters, terms, *, curve, baseline, single_arm="own")
     return theta_of_arm(cells, parameters, terms, curve=curve, baseline=course)
 
 
-MAIN_SD = dict.fromkeys(["delta", "psi", "omega", "chi", "mu_construct"], 0.7) | {
-    "epsilon": 0.5, "beta": 0.5, "kappa": 0.35, "mu": 10.0, "mu_own": 10.0,
+MAIN_SD = dict.fromkeys(["delta", "psi", "omega", "chi"], 0.7) | {
+    "mu_construct": 5.0, "epsilon": 0.5, "beta": 0.5, "kappa": 0.35, "mu": 10.0, "mu_own": 10.0,
 }  # fmt: skip
-SCALE_OF = {"v": "tau_drug", "w": "tau_drug", "u": "tau", "m": "tau_mu"}
+SCALE_OF = {"v": "tau_drug", "w": "tau_drug", "u": "tau", "m": "tau_mu"} | dict.fromkeys("tlc", "tau_context")
 
 
 def labelled(model, name, values):
@@ -160,10 +170,24 @@ def test_the_design_has_the_documented_columns(arms, contrasts):
     assert design["coefficient"].to_numpy().tolist() == [
         "mu_construct[depression]", "mu_construct[ptsd]", "mu_own[open]", "omega", "chi", "psi", "epsilon", "beta", "delta", "kappa",
     ]  # fmt: skip
-    effects = ["m[t1]", "m[t2]", "m[t3]", "v[MDMA]", "v[ketamine]", "v[psilocybin]"]
+    effects = [
+        "m[t1]",
+        "m[t2]",
+        "m[t3]",
+        "v[MDMA]",
+        "v[ketamine]",
+        "v[psilocybin]",
+        "w[MDMA]",
+        "w[ketamine]",
+        "w[psilocybin]",
+    ]
     effects += ["u[t1: psilocybin]", "u[t2: MDMA]", "u[t3: ketamine]", "u[open: psilocybin]", "u[c1: psilocybin]"]
-    assert design["effect"].to_numpy().tolist() == [*effects, "w[MDMA]", "w[ketamine]", "w[psilocybin]"]
-    assert design["scale"].to_numpy().tolist() == ["tau_mu", "tau_drug", "tau"]
+    effects += ["t[t1]", "t[t2]", "t[t3]", "t[open]", "t[c2]", "l[t3]", "c[t3]"]
+    assert design["effect"].to_numpy().tolist() == effects
+    assert dict(zip(effects, design["effect_mean"].to_numpy().tolist(), strict=True)) == {
+        name: {"v": "delta", "w": "kappa"}.get(name[0], "") for name in effects
+    }
+    assert design["scale"].to_numpy().tolist() == ["tau_mu", "tau_drug", "tau", "tau_context"]
     assert set(design["effect_scale"].to_numpy()[:3]) == {"tau_mu"}
     assert design["row"].to_numpy().tolist() == [*arms["label"], *contrasts["label"]]
     np.testing.assert_array_equal(column(design, "delta"), [1, 0, 1.2, 0.3, 1, 0, 0, 0.8, 0.9, 0.4, 0])
@@ -187,6 +211,9 @@ def test_the_model_has_the_documented_dims_and_coordinates(arms, contrasts):
         "trial": ["t1", "t2", "t3"],
         "drug": ["MDMA", "ketamine", "psilocybin"],
         "trial_drug": ["t1: psilocybin", "t2: MDMA", "t3: ketamine", "open: psilocybin", "c1: psilocybin"],
+        "therapy_trial": ["t1", "t2", "t3", "open", "c2"],
+        "waitlist_trial": ["t3"],
+        "comparator_trial": ["t3"],
     }
     dims = {
         "mu_construct": "construct", "mu_own": "uncontrolled_trial", "m": "trial", "v": "drug", "u": "trial_drug", "y": "row",
@@ -198,12 +225,49 @@ def test_the_model_has_the_documented_dims_and_coordinates(arms, contrasts):
     assert not any(dim.endswith("_dim_0") for names in model.named_vars_to_dims.values() for dim in names)
 
 
-def test_a_term_that_is_not_asked_for_has_no_column(arms):
+def test_a_term_that_is_not_asked_for_has_no_mean_and_still_varies_between_trials(arms):
     design = pp.decomposition_design(arms, terms=set(), baseline="free")
     assert set(design["coefficient_variable"].to_numpy()) == {"mu", "omega", "chi"}
-    assert design.sizes["effect"] == design.sizes["scale"] == 0
+    assert set(design["effect_variable"].to_numpy()) == {"u", "t", "l", "c"}
     pill = pp.decomposition_design(arms, terms={"drug"})
     assert not {"psi", "kappa", "epsilon", "beta"} & set(pill["coefficient_variable"].to_numpy())
+    assert set(pill["effect_variable"].to_numpy()) == {"m", "v", "u", "t", "l", "c"}
+
+
+def test_therapy_that_no_trial_randomises_has_no_deviations_of_its_own(arms):
+    constant = arms[arms["trial"].isin(["t1", "t2"])]
+    design = pp.decomposition_design(constant)
+    assert column(design, "psi").all()
+    assert "t" not in design["effect_variable"].to_numpy()
+
+
+def test_a_term_that_was_asked_for_and_never_tried_stays_at_its_prior(arms):
+    never = arms.assign(therapy=0.0, expectancy=0.0, experience=0.0)
+    design = pp.decomposition_design(never, terms=ALL)
+    for name in ("psi", "kappa", "epsilon", "beta"):
+        assert not column(design, name).any()
+    for name in ("w[MDMA]", "w[ketamine]", "w[psilocybin]"):
+        assert not column(design, name, "effect").any()
+    posterior = pp.fit(design, seed=1)["posterior"].dataset
+    for name, sd in {"psi": 0.7, "kappa": 0.35, "epsilon": 0.5, "beta": 0.5}.items():
+        assert float(posterior[name].std()) == pytest.approx(sd, rel=0.06)
+    nobody = pp.decomposition_design(never.assign(dose=0.0, drug_given=""), terms=ALL)
+    assert not {"delta", "kappa"} & set(nobody["coefficient"].to_numpy())
+
+
+def test_the_random_structure_is_the_same_for_every_hypothesis(arms, contrasts):
+    found = {
+        tuple(
+            (str(name), str(scale), tuple(values))
+            for name, scale, mean, values in zip(
+                design["effect"].to_numpy(), design["effect_scale"].to_numpy(), design["effect_mean"].to_numpy(),
+                design["Z"].to_numpy().T, strict=True,
+            )
+            if not mean
+        )
+        for design in (pp.decomposition_design(arms, contrasts, terms=terms) for terms in pp.HYPOTHESES.values())
+    }  # fmt: skip
+    assert len(found) == 1
 
 
 def test_each_part_knows_the_term_it_contributes_to(arms):
@@ -213,7 +277,7 @@ def test_each_part_knows_the_term_it_contributes_to(arms):
     assert dict(zip(variables, terms, strict=True)) == {
         "mu_construct": "course", "mu_own": "course", "m": "course", "omega": "waitlist", "chi": "comparator", "psi": "therapy",
         "epsilon": "expectancy", "beta": "experience", "delta": "drug", "v": "drug", "u": "drug", "kappa": "drug:therapy",
-        "w": "drug:therapy",
+        "w": "drug:therapy", "t": "therapy", "l": "waitlist", "c": "comparator",
     }  # fmt: skip
 
 
@@ -308,7 +372,7 @@ def marginal(design, *, scales):
 
 
 def test_the_order_of_the_rows_changes_nothing(arms, contrasts):
-    scales = {"tau": 0.3, "tau_drug": 0.2, "tau_mu": 0.4}
+    scales = {"tau": 0.3, "tau_drug": 0.2, "tau_mu": 0.4, "tau_context": 0.25}
     expected = marginal(pp.decomposition_design(arms, contrasts, terms=ALL), scales=scales)
     for seed in range(3):
         shuffled = [table.sample(frac=1, random_state=seed) for table in (arms, contrasts)]
@@ -317,7 +381,7 @@ def test_the_order_of_the_rows_changes_nothing(arms, contrasts):
 
 
 def test_the_names_of_trials_arms_and_drugs_change_nothing(arms, contrasts):
-    scales = {"tau": 0.3, "tau_drug": 0.2, "tau_mu": 0.4}
+    scales = {"tau": 0.3, "tau_drug": 0.2, "tau_mu": 0.4, "tau_context": 0.25}
     expected = marginal(pp.decomposition_design(arms, contrasts, terms=ALL), scales=scales)
     renamed = []
     for table in (arms, contrasts):
@@ -418,7 +482,8 @@ def test_a_prior_family_that_the_sampler_does_not_know_is_refused(arms):
 def test_the_model_takes_the_other_scale_priors_of_a_design(arms, family, density):
     design = pp.decomposition_design(arms, terms=set())
     design["prior_scale_family"] = xr.full_like(design["prior_scale_family"], family, dtype="U10")
-    design = design.assign(prior_scale_a=("scale", [0.4]), prior_scale_b=("scale", [1.2]))
+    ends = {"prior_scale_a": 0.4, "prior_scale_b": 1.2}
+    design = design.assign({name: xr.full_like(design[name], value) for name, value in ends.items()})
     model = pp.gaussian_model(design)
     log_density = model.compile_logp(vars=model["tau_mu"], jacobian=False, mode="FAST_COMPILE")
     value = model.rvs_to_values[model["tau_mu"]].name
@@ -442,6 +507,6 @@ def test_every_hypothesis_and_baseline_can_be_built_from_the_evidence():
     for terms, baseline in itertools.product([*pp.HYPOTHESES.values(), pp.HEADLINE], ["exchangeable", "free"]):
         design = pp.decomposition_design(arms, differences, terms=terms, baseline=baseline)
         assert design.sizes["row"] == len(arms) + len(differences)
-        expected = {"course", "waitlist", "comparator"} | terms
-        found = {*design["coefficient_term"].to_numpy(), *design["effect_term"].to_numpy()}
-        assert found == expected
+        assert set(design["coefficient_term"].to_numpy()) == {"course", "waitlist", "comparator"} | terms
+        vary = {"drug", "therapy", "waitlist", "comparator"} | ({"course"} if baseline == "exchangeable" else set())
+        assert vary <= set(design["effect_term"].to_numpy())

@@ -1,0 +1,72 @@
+"""The rows of the decomposition: their terms on the model's scale, and what is wrong with them."""
+
+import numpy as np
+import pandas as pd
+
+from pillprocess.rows.terms import REPORTED, dose_curve, therapy_curve
+
+TERM_COLUMNS = ["dose", "therapy", "waitlist", "comparator", "expectancy", "experience"]
+
+
+def describe_rows(rows: pd.DataFrame, dose_shape: str, therapy_measure: str) -> pd.DataFrame:
+    """Each row's terms; for a contrast, the first arm's minus the reference's."""
+    is_contrast = (rows["kind"] == "contrast").to_numpy()
+    if therapy_measure == "hours" and is_contrast.any():
+        raise ValueError("therapy_measure='hours' needs arm rows: contrasts do not carry the hours of both arms")
+    table = rows[TERM_COLUMNS].astype(float)
+    table["dose"] = dose_curve(table["dose"].to_numpy(), dose_shape)
+    table["therapy"] = therapy_curve(rows, therapy_measure)
+    table["dose_therapy"] = table["dose"] * table["therapy"]
+    if is_contrast.any():
+        reference = rows[[f"reference_{c}" for c in TERM_COLUMNS]].astype(float).set_axis(TERM_COLUMNS, axis=1)
+        reference["dose"] = dose_curve(reference["dose"].to_numpy(), dose_shape)
+        reference["dose_therapy"] = reference["dose"] * reference["therapy"]
+        table = table - reference[table.columns].mul(is_contrast, axis=0).fillna(0.0)
+    return table.assign(drug_given=rows["drug_given"].to_numpy())
+
+
+def check_rows(rows: pd.DataFrame, arms: pd.DataFrame, contrasts: pd.DataFrame | None, terms: frozenset[str]) -> None:
+    """Raise one error that lists every row that cannot be modelled."""
+    problems = []
+    if contrasts is not None:
+        both = sorted(set(arms["trial"]) & set(contrasts["trial"]))
+        problems += [
+            f"trial '{t}' is among the arms and the contrasts; use contrasts(evidence, besides=arms)" for t in both
+        ]
+    if rows["unit"].nunique() > 1:
+        problems.append("rows in SD units and in points together; use one unit")
+    for label in rows.loc[rows["label"].duplicated(), "label"]:
+        problems.append(f"{label}: the row is there twice")
+    needed = [c for c in TERM_COLUMNS if c not in ("expectancy", "experience") or c in terms]
+    reference = [f"reference_{c}" for c in needed] if contrasts is not None else []
+    for column in ["y", "se", *needed, *reference]:
+        bad = ~np.isfinite(rows[column].astype(float))
+        if column in reference:
+            bad &= rows["kind"] == "contrast"
+        problems += [f"{label}: {column} is blank or not finite" for label in rows.loc[bad, "label"]]
+    problems += [
+        f"{label}: se = {se:g}; a standard error must be > 0"
+        for label, se in zip(rows["label"], rows["se"], strict=True)
+        if se <= 0
+    ]
+    if problems:
+        raise ValueError("nothing was fitted:\n" + "\n".join(problems))
+
+
+def conditioning(rows: pd.DataFrame, terms: frozenset[str]) -> str:
+    """What the outcome is modelled given: guesses reported after dosing are more than the treatment."""
+    if "expectancy" in terms and (rows["expectancy_from"] == REPORTED).any():
+        return "treatment and reported guesses"
+    return "treatment"
+
+
+def trials_that_contrast(values: pd.Series, rows: pd.DataFrame) -> list[str]:
+    """Names of the trials whose arms differ in a term, or that published a difference between arms that do."""
+    trial, kind = rows["trial"].to_numpy(), rows["kind"].to_numpy()
+    amount = values.to_numpy(float)
+    return [
+        str(name)
+        for name in dict.fromkeys(trial)
+        if len(set(amount[(trial == name) & (kind == "arm")])) > 1
+        or amount[(trial == name) & (kind == "contrast")].any()
+    ]
