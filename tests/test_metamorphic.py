@@ -68,7 +68,7 @@ def test_what_trials_and_arms_are_called_does_not_matter(seed, names):
 def test_the_unit_of_the_outcome_only_changes_the_unit_of_the_answer(seed, factor):
     arms = evidence_of_six_trials(seed)
     priors = {
-        "prior_drug_sd": 0.7, "prior_therapy_sd": 0.7, "prior_course_sd": 0.7, "prior_waitlist_sd": 0.7,
+        "prior_drug_sd": 0.7, "prior_therapy_sd": 0.7, "prior_course_sd": 5.0, "prior_waitlist_sd": 0.7,
         "prior_comparator_sd": 0.7, "prior_interaction_sd": 0.35, "prior_free_baseline_sd": 10.0, "prior_tau_sd": 0.5,
     }  # fmt: skip
     scaled = arms.assign(y=factor * arms["y"], se=factor * arms["se"])
