@@ -125,7 +125,8 @@ def _with_prior_sd(design: xr.Dataset, variable: str, sd: float) -> xr.Dataset:
     if "effect_mean" not in design:
         return changed
     ratio = sd / float(design["prior_sd"].to_numpy()[here.to_numpy()].max())
-    return changed.assign(Z=design["Z"] * xr.where(design["effect_mean"] == variable, ratio, 1.0))
+    belongs = design["effect_mean"] == variable
+    return changed.assign(Z=design["Z"].where(~belongs, design["Z"] * ratio))
 
 
 def _as_fit(design: xr.Dataset) -> xr.DataTree:
