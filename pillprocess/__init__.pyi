@@ -17,6 +17,7 @@ from .rows.arms import arm_changes as arm_changes
 from .rows.arms import set_aside as set_aside
 from .rows.associations import associations_set_aside as associations_set_aside
 from .rows.associations import experience_correlations as experience_correlations
+from .rows.bias_domains import risk_of_bias as risk_of_bias
 from .rows.change_scores import pre_post_correlation as pre_post_correlation
 from .rows.contrasts import contrasts as contrasts
 from .rows.contrasts import contrasts_set_aside as contrasts_set_aside

@@ -16,6 +16,8 @@ ROUTES = "oral iv im sc intranasal"
 BLINDING = "double single open"
 P_OPERATORS = "= < > <="
 
+BIAS_DOMAINS = "waiting_list open_label blind_failed sponsor early_stopping attrition registration allegiance"
+
 SCHEMAS = {
     "trials": TableSchema(
         key="trial_id",
@@ -232,6 +234,15 @@ SCHEMAS = {
             "direction": "negative_favours_active positive_favours_active above_1_favours_active"
             " positive_is_improvement negative_is_improvement not_applicable see_notes",
         },
+    ),
+    "risk_of_bias": TableSchema(
+        key="trial_id domain",
+        required="trial_id domain present source_url",
+        filled="trial_id domain present source_url",
+        text="detail source_url notes",
+        shares="value",
+        flags="present",
+        words={"domain": BIAS_DOMAINS},
     ),
     "doubts": TableSchema(
         key="trial_id doubt",

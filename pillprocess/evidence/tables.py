@@ -24,7 +24,7 @@ class Evidence:
     Attributes
     ----------
     trials, arms, outcomes, instruments, reference_doses, contrasts, subjective, associations, expectancy, mediation,
-    therapy, acute_contrasts, scale_bridge, pooled_effects, doubts, preclinical
+    therapy, acute_contrasts, scale_bridge, pooled_effects, risk_of_bias, doubts, preclinical
         The tables. Numbers are float, 0/1 marks that are never blank are int, blank text is missing.
     folder
         Where the files were read from.
@@ -46,6 +46,7 @@ class Evidence:
     acute_contrasts: pd.DataFrame
     scale_bridge: pd.DataFrame
     pooled_effects: pd.DataFrame
+    risk_of_bias: pd.DataFrame
     doubts: pd.DataFrame
     preclinical: pd.DataFrame
     folder: Path

@@ -33,6 +33,7 @@ KEYS = {
     "scale_bridge": ["source", "drug", "scale_a", "scale_b"],
     "preclinical": ["drug", "level", "effect"],
     "therapy_priors": ["condition", "comparator"],
+    "risk_of_bias": ["trial_id", "domain"],
     "doubts": ["trial_id", "doubt"],
 }  # fmt: skip
 
@@ -42,6 +43,7 @@ NOT_A_FIGURE = {
     "primary",
     "usable",
     "published",
+    "present",
     "retracted",
     "significant",
     "awake",
@@ -71,7 +73,7 @@ TABLE_1 = {
 }  # fmt: skip
 
 # Known from a sponsor, the press, a congress abstract or a web page alone.
-UNPUBLISHED = {"comp005", "comp006", "krempien2023", "mp4_canada", "mp9_israel"}
+UNPUBLISHED = {"comp005", "comp006", "emerge2026", "krempien2023", "mp4_canada", "mp9_israel"}
 
 DRUGS = ["psilocybin", "LSD", "MDMA", "ketamine", "esketamine"]
 
@@ -209,7 +211,7 @@ def test_reference_doses_cover_every_included_active_arm_of_patients_that_has_a_
     arms = read("arms").query("include_arm == 1")
     arms = arms[arms["trial_id"].isin(patients) & arms["drug"].isin(DRUGS) & arms["dose"].notna()]
     matched = arms.merge(read("reference_doses"), on=["drug", "route"], how="left", suffixes=("", "_reference"))
-    assert len(matched) == len(arms) == 133
+    assert len(matched) == len(arms) == 140
     for row in matched.to_dict("records"):
         assert isinstance(row["dose_column"], str), (
             f"{row['trial_id']} {row['arm_id']}: no reference dose of {row['drug']} {row['route']}"
@@ -321,6 +323,6 @@ def test_the_data_dictionary_names_every_file_and_counts_its_rows() -> None:
     text = (DATA / "README.md").read_text(encoding="utf-8")
     for name in KEYS:
         assert f"{name}.csv" in text
-    for name in ("trials", "arms", "outcomes", "contrasts", "doubts", "preclinical", "reference_doses"):
+    for name in ("trials", "arms", "outcomes", "contrasts", "risk_of_bias", "doubts", "preclinical", "reference_doses"):
         assert f"| `{name}.csv` | {len(read(name))} |" in text
     assert "http://opendatacommons.org/licenses/by/1.0/" in text

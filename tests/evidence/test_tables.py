@@ -54,6 +54,11 @@ TABLES = {
         f"smith2020,high,placebo,between_arm,MADRS,depression,odds_ratio,6,1.5,24,0.7,,above_1_favours_arm,1,{URL}",
         f"jones2021,mdma,own_baseline,within_arm,CAPS-5,ptsd,mean_change,-25,,,,,negative_is_improvement,1,{URL}",
     ],
+    "risk_of_bias.csv": [
+        "trial_id,domain,present,value,source_url",
+        f"smith2020,blind_failed,1,0.9,{URL}",
+        f"smith2020,sponsor,0,,{URL}",
+    ],
     "subjective.csv": [
         "trial_id,arm_id,drug,instrument,dimension,value_type,n,mean,sd,scale_min,scale_max,include,source_url",
         f"smith2020,high,psilocybin,MEQ30,mystical,score,20,3.1,1.2,0,5,1,{URL}",
@@ -138,6 +143,11 @@ ONE_PROBLEM = [
     ("trials.csv 2", {"exclude_reason": "odd"}, f"{SMITH}: exclude_reason = odd; a reason to exclude, but include = 1"),
     ("trials.csv 2", {"published": "2"}, f"{SMITH}: published = 2; must be 0 or 1"),
     ("arms.csv 2", {"n_basis": "completers"}, f"{HIGH}: n_basis = completers; must be one of treated, analysed, ratio"),
+    ("risk_of_bias.csv 2", {"domain": "vibes"}, "trial 'smith2020': domain = vibes; must be one of waiting_list, open_label, "
+        "blind_failed, sponsor, early_stopping, attrition, registration, allegiance"),
+    ("risk_of_bias.csv 3", {"present": ""}, "trial 'smith2020': present = blank; every row needs one"),
+    ("risk_of_bias.csv 2", {"value": "90"}, "trial 'smith2020': value = 90; must lie between 0 and 1"),
+    ("risk_of_bias.csv 3", {"trial_id": "roe1999"}, "trial 'roe1999': trial_id = roe1999; no such trial in trials.csv"),
     # who is counted
     ("trials.csv 2", {"counted_in": "jones2021;roe1999"}, f"{SMITH}: counted_in = jones2021;roe1999; not among trials.csv: roe1999"),
     ("trials.csv 4", {"counted_in": "lost2019"}, "trial 'lost2019': counted_in = lost2019; names itself"),
@@ -372,9 +382,9 @@ def test_a_tab_separated_file_is_reported(folder: Path) -> None:
 
 def test_a_row_with_an_unquoted_comma_is_reported(folder: Path) -> None:
     text = (folder / "outcomes.csv").read_text()
-    (folder / "outcomes.csv").write_text(text.replace(",60,1,", ",6,0,1,"))
+    (folder / "outcomes.csv").write_text(text.replace(",60,,1,", ",6,0,,1,"))
     assert said(folder) == [
-        "outcomes.csv row 5: has 23 cells where the header has 22; text that holds a comma needs quotation marks, and "
+        "outcomes.csv row 5: has 24 cells where the header has 23; text that holds a comma needs quotation marks, and "
         "numbers a decimal point"
     ]
 
