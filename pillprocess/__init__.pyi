@@ -38,15 +38,19 @@ from .decomposition.identifiability import identifiability as identifiability
 from .decomposition.identifiability import posterior_correlations as posterior_correlations
 from .decomposition.influence import influence as influence
 from .decomposition.influence import power_scaling as power_scaling
+from .decomposition.left_out_check import check_pit as check_pit
+from .decomposition.left_out_check import loto_pit as loto_pit
 from .decomposition.model import decomposition as decomposition
 from .decomposition.model import decomposition_design as decomposition_design
 from .decomposition.plot_ledger import plot_identifiability as plot_identifiability
 from .decomposition.plot_ledger import plot_influence as plot_influence
+from .decomposition.plot_left_out import plot_loto_pit as plot_loto_pit
 from .decomposition.plot_network import plot_network as plot_network
 from .decomposition.plots import plot_contributions as plot_contributions
 from .decomposition.plot_forest import plot_forest as plot_forest
 from .decomposition.plots import plot_predictive_check as plot_predictive_check
 from .decomposition.plots import plot_prior_posterior as plot_prior_posterior
+from .decomposition.predictive import new_trial_predictive as new_trial_predictive
 from .decomposition.predictive import predictive_check as predictive_check
 from .decomposition.predictive import prior_predictive as prior_predictive
 

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pillprocess.calibration.bands import band, check_calibration, counts_below
+from pillprocess.calibration.bands import check_calibration
+from pillprocess.output.uniformity import band, counts_below
 from pillprocess.output.visual_style import (
     DRUG_COLOURS,
     INK,

@@ -4,15 +4,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pillprocess.gaussian.fit import in_canonical_order
+from pillprocess.gaussian.left_out import leave_each_trial_out
 from pillprocess.gaussian.marginals import linear_summary
 from pillprocess.gaussian.posterior_columns import design_of
 
 
 def influence(idata: xr.DataTree) -> pd.DataFrame:
-    r"""Leverage and pull of every trial on every pooled term.
+    r"""Leverage and pull of every trial on every pooled term and every heterogeneity SD, the SDs refitted without it.
 
-    At the posterior means of the heterogeneity SDs the model is Gaussian with posterior covariance C, and leaving trial j out
-    adds :math:`C W_j^T (V_j - W_j C W_j^T)^{-1} W_j C` to it, W = [X, Z].
+    Leaving trial j out changes the terms given the SDs, in closed form (:mod:`pillprocess.gaussian.left_out`), and the SDs
+    themselves, whose posterior is weighed anew: an outlying trial widens the estimate that it belongs to.
 
     Parameters
     ----------
@@ -21,36 +23,34 @@ def influence(idata: xr.DataTree) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row per trial and scalar coefficient: ``trial``, ``variable``, ``leverage`` (1 - posterior variance / variance
-    without the trial: 1 if the trial alone carries the term) and ``shift`` (how far the posterior mean moves when the trial
-    is left out, in posterior SDs; negative: towards a larger improvement).
+    DataFrame, one row per trial and scalar coefficient or scale: ``trial``, ``variable``, ``leverage`` (1 - posterior variance /
+    variance without the trial: 1 if the trial alone carries the term, negative if the estimate is surer without it), ``shift``
+    (how far the posterior mean moves when the trial is left out, in posterior SDs; negative: towards a larger improvement),
+    ``mean_without`` and ``sd_without``.
     """
-    design, posterior = design_of(idata), idata["posterior"].dataset
-    scale = {str(s): float(posterior[str(s)].mean()) for s in design["scale"].to_numpy()}
-    effect_sd = np.array([scale[str(s)] for s in design["effect_scale"].to_numpy()])
-    loadings = np.hstack([design["X"].to_numpy(), design["Z"].to_numpy()])
-    prior_sd = np.concatenate([design["prior_sd"].to_numpy(), effect_sd])
-    prior_mean = np.concatenate([design["prior_mean"].to_numpy(), np.zeros(len(effect_sd))])
-    covariance, y, trial = design["covariance"].to_numpy(), design["y"].to_numpy(), design["trial"].to_numpy()
-    whitened = np.linalg.solve(np.linalg.cholesky(covariance), np.column_stack([loadings, y]))
-    loadings, y = whitened[:, :-1], whitened[:, -1]
-    inverse = np.linalg.inv(np.diag(prior_sd**-2) + loadings.T @ loadings)
-    mean = inverse @ (prior_mean * prior_sd**-2 + loadings.T @ y)
-    sd = np.sqrt(np.diag(inverse))
+    design = in_canonical_order(design_of(idata))
+    left = leave_each_trial_out(design)
     scalar = np.flatnonzero(design["coefficient_dim"].to_numpy() == "")
-    variables = design["coefficient_variable"].to_numpy()[scalar]
+    variables = [*design["coefficient_variable"].to_numpy()[scalar].tolist(), *design["scale"].to_numpy().tolist()]
+
+    def moments(weight: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        nodes = np.concatenate([mean[:, scalar], left.tau], axis=1)
+        spread = np.concatenate([variance[:, scalar], np.zeros_like(left.tau)], axis=1)
+        centre = weight @ nodes
+        return centre, np.sqrt(weight @ (spread + (nodes - centre) ** 2))
+
+    mean, sd = moments(left.weight, left.mean, left.variance)
     tables = []
-    for name in dict.fromkeys(trial):
-        rows = trial == name
-        spread = inverse @ loadings[rows].T
-        hat = loadings[rows] @ spread
-        released = np.linalg.inv(np.eye(rows.sum()) - hat)
-        growth = np.einsum("pk,kl,pl->p", spread, released, spread)
-        shift = -(spread @ released @ (y[rows] - loadings[rows] @ mean)) / sd
-        leverage = growth / (sd**2 + growth)
+    for one in left.trials:
+        mean_without, sd_without = moments(one.weight, one.mean, one.variance)
         tables.append(
-            pd.DataFrame({"trial": name, "variable": variables, "leverage": leverage[scalar], "shift": shift[scalar]})
-        )
+            pd.DataFrame(
+                {
+                    "trial": one.trial, "variable": variables, "leverage": 1 - sd**2 / sd_without**2,
+                    "shift": (mean_without - mean) / sd, "mean_without": mean_without, "sd_without": sd_without,
+                }
+            )
+        )  # fmt: skip
     return pd.concat(tables, ignore_index=True)
 
 

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pillprocess.gaussian.fit import in_canonical_order
+from pillprocess.gaussian.posterior_columns import columns, design_of
 from pillprocess.gaussian.scales import FAMILIES
 
 
@@ -51,7 +53,44 @@ def prior_predictive(design: xr.Dataset, *, seed: int, draws: int = 2000) -> xr.
     )
 
 
-def predictive_check(idata: xr.DataTree, *, group: str = "posterior_predictive", level: float = 0.95) -> pd.DataFrame:
+def new_trial_predictive(idata: xr.DataTree, *, seed: int) -> xr.DataArray:
+    r"""Draw every row as the same trial would come out anew: its own deviations drawn again from their SD, not kept.
+
+    .. math:: \tilde y_{jk} = (X \beta + Z_{shared} b + Z_{own} \tilde b)_{jk} + e_{jk}, \quad \tilde b \sim N(0, \tau^2)
+
+    Parameters
+    ----------
+    idata
+        A fit of a design, by either route.
+    seed
+        Seed of deviations and errors.
+
+    Returns
+    -------
+    DataArray (chain, draw, row) in the model's unit. A free baseline of a trial is a parameter, not a deviation, and stays.
+    """
+    design = in_canonical_order(design_of(idata))
+    posterior, rng = idata["posterior"].dataset, np.random.default_rng(seed)
+    beta, b = (columns(design, posterior, kind) for kind in ("coefficient", "effect"))
+    trial, Z = design["trial"].to_numpy(), design["Z"].to_numpy()
+    trials_of = np.array([len(set(trial[column != 0])) for column in Z.T], int)
+    variable = design["effect_variable"].to_numpy()
+    own = np.array([trials_of[variable == v].max() == 1 for v in variable], bool)
+    sd = np.stack(
+        [posterior[str(s)].transpose("chain", "draw").to_numpy() for s in design["effect_scale"].to_numpy()], axis=-1
+    )
+    drawn = np.where(own, sd * rng.standard_normal(sd.shape), b.to_numpy()) if len(variable) else b.to_numpy()
+    error = rng.standard_normal((*beta.shape[:2], len(Z))) @ np.linalg.cholesky(design["covariance"].to_numpy()).T
+    y = beta.to_numpy() @ design["X"].to_numpy().T + drawn @ Z.T + error
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "row": design["row"].to_numpy()}
+    return xr.DataArray(y, dims=("chain", "draw", "row"), coords=coords, name="y").sel(
+        row=design_of(idata)["row"].to_numpy()
+    )
+
+
+def predictive_check(
+    idata: xr.DataTree, *, group: str = "posterior_predictive", seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
     """Compare each observed row with what the model predicts for it.
 
     Parameters
@@ -59,7 +98,11 @@ def predictive_check(idata: xr.DataTree, *, group: str = "posterior_predictive",
     idata
         A fit, or the result of :func:`prior_predictive`.
     group
-        ``"posterior_predictive"`` or ``"prior_predictive"``.
+        ``"posterior_predictive"``, which keeps each trial's own deviations and so asks the trial about itself;
+        ``"new_trial"``, which draws them anew (:func:`new_trial_predictive`); or ``"prior_predictive"``. The check that
+        leaves the trial out besides is :func:`pillprocess.loto_pit`.
+    seed
+        Seed of the new deviations.
     level
         Probability of the equal-tailed predictive interval.
 
@@ -73,9 +116,13 @@ def predictive_check(idata: xr.DataTree, *, group: str = "posterior_predictive",
     ValueError
         The fit has no such group.
     """
-    if group not in idata.children:
-        raise ValueError(f"the fit has no group {group!r}; it has {', '.join(sorted(idata.children))}")
-    replicated = idata[group].dataset["y"].transpose("chain", "draw", "row").to_numpy()
+    if group == "new_trial":
+        drawn = new_trial_predictive(idata, seed=seed)
+    elif group in idata.children:
+        drawn = idata[group].dataset["y"]
+    else:
+        raise ValueError(f"the fit has no group {group!r}; it has {', '.join(sorted(idata.children))}, and new_trial")
+    replicated = drawn.transpose("chain", "draw", "row").to_numpy()
     replicated = replicated.reshape(-1, replicated.shape[2])
     observed = idata["observed_data"].dataset["y"]
     design = idata["constant_data"].dataset

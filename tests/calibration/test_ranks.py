@@ -16,14 +16,14 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from pillprocess.calibration import bands
 from pillprocess.calibration import ranks as ranking
-from pillprocess.calibration.bands import calibration_note, check_calibration
+from pillprocess.calibration.bands import calibration_note, check_calibration, holm
 from pillprocess.calibration.journal import JOURNAL
 from pillprocess.calibration.plot import plot_calibration
 from pillprocess.calibration.ranks import RANKED, Case, Replicate, calibrate
 from pillprocess.calibration.run import executor_called
 from pillprocess.cli import app
+from pillprocess.output import uniformity
 from pillprocess.output.results import ResultsError
 
 OUTSIDE = {
@@ -88,29 +88,29 @@ def as_ranks(rank: np.ndarray, quantity: str = "te") -> pd.DataFrame:
 @pytest.mark.parametrize(("n", "draws"), [(3, 3), (4, 2)])
 def test_the_p_value_is_the_share_of_all_possible_ranks_that_depart_as_far(n, draws):
     every = np.array(list(itertools.product(range(draws + 1), repeat=n)))
-    tails = bands._tails(n, draws)
+    tails = uniformity._tails(n, draws)
     points = np.arange(draws)
-    statistic = np.array([tails[points, bands.counts_below(r, draws)].min() for r in every])
+    statistic = np.array([tails[points, uniformity.counts_below(r, draws)].min() for r in every])
     for rank, own in zip(every, statistic, strict=True):
-        assert bands.p_value(rank, draws) == pytest.approx((statistic <= own).mean(), abs=1e-12)
+        assert uniformity.p_value(rank, draws) == pytest.approx((statistic <= own).mean(), abs=1e-12)
 
 
 def test_an_ecdf_lies_in_the_band_exactly_when_its_p_value_is_above_one_in_twenty():
-    low, high = bands.band(50, 19, 0.95)
+    low, high = uniformity.band(50, 19, 0.95)
     rng = np.random.default_rng(1)
     seen = set()
     for tilt in np.repeat([0.6, 0.8, 1.0, 1.3], 50):
         rank = (20 * rng.random(50) ** tilt).astype(int)
-        count = bands.counts_below(rank, 19)
+        count = uniformity.counts_below(rank, 19)
         inside = bool(((count >= low) & (count <= high)).all())
-        assert inside == (bands.p_value(rank, 19) > 0.05)
+        assert inside == (uniformity.p_value(rank, 19) > 0.05)
         seen.add(inside)
     assert seen == {True, False}
 
 
 def test_the_band_of_200_replications_holds_95_percent_of_uniform_ranks():
-    low, high = bands.band(200, RANKED, 0.95)
-    counts = np.array([bands.counts_below(uniform(seed=s), RANKED) for s in range(2000)])
+    low, high = uniformity.band(200, RANKED, 0.95)
+    counts = np.array([uniformity.counts_below(uniform(seed=s), RANKED) for s in range(2000)])
     outside = ((counts < low) | (counts > high)).any(axis=1).sum()
     # Binomial(2000, .05) has mean 100 and SD 9.7; the seeds are fixed.
     assert 70 <= outside <= 130
@@ -144,7 +144,7 @@ def test_quantities_are_weighed_together():
     bad = check_calibration(pd.concat([*good, as_ranks(uniform() // 2, "tau")]))
     assert "4 of 5 quantities lie inside" in calibration_note(bad)
     assert "NOT calibrated: tau, outside the 95% band" in calibration_note(bad)
-    assert bands.holm(np.array([0.04, 0.01, 0.5])) == pytest.approx([0.08, 0.03, 0.5])
+    assert holm(np.array([0.04, 0.01, 0.5])) == pytest.approx([0.08, 0.03, 0.5])
 
 
 def test_ranks_that_cannot_be_judged_are_refused():
@@ -190,7 +190,7 @@ def test_tied_ranks_are_broken_at_random():
         ranks = pd.DataFrame([ranking.replicate("right", 1, i) for i in range(200)])
     assert case.settings == {"fit": "right"}
     rank = np.array([r["x"] for r in ranks["ranks"]])
-    assert bands.p_value(rank, RANKED) > 0.05
+    assert uniformity.p_value(rank, RANKED) > 0.05
     assert len(np.unique(rank)) > 60
 
 
@@ -345,7 +345,7 @@ def test_without_dask_its_executor_says_how_to_get_it(monkeypatch):
 
 
 def test_a_p_value_is_never_below_zero():
-    assert 0 <= bands.p_value(np.arange(200) % (RANKED // 2), RANKED) < 1e-9
+    assert 0 <= uniformity.p_value(np.arange(200) % (RANKED // 2), RANKED) < 1e-9
 
 
 @pytest.mark.usefixtures("toys")

@@ -91,7 +91,7 @@ def test_ledger_influence_contributions_checks_and_forest_work_on_a_generic_desi
     ledger = pp.identifiability(idata).set_index("term")
     assert ledger.loc["effect_raw", "evidence"] == "randomised within trials"
     assert ledger.loc["effect_raw", "n_trials"] == 6
-    assert set(pp.influence(idata)["variable"]) == {"course", "effect_raw"}
+    assert set(pp.influence(idata)["variable"]) == {"course", "effect_raw", "tau_raw"}
     parts = pp.contributions(idata)
     assert parts["term"].to_numpy().tolist() == ["course", "effect_raw", "u_squared"]
     y = design["X"].to_numpy() @ [
