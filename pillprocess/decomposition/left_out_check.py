@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 
 from pillprocess.gaussian.fit import in_canonical_order
 from pillprocess.gaussian.held_out import control_row, is_contrast
-from pillprocess.gaussian.left_out import Left, leave_each_trial_out
+from pillprocess.gaussian.left_out import MOST_NODES, Left, leave_each_trial_out
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, assemble
 from pillprocess.gaussian.posterior_columns import design_of
 from pillprocess.output.uniformity import p_value
@@ -28,7 +28,7 @@ BISECTIONS = 50
 COURSE, CONTRAST, OWN = "course", "contrast", "baseline of its own"
 
 
-def loto_pit(idata: xr.DataTree | xr.Dataset, *, level: float = 0.95) -> pd.DataFrame:
+def loto_pit(idata: xr.DataTree | xr.Dataset, *, level: float = 0.95, nodes: int = MOST_NODES) -> pd.DataFrame:
     """Predict every trial from all the others, row by row, and say where each observed value falls.
 
     Parameters
@@ -37,6 +37,8 @@ def loto_pit(idata: xr.DataTree | xr.Dataset, *, level: float = 0.95) -> pd.Data
         A fit of a design by either route, or the design; the answer is exact and does not depend on the draws.
     level
         Probability of the equal-tailed predictive interval.
+    nodes
+        Most values of the heterogeneity SDs to integrate over; a few hundred give probabilities to two digits.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def loto_pit(idata: xr.DataTree | xr.Dataset, *, level: float = 0.95) -> pd.Data
     row, of the contrast with the first arm where it is one) and, where the design has a drug term, ``dose``.
     """
     design = in_canonical_order(idata if isinstance(idata, xr.Dataset) else design_of(idata))
-    left, system = leave_each_trial_out(design), assemble(design)
+    left, system = leave_each_trial_out(design, nodes=nodes), assemble(design)
     contrast, own = is_contrast(design), _own_baseline(design)
     variance, labels, y = np.diag(design["covariance"].to_numpy()), design["row"].to_numpy(), design["y"].to_numpy()
     dose = design["X"].sel(coefficient="delta").to_numpy() if "delta" in design["coefficient"].to_numpy() else None

@@ -49,7 +49,7 @@ class LeftOut:
     trials: tuple[Left, ...]
 
 
-def leave_each_trial_out(design: xr.Dataset, *, grid: Grid | None = None) -> LeftOut:
+def leave_each_trial_out(design: xr.Dataset, *, grid: Grid | None = None, nodes: int = MOST_NODES) -> LeftOut:
     """Leave each trial out in turn, its scales refitted.
 
     Parameters
@@ -58,13 +58,15 @@ def leave_each_trial_out(design: xr.Dataset, *, grid: Grid | None = None) -> Lef
         The labelled description of the model.
     grid : Grid, optional
         The design integrated over its scales.
+    nodes : int
+        Most values of the scales that are kept.
 
     Returns
     -------
     LeftOut
     """
     grid = integrate(design, tolerance=1e-2) if grid is None else grid
-    tau, weight = heaviest(grid)
+    tau, weight = heaviest(grid, nodes)
     X, Z, V = (design[name].to_numpy() for name in ("X", "Z", "covariance"))
     mean, spread = design["prior_mean"].to_numpy(), design["prior_sd"].to_numpy() ** 2
     scale, names = design["effect_scale"].to_numpy(), design["scale"].to_numpy()
@@ -87,17 +89,17 @@ def leave_each_trial_out(design: xr.Dataset, *, grid: Grid | None = None) -> Lef
     return LeftOut(tau, weight, centre, variance, tuple(left))
 
 
-def heaviest(grid: Grid) -> tuple[Array, Array]:
+def heaviest(grid: Grid, most: int) -> tuple[Array, Array]:
     """Nodes that matter, with their weights; where they are many, as many as are enough, evenly through the whole."""
     kept = np.flatnonzero(grid.weight > SMALLEST_WEIGHT * grid.weight.max())
     tau, weight = grid.tau[kept], grid.weight[kept] / grid.weight[kept].sum()
-    if len(kept) <= MOST_NODES:
+    if len(kept) <= most:
         return tau, weight
     order = np.lexsort(tau.T)
     tau, weight = tau[order], weight[order]
-    picked = np.searchsorted(np.cumsum(weight), (np.arange(MOST_NODES) + 0.5) / MOST_NODES).clip(max=len(tau) - 1)
+    picked = np.searchsorted(np.cumsum(weight), (np.arange(most) + 0.5) / most).clip(max=len(tau) - 1)
     nodes, count = np.unique(picked, return_counts=True)
-    return tau[nodes], count / MOST_NODES
+    return tau[nodes], count / most
 
 
 def _at_nodes(
