@@ -1,6 +1,6 @@
 """What the checks of a decomposition notice: their rates of alarm where the model is true, and in twelve worlds where it is not.
 
-    python benchmarks/check_power.py                # 200 data sets where the model is true, 40 of every other world
+    python benchmarks/check_power.py                # 200 data sets where the model is true, 30 of every other world
     python benchmarks/check_power.py --true 20 --others 5
 
 Trials of the real shape, people first (tests/decomposition/worlds.py, which does not call the package). Writes
@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parents[1] / "tests" / "decomposition"
 sys.path.insert(0, str(HERE))
 from worlds import WORLDS, simulate  # noqa: E402
 
-RANKED, NODES, LEVEL = 99, 150, 0.05
+RANKED, NODES, LEVEL = 99, 100, 0.05
 
 
 def one(
@@ -52,12 +52,13 @@ def one(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--true", type=int, default=200)
-    parser.add_argument("--others", type=int, default=40)
+    parser.add_argument("--others", type=int, default=30)
     parser.add_argument("--out", type=Path, default=HERE / "reference")
     arguments = parser.parse_args()
     evidence = pp.load_evidence()
     arms = pp.arm_changes(evidence)
     differences = pp.contrasts(evidence, besides=arms)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     rows, uniform = [], []
     for world in WORLDS:
         count = arguments.true if world == "true" else arguments.others
@@ -71,10 +72,14 @@ def main() -> None:
             alone = pd.DataFrame([values for _, values in found])
             for name in alone:
                 rank = np.minimum((alone[name] * (RANKED + 1)).astype(int), RANKED).to_numpy()
-                uniform.append({"prediction": name, "data_sets": count, "p": p_value(rank, RANKED), "mean": alone[name].mean(), "sd": alone[name].std()})  # fmt: skip
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame(rows).round(4).to_csv(arguments.out / "check_power.csv", index=False)
-    pd.DataFrame(uniform).round(4).to_csv(arguments.out / "check_uniformity.csv", index=False)
+                uniform.append(
+                    {
+                        "prediction": name, "data_sets": count, "p": p_value(rank, RANKED), "mean": alone[name].mean(),
+                        "sd": alone[name].std(),
+                    }
+                )  # fmt: skip
+        pd.DataFrame(rows).round(4).to_csv(arguments.out / "check_power.csv", index=False)
+        pd.DataFrame(uniform).round(4).to_csv(arguments.out / "check_uniformity.csv", index=False)
     print(pd.DataFrame(uniform).to_string())
 
 
