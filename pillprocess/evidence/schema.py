@@ -16,7 +16,10 @@ ROUTES = "oral iv im sc intranasal"
 BLINDING = "double single open"
 P_OPERATORS = "= < > <="
 
-BIAS_DOMAINS = "waiting_list open_label blind_failed sponsor early_stopping attrition registration allegiance"
+BIAS_DOMAINS = (
+    "waiting_list open_label blind_failed sponsor early_stopping attrition registration allegiance rob2_randomisation"
+    " rob2_deviations rob2_missing_data rob2_measurement rob2_selection"
+)
 
 SCHEMAS = {
     "trials": TableSchema(
@@ -242,7 +245,7 @@ SCHEMAS = {
         text="detail source_url notes",
         shares="value",
         flags="present",
-        words={"domain": BIAS_DOMAINS},
+        words={"domain": BIAS_DOMAINS, "rating": "low some_concerns high"},
     ),
     "doubts": TableSchema(
         key="trial_id doubt",

@@ -144,7 +144,8 @@ ONE_PROBLEM = [
     ("trials.csv 2", {"published": "2"}, f"{SMITH}: published = 2; must be 0 or 1"),
     ("arms.csv 2", {"n_basis": "completers"}, f"{HIGH}: n_basis = completers; must be one of treated, analysed, ratio"),
     ("risk_of_bias.csv 2", {"domain": "vibes"}, "trial 'smith2020': domain = vibes; must be one of waiting_list, open_label, "
-        "blind_failed, sponsor, early_stopping, attrition, registration, allegiance"),
+        "blind_failed, sponsor, early_stopping, attrition, registration, allegiance, rob2_randomisation, rob2_deviations, "
+        "rob2_missing_data, rob2_measurement, rob2_selection"),
     ("risk_of_bias.csv 3", {"present": ""}, "trial 'smith2020': present = blank; every row needs one"),
     ("risk_of_bias.csv 2", {"value": "90"}, "trial 'smith2020': value = 90; must lie between 0 and 1"),
     ("risk_of_bias.csv 3", {"trial_id": "roe1999"}, "trial 'roe1999': trial_id = roe1999; no such trial in trials.csv"),

@@ -30,6 +30,21 @@ def test_the_embedded_statements_agree_with_the_tables_they_speak_of():
     np.testing.assert_array_equal(lost["present"], (lost["value"] > 0.2).astype(int))
 
 
+def test_ratings_by_domain_are_those_of_the_public_files(shared):
+    said = pp.load_evidence().risk_of_bias.dropna(subset="rating")
+    ratings = said.pivot_table(index="trial_id", columns="domain", values="rating", aggfunc="first")
+    assert len(ratings) == 20
+    names = ["rob2_randomisation", "rob2_deviations", "rob2_missing_data", "rob2_measurement", "rob2_selection"]
+    for name in ("depression-psiloctr", "ptsd-mdmactr"):
+        table = pd.read_csv(
+            shared(f"evidence/public/metapsy_data-{name}/data.csv"), sep=";", decimal=",", na_values=["NA"]
+        )
+        table = table.dropna(subset="d1").drop_duplicates("study")
+        trials = table["study"].str.lower().str.replace(r"[ '-]", "", regex=True)
+        public = table[["d1", "d2", "d3", "d4", "d5"]].apply(lambda column: column.str.lower().str.replace(" ", "_"))
+        np.testing.assert_array_equal(ratings.loc[trials, names], public)
+
+
 def test_domains_join_the_rows_of_a_model():
     evidence = pp.load_evidence()
     arms = pp.arm_changes(evidence)
