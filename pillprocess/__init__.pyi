@@ -60,6 +60,9 @@ from .bias.averaging import BiasAdjusted as BiasAdjusted
 from .bias.contrast_rows import read_contrasts as read_contrasts
 from .bias.drug_contrasts import drug_contrasts as drug_contrasts
 from .bias.drug_contrasts import drug_contrasts_set_aside as drug_contrasts_set_aside
+from .bias.funnel import funnel_table as funnel_table
+from .bias.funnel import plot_funnel as plot_funnel
+from .bias.funnel import plot_funnels as plot_funnels
 from .bias.regressions import small_study_estimates as small_study_estimates
 from .bias.selection import selection_model as selection_model
 

@@ -22,8 +22,8 @@ class Contrasts:
         Differences, negative favours the drug.
     covariance : array (row, row)
         Sampling covariance; zero between trials.
-    size : array (row,)
-        sqrt(1 / n of the arm + 1 / n of its control); nan where either is not known.
+    n_arm, n_reference : array (row,)
+        People of the arm and of its control; nan where not known.
     dose : array (row,)
         Dose less the control's dose, 1 at the reference dose.
     trial, drug, label : array (row,)
@@ -31,7 +31,8 @@ class Contrasts:
 
     y: Array
     covariance: Array
-    size: Array
+    n_arm: Array
+    n_reference: Array
     dose: Array
     trial: NDArray[np.str_]
     drug: NDArray[np.str_]
@@ -41,6 +42,11 @@ class Contrasts:
     def se(self) -> Array:
         """Standard errors (row,)."""
         return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def size(self) -> Array:
+        """sqrt(1 / n of the arm + 1 / n of its control) (row,); nan where either is not known."""
+        return np.sqrt(1 / self.n_arm + 1 / self.n_reference)
 
     @property
     def unit(self) -> NDArray[np.str_]:
@@ -54,7 +60,7 @@ class Contrasts:
     def take(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> "Contrasts":
         """The contrasts of some rows."""
         which = np.flatnonzero(keep) if keep.dtype == bool else keep
-        vectors = (getattr(self, name)[which] for name in ("size", "dose", "trial", "drug", "label"))
+        vectors = (getattr(self, name)[which] for name in ("n_arm", "n_reference", "dose", "trial", "drug", "label"))
         return Contrasts(self.y[which], self.covariance[np.ix_(which, which)], *vectors)
 
 
@@ -137,7 +143,7 @@ def read_contrasts(rows: pd.DataFrame, *, covariance: Array | None = None, favou
         raise ValueError("nothing was fitted:\n" + "\n".join(problems))
     order = np.argsort(np.array([{t: i for i, t in reversed(list(enumerate(trial)))}[t] for t in trial]), kind="stable")
     sign = 1.0 if favours == "negative" else -1.0
-    return Contrasts(sign * y, covariance, size, dose, trial, drug, label).take(order)
+    return Contrasts(sign * y, covariance, n_arm, n_reference, dose, trial, drug, label).take(order)
 
 
 def small_study_predictor(data: Contrasts, by: str) -> Array:
