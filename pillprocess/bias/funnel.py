@@ -12,7 +12,20 @@ from scipy.special import ndtr
 from pillprocess.bias.averaging import ALL_READINGS, AVERAGED, UNADJUSTED, BiasAdjusted, largest_trials
 from pillprocess.bias.contrast_rows import read_contrasts
 from pillprocess.output.visual_style import (
-    DRUG_COLOURS, DRUG_MARKERS, FAVOURS_DRUG, GREY, INK, LARGE, NARROW, NORMAL, SMALL, Width, figure_size, finish, panel, wrapped,
+    DRUG_COLOURS,
+    DRUG_MARKERS,
+    FAVOURS_DRUG,
+    GREY,
+    INK,
+    LARGE,
+    NARROW,
+    NORMAL,
+    SMALL,
+    Width,
+    figure_size,
+    finish,
+    panel,
+    wrapped,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -152,7 +165,7 @@ def plot_funnel(
 
 def _name_largest(ax: "Axes", rows: pd.DataFrame, right: float) -> None:
     """Write the names of the largest trials at the right, each joined to its most precise contrast."""
-    named = rows[rows["largest"]].drop_duplicates("trial").head(5)
+    named = rows[rows["largest"]].sort_values("se", kind="stable").drop_duplicates("trial").head(5)
     height = float(rows["se"].max()) * 1.08
     y = -np.inf
     for row in named.itertuples():
@@ -185,13 +198,10 @@ def plot_funnels(
     for ax, drug in zip(grid, drugs, strict=False):
         own = table[table["drug"] == drug]
         plot_funnel(table, drug=drug, ax=ax, unit=unit)
-        k, people = own["trial"].nunique(), own["n"].sum()
-        ax.set_title(
-            f"{drug} (k = {k}{f', n = {people:.0f}' if people else ''})", fontsize=NORMAL, loc="left", fontweight="bold"
-        )
+        ax.set_title(f"{drug} (k = {own['trial'].nunique()} trials)", fontsize=NORMAL, loc="left", fontweight="bold")
     for ax in grid[len(drugs) :]:
         ax.set_axis_off()
-    handles = [
+    handles: list[Line2D | Patch] = [
         Line2D([], [], color=INK if n == AVERAGED else GREY, ls=style, lw=1.0, label=text)
         for n, (style, text) in CURVES.items()
     ]

@@ -47,6 +47,7 @@ class Analysis:
     correlation: pd.Series
     comparison_note: str
     synthesis_note: str = "it was not asked for"
+    bias_note: str = "it was not asked for"
 
 
 STEPS = (

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pillprocess.bias.funnel import plot_funnels
 from pillprocess.decomposition.plot_forest import plot_forest
 from pillprocess.decomposition.plot_ledger import plot_identifiability, plot_influence
 from pillprocess.decomposition.plot_network import plot_network
@@ -61,6 +62,10 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
             "influence": plot_influence(tables["influence"], width=width, title="The drug term without each trial"),
             "posterior_predictive": plot_predictive_check(in_drug_order(tables["predictive_check"]), width=width),
         }
+        if "funnel" in tables:
+            axes["funnels"] = plot_funnels(
+                tables["funnel"], width=width, title="Does the effect fall with the size of the trial?"
+            )
         if "synthesis" in analysis.fits:
             axes |= synthesis_axes(analysis, width=width)
         figures = {name: ax.figure for name, ax in axes.items() if isinstance(ax.figure, Figure)}

@@ -7,6 +7,7 @@ from pillprocess.evidence.drugs import DRUGS
 from pillprocess.evidence.tables import Evidence
 from pillprocess.output.pages import estimate, render_page, versions
 from pillprocess.review.analysis import Analysis
+from pillprocess.review.bias import bias_answer
 from pillprocess.review.figures import embedded
 from pillprocess.review.limitations import limitations
 from pillprocess.review.record import reporting_record, scale_priors
@@ -16,7 +17,8 @@ from pillprocess.synthesis.words import synthesis_answer
 SETTING = {0.0: "alone", 1.0: "with therapy"}
 
 SECTIONS = (
-    ("answer", "Answer"), ("evidence", "Evidence"), ("models", "Models"), ("results", "Results"), ("checks", "Checks"),
+    ("answer", "Answer"), ("evidence", "Evidence"), ("bias", "What small and selected trials add"),
+    ("models", "Models"), ("results", "Results"), ("checks", "Checks"),
     ("synthesis", "Do subjective effects mediate the outcome?"),
     ("sensitivity", "Sensitivity: what would overturn it"), ("ledger", "What identifies what"), ("blinding", "Was the blind kept?"),
     ("limitations", "Limitations in the evidence"), ("reproducibility", "Reproducibility"),
@@ -58,6 +60,7 @@ def render_report(
         "tables": {name: table.to_dict("records") for name, table in analysis.tables.items()},
         "answer": answer(analysis),
         "example": scale_example(evidence),
+        "bias_note": analysis.bias_note,
         "comparison_note": analysis.comparison_note,
         "synthesis": synthesis_answer(analysis.tables, analysis.synthesis_note) if "synthesis" in analysis.fits else [],
         "synthesis_why": analysis.synthesis_note,
@@ -145,6 +148,8 @@ def answer(analysis: Analysis) -> list[str]:
             f"{terms.loc['delta', 'mean']:.2f} to {b['drug']:.2f} [{b['drug_low']:.2f}, {b['drug_high']:.2f}]. The trials cannot yet "
             "tell the two apart: who gets the drug mostly knows it."
         )
+    if "bias_effects" in analysis.tables:
+        sentences += bias_answer(analysis.tables)
     return sentences
 
 

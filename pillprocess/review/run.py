@@ -36,12 +36,13 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
         step("loading PyMC")
         from pillprocess.inference.stored import save_fit
         from pillprocess.review.analysis import analyse
+        from pillprocess.review.bias import add_bias
         from pillprocess.review.figures import draw_figures, save_figures
         from pillprocess.review.record import reporting_record
         from pillprocess.review.report import provenance, render_report
         from pillprocess.review.synthesis import add_synthesis
 
-        analysis = analyse(tables, seed=seed, step=step)
+        analysis = add_bias(analyse(tables, seed=seed, step=step), step=step)
         if synthesis:
             analysis = add_synthesis(analysis, tables, seed=seed, step=step)
         step("figures and report")
