@@ -21,6 +21,8 @@ from .rows.bias_domains import risk_of_bias as risk_of_bias
 from .rows.change_scores import pre_post_correlation as pre_post_correlation
 from .rows.contrasts import contrasts as contrasts
 from .rows.contrasts import contrasts_set_aside as contrasts_set_aside
+from .rows.drug_contrasts import drug_contrasts as drug_contrasts
+from .rows.drug_contrasts import drug_contrasts_set_aside as drug_contrasts_set_aside
 from .rows.terms import HEADLINE as HEADLINE
 from .rows.terms import HYPOTHESES as HYPOTHESES
 from .rows.terms import TERMS as TERMS
@@ -58,8 +60,6 @@ from .decomposition.predictive import prior_predictive as prior_predictive
 from .bias.averaging import bias_adjusted as bias_adjusted
 from .bias.averaging import BiasAdjusted as BiasAdjusted
 from .bias.contrast_rows import read_contrasts as read_contrasts
-from .bias.drug_contrasts import drug_contrasts as drug_contrasts
-from .bias.drug_contrasts import drug_contrasts_set_aside as drug_contrasts_set_aside
 from .bias.funnel import funnel_table as funnel_table
 from .bias.funnel import plot_funnel as plot_funnel
 from .bias.funnel import plot_funnels as plot_funnels

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from pillprocess.bias.contrast_rows import Contrasts, read_contrasts, small_study_predictor
-from pillprocess.bias.drug_contrasts import dose_readings, drug_contrasts
 from pillprocess.bias.models import KINDS, MODELS, Model, Priors, effect_grid, fit_model
 from pillprocess.bias.posterior import Posterior
 from pillprocess.bias.significance import check_steps, trial_intervals
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.arms import arm_changes
 from pillprocess.rows.contrasts import contrasts
+from pillprocess.rows.drug_contrasts import dose_readings, drug_contrasts
 
 type Array = NDArray[np.float64]
 

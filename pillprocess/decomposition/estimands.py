@@ -5,7 +5,17 @@ import xarray as xr
 
 from pillprocess.gaussian.posterior_columns import columns, design_of
 
-TERM_ORDER = ("course", "waitlist", "comparator", "therapy", "expectancy", "experience", "drug", "drug:therapy")
+TERM_ORDER = (
+    "course",
+    "waitlist",
+    "comparator",
+    "therapy",
+    "expectancy",
+    "experience",
+    "drug",
+    "drug:therapy",
+    "small study",
+)
 
 SCALES = ("tau", "tau_drug", "tau_mu", "tau_context")
 

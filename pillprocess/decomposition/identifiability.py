@@ -17,7 +17,7 @@ BETWEEN_CONTRASTS = "between-trial comparison of randomised contrasts"
 
 NAMES = {
     "delta": "drug", "kappa": "drug x therapy", "psi": "therapy", "omega": "waiting list", "chi": "active comparator",
-    "epsilon": "expectancy", "beta": "experience",
+    "epsilon": "expectancy", "beta": "experience", "gamma": "small-study slope",
 }  # fmt: skip
 
 

@@ -36,6 +36,7 @@ import xarray as xr
 
 from pillprocess.decomposition.columns import Columns, design_dataset, differences_covariance
 from pillprocess.decomposition.described_rows import check_rows, conditioning, describe_rows, trials_that_contrast
+from pillprocess.decomposition.small_study import SmallStudy, add_small_study
 from pillprocess.rows.terms import HEADLINE, check_terms
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def decomposition_design(
     single_arm: Literal["own", "exchangeable"] = "own",
     dose_shape: str = "linear",
     therapy_measure: str = "presence",
+    small_study: SmallStudy | None = None,
     prior_drug_sd: float = 0.7,
     prior_therapy_sd: float = 0.7,
     prior_course_sd: float = 5.0,
@@ -65,6 +67,7 @@ def decomposition_design(
     prior_experience_sd: float = 0.5,
     prior_interaction_sd: float = 0.35,
     prior_free_baseline_sd: float = 10.0,
+    prior_small_study_sd: float | None = None,
     prior_tau: Literal["halfnormal", "invgamma"] = "halfnormal",
     prior_tau_sd: float = 0.5,
     prior_tau_shape: float = 1.62,
@@ -87,6 +90,9 @@ def decomposition_design(
         ``"linear"``, ``"log"`` or ``"emax"``, each 1 at the reference dose.
     therapy_measure
         ``"presence"`` (0/1) or ``"hours"`` outside dosing days, saturating.
+    small_study
+        ``"pet"``, ``"peese"``, ``"pet_size"`` or ``"peese_size"``: let small trials exaggerate the difference of drug and control
+        (:mod:`pillprocess.decomposition.small_study`); the drug effect is then that of a trial of infinite size.
     prior_drug_sd, prior_therapy_sd, prior_waitlist_sd, prior_comparator_sd
         SDs of the zero-mean normal priors of the main terms, in reference SDs.
     prior_course_sd
@@ -96,6 +102,9 @@ def decomposition_design(
         SDs per unit of belief (0 to 1), per SD of experience, and of drug x therapy.
     prior_free_baseline_sd
         SD of a free trial baseline.
+    prior_small_study_sd
+        SD of the common slope, 1 (PET) or 3 (PEESE) by default; of each drug's deviation from it half of that. The slope's prior
+        is normal in closed form; the sampler keeps only the half that exaggerates.
     prior_tau, prior_tau_sd, prior_tau_shape, prior_tau_rate
         Prior of every heterogeneity SD: half-normal with ``prior_tau_sd``, or inverse-gamma on the variance.
 
@@ -106,7 +115,7 @@ def decomposition_design(
     Raises
     ------
     ValueError
-        Unknown terms, baseline, dose shape or prior; blank or non-finite values; a trial in both tables; duplicated rows;
+        Unknown terms, baseline, dose shape, small-study term or prior; blank or non-finite values; a trial in both tables; duplicated rows;
         differences of one trial that follow from one another.
 
     References
@@ -148,6 +157,8 @@ def decomposition_design(
         for drug in drugs:
             half = 0.5 * both * (described["drug_given"] == drug)
             columns.effect("w", "drug", drug, "drug:therapy", half, "tau_drug", mean="kappa", kept=True)
+    if small_study is not None:
+        add_small_study(columns, rows, drugs, small_study, prior_small_study_sd)
     _add_deviations(columns, rows, described)
 
     family, a, b = (
@@ -161,7 +172,7 @@ def decomposition_design(
         attrs={
             "model": "decomposition", "terms": sorted(terms), "baseline": baseline, "single_arm": single_arm,
             "dose_shape": dose_shape, "therapy_measure": therapy_measure,
-            "conditioning": conditioning(rows, terms),
+            "conditioning": conditioning(rows, terms), **({"small_study": small_study, "one_sided": ["gamma"]} if small_study else {}),
             "outcome": "change in reference SD" if unit == "sd" else f"change in points of {rows['instrument'].iloc[0]}",
         },
     )  # fmt: skip
@@ -176,6 +187,7 @@ def decomposition(
     single_arm: Literal["own", "exchangeable"] = "own",
     dose_shape: str = "linear",
     therapy_measure: str = "presence",
+    small_study: SmallStudy | None = None,
     prior_tau: Literal["halfnormal", "invgamma"] = "halfnormal",
     prior_tau_sd: float = 0.5,
 ) -> "pm.Model":
@@ -188,7 +200,7 @@ def decomposition(
     ----------
     arms, contrasts
         Rows of the model, from :func:`pillprocess.arm_changes` and :func:`pillprocess.contrasts`.
-    terms, baseline, single_arm, dose_shape, therapy_measure
+    terms, baseline, single_arm, dose_shape, therapy_measure, small_study
         What the expected change of an arm is made of.
     prior_tau, prior_tau_sd
         Prior of every heterogeneity SD, in the unit of ``arms``.
@@ -202,7 +214,7 @@ def decomposition(
     return gaussian_model(
         decomposition_design(
             arms, contrasts, terms=terms, baseline=baseline, single_arm=single_arm, dose_shape=dose_shape,
-            therapy_measure=therapy_measure, prior_tau=prior_tau, prior_tau_sd=prior_tau_sd,
+            therapy_measure=therapy_measure, small_study=small_study, prior_tau=prior_tau, prior_tau_sd=prior_tau_sd,
         )
     )  # fmt: skip
 

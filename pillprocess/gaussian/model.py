@@ -13,7 +13,8 @@ def gaussian_model(design: xr.Dataset) -> pm.Model:
 
     .. math:: y \sim N(X\beta + Z b, \Sigma), \quad \beta_c \sim N(m_c, s_c^2), \quad b_e = \tau_{s(e)}\, raw_e,\ raw_e \sim N(0, 1)
 
-    Random effects are non-centred. Variables carry the names and dims the design gives them.
+    Random effects are non-centred. Variables carry the names and dims the design gives them. A coefficient that the design's
+    attribute ``one_sided`` names has the lower half of its prior only; the closed form has the whole of it.
 
     Parameters
     ----------
@@ -45,7 +46,13 @@ def gaussian_model(design: xr.Dataset) -> pm.Model:
             dim = str(part["coefficient_dim"][0].item())
             mean, sd = part["prior_mean"].to_numpy(), part["prior_sd"].to_numpy()
             if not dim:
-                theta = theta + part["X"].to_numpy()[:, 0] * pm.Normal(variable, mean[0], sd[0])
+                one_sided = variable in design.attrs.get("one_sided", [])
+                prior = (
+                    pm.TruncatedNormal(variable, mean[0], sd[0], upper=0)
+                    if one_sided
+                    else pm.Normal(variable, mean[0], sd[0])
+                )
+                theta = theta + part["X"].to_numpy()[:, 0] * prior
                 continue
             place = _positions(coords[dim], part["coefficient_label"].to_numpy())
             order = np.argsort(place)  # every label of the dim has a column

@@ -44,16 +44,23 @@ DRUG_COLOURS = {
 DRUG_MARKERS = {"psilocybin": "o", "LSD": "^", "MDMA": "D", "ketamine": "s", "esketamine": "v", "all": "P"}
 TERM_COLOURS = {
     "course": "#DADADA", "waitlist": "#A8905A", "comparator": "#4A4A4A", "therapy": "#E69F00", "expectancy": "#F7E463",
-    "experience": "#B0468F", "drug": "#1F4E9C", "drug:therapy": "#35B08F",
+    "experience": "#B0468F", "drug": "#1F4E9C", "drug:therapy": "#35B08F", "small study": "#7A5C99",
 }  # fmt: skip
-TERM_HATCHES = {"waitlist": "....", "comparator": "////", "expectancy": "xxxx", "drug:therapy": "\\\\\\\\"}
+TERM_HATCHES = {
+    "waitlist": "....",
+    "comparator": "////",
+    "expectancy": "xxxx",
+    "drug:therapy": "\\\\\\\\",
+    "small study": "oo",
+}
 TERM_NAMES = {
     "course": "course (control condition)", "waitlist": "waiting list", "comparator": "active comparator", "therapy": "therapy",
     "expectancy": "expectancy", "experience": "experience", "drug": "drug", "drug:therapy": "drug x therapy",
+    "small study": "small study",
 }  # fmt: skip
 TERM_OF_VARIABLE = {
     "delta": "drug", "kappa": "drug:therapy", "psi": "therapy", "omega": "waitlist", "chi": "comparator", "epsilon": "expectancy",
-    "beta": "experience",
+    "beta": "experience", "gamma": "small study", "g": "small study",
 }  # fmt: skip
 EVIDENCE_COLOURS = {
     "randomised within trials": "#1F4E9C",

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pandas as pd
 
 from pillprocess.bias.averaging import ALL_READINGS, AVERAGED, LARGEST, UNADJUSTED, bias_adjusted
-from pillprocess.bias.drug_contrasts import drug_contrasts_set_aside
 from pillprocess.bias.funnel import funnel_table
 from pillprocess.output.pages import estimate
 from pillprocess.review.analysis import Analysis
+from pillprocess.rows.drug_contrasts import drug_contrasts_set_aside
 
 STEP = "small-study effects and selection"
 

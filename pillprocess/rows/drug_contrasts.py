@@ -41,7 +41,7 @@ def drug_contrasts(rows: pd.DataFrame, *, controls: tuple[str, ...] = CONTROLS[:
     unknown = sorted(set(controls) - set(CONTROLS))
     if isinstance(controls, str) or unknown:
         raise ValueError(f"controls = {controls!r}; give a tuple of {', '.join(CONTROLS)}")
-    table, _ = _differences(rows)
+    table = drug_differences(rows)
     table = table[table["control"].isin(controls)]
     if table.empty:
         raise ValueError("no row compares a drug with a control of this kind")
@@ -66,6 +66,11 @@ def drug_contrasts_set_aside(rows: pd.DataFrame, *, controls: tuple[str, ...] = 
         {"trial": other["trial"], "row": other["label"], "reason": "the control is: " + other["control"]}
     )
     return pd.concat([pd.DataFrame(lost, columns=["trial", "row", "reason"]), other], ignore_index=True)
+
+
+def drug_differences(rows: pd.DataFrame) -> pd.DataFrame:
+    """Every difference of a drug and a control of any kind, or none: the columns of :func:`drug_contrasts`."""
+    return _differences(rows)[0]
 
 
 def dose_readings(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
