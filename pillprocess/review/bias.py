@@ -53,7 +53,9 @@ def bias_answer(tables: dict[str, pd.DataFrame]) -> list[str]:
     rests = f"The evidence for such effects is {_strength(factor)} (Bayes factor {factor:.2g})"
     if len(readings) > 1:
         first = drugs[0]
-        sides = "; ".join(f"{_READING[r]} {written(first, AVERAGED, r)} (weight {weight[r]:.2f})" for r in readings)
+        sides = "; ".join(
+            f"{_READING[r]} {written(first, AVERAGED, r)} (probability {weight[r]:.2f})" for r in readings
+        )
         rests += f", and it hangs on how dose is read. Allowing for them, {first}: {sides}"
     return [*sentences, rests + "."]
 

@@ -1,4 +1,4 @@
-"""Funnels: the table's curves, what is drawn, and the words of the report's answer."""
+"""Funnels: the table's curves, and what is drawn."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,6 @@ import pytest
 from scipy import stats
 
 from pillprocess import bias_adjusted, funnel_table, plot_funnel, plot_funnels
-from pillprocess.bias.averaging import AVERAGED, UNADJUSTED
 
 
 @pytest.fixture(scope="module")
@@ -57,21 +56,3 @@ def test_all_drugs_stand_in_one_figure_at_both_widths(adjusted, save_figure):
     narrow = plot_funnels(table, width="one_column")
     assert narrow.figure.get_figwidth() * 25.4 == pytest.approx(89)
     save_figure(plot_funnel(table))
-
-
-def test_the_answer_states_the_pair_for_each_drug(adjusted):
-    from pillprocess.review.bias import bias_answer
-
-    tables = {
-        "bias_effects": adjusted.effects,
-        "bias_models": adjusted.models,
-        "bias_inclusion": adjusted.inclusion,
-        "funnel": funnel_table(adjusted),
-    }
-    text = " ".join(bias_answer(tables))
-    effects = adjusted.effects.set_index(["drug", "estimate"])["mean"]
-    for drug in ("psilocybin", "MDMA"):
-        pair = f"{effects[drug, UNADJUSTED]:.2f}", f"{effects[drug, AVERAGED]:.2f}"
-        part = text.split(f"{drug} ")[1]
-        assert part.index(pair[0]) < part.index(" / ") < part.index(pair[1])
-    assert "Bayes factor" in text
