@@ -7,6 +7,7 @@ from .evidence.plot_coverage import plot_evidence_map as plot_evidence_map
 from .evidence.tables import Evidence as Evidence
 from .evidence.tables import evidence_counts as evidence_counts
 from .evidence.tables import evidence_problems as evidence_problems
+from .evidence.tables import evidence_questions as evidence_questions
 from .evidence.tables import EvidenceError as EvidenceError
 from .evidence.tables import load_evidence as load_evidence
 

@@ -104,15 +104,31 @@ def evidence(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Print what the evidence tables hold and every problem in them; exit status 1 if there is any."""
-    from pillprocess.evidence.tables import evidence_counts, load_evidence
+    """Print what the evidence tables hold, every problem (exit status 1 if there is any) and every open question."""
+    from pillprocess.evidence.questions import describe_question
+    from pillprocess.evidence.tables import EvidenceError, evidence_counts, evidence_questions, load_evidence
 
-    tables = load_evidence(folder)
+    asked = evidence_questions(folder)
+    waiting = asked[asked["answer"] == ""]
+    try:
+        tables = load_evidence(folder)
+    except EvidenceError:
+        for row in waiting.to_dict("records"):
+            typer.echo(describe_question(row))
+        raise
     if json:
-        _print_json({"counts": evidence_counts(tables), "checksum": tables.checksum})
+        _print_json({"counts": evidence_counts(tables), "questions": asked, "checksum": tables.checksum})
         return
     _print(evidence_counts(tables).to_string(index=False))
-    typer.echo(f"No problems. Checksum {tables.checksum}")
+    for row in waiting.to_dict("records"):
+        typer.echo(describe_question(row))
+    if len(waiting):
+        typer.echo(
+            f"{len(waiting)} open question{'s' if len(waiting) > 1 else ''}: mend the figure, or name it in a row of doubts.csv"
+            " (trial_id, doubt, effect, source) once the source was seen."
+        )
+    answered = f" {len(asked) - len(waiting)} questions answered in doubts.csv." if len(asked) > len(waiting) else ""
+    typer.echo(f"No problems.{answered} Checksum {tables.checksum}")
 
 
 @app.command()

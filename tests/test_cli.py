@@ -47,7 +47,9 @@ def test_the_embedded_evidence_has_no_problems():
     done = run("evidence")
     assert done.returncode == 0, done.stderr
     assert "psilocybin" in done.stdout
-    assert "No problems. Checksum " in done.stdout
+    assert "No problems. " in done.stdout
+    assert " questions answered in doubts.csv. Checksum " in done.stdout
+    assert "open question" not in done.stdout
 
 
 def test_problems_in_a_folder_are_all_listed_and_the_exit_status_is_1(evidence_folder):

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from pillprocess.evidence.checks import Tables
+from pillprocess.evidence.company import RATIOS
 from pillprocess.evidence.dose_checks import check_doses, check_reference_doses
 from pillprocess.evidence.files import CsvTable, report
 from pillprocess.evidence.instruments import expected_sd
+from pillprocess.evidence.twins import check_both_directions, check_overlaps
 
 SDS = ("baseline_sd", "post_sd", "change_sd", "change_sd_derived", "sd", "sd_fraction", "reference_sd")
 ROUNDING = 1e-9
@@ -26,14 +28,16 @@ def check_figures(tables: Tables) -> list[pd.DataFrame]:
         problems += check_people(table)
     problems += check_events(outcomes, ("responders", "remitters"))
     problems += check_events(tables["expectancy"], ("count",))
-    problems += check_standard_errors(outcomes, instruments)
     problems += check_range(outcomes, instruments)
     problems += check_change(outcomes, instruments)
     problems += check_doses(tables["arms"])
     problems += check_reference_doses(tables["reference_doses"])
     problems += check_constructs(tables)
     problems += check_intervals(tables)
-    problems += check_contrasts(tables["contrasts"])
+    problems += check_contrasts(tables["contrasts"], instruments)
+    problems += check_guesses(tables["expectancy"])
+    problems += check_both_directions(tables)
+    problems += check_overlaps(tables)
     problems += check_correlations(tables)
     problems += check_scores(tables)
     return problems
@@ -66,26 +70,6 @@ def check_events(table: CsvTable, columns: tuple[str, ...]) -> Iterator[pd.DataF
         yield report(table, column, wrong, [f"more than the row's n = {n:g}" for n in people[wrong]])
 
 
-def check_standard_errors(outcomes: CsvTable, instruments: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """SDs that are probably standard errors.
-
-    Such an SD is far below what the instrument shows elsewhere, and times sqrt(n) within a factor 2 of it. Far
-    below is a third; for the SD of a change, which a high pre-post correlation makes small, a quarter.
-    """
-    n = outcomes.data["n"]
-    rules = (("baseline_sd", "baseline_sd", 3), ("post_sd", "reference_sd", 3), ("change_sd", "change_sd", 4))
-    for column, usual_column, fold in rules:
-        usual = _of_instrument(outcomes, expected_sd(instruments, usual_column))
-        sd = outcomes.data[column]
-        if_se = sd * np.sqrt(n.clip(lower=0))
-        wrong = (sd > 0) & (n >= 5) & (sd < usual / fold) & if_se.between(usual / 2, usual * 2)
-        texts = [
-            f"a standard error? times the root of n = {people:g} it is {times:.3g}, about the instrument's {about:.3g}"
-            for people, times, about in _where(wrong, n, if_se, usual)
-        ]
-        yield report(outcomes, column, wrong, texts)
-
-
 def check_range(outcomes: CsvTable, instruments: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Means outside the instrument's range; changes and SDs wider than it allows."""
     low = _of_instrument(outcomes, instruments["range_min"])
@@ -110,15 +94,16 @@ def check_range(outcomes: CsvTable, instruments: pd.DataFrame) -> Iterator[pd.Da
 
 
 def check_change(outcomes: CsvTable, instruments: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Changes and SDs of change that do not follow from baseline and endpoint.
+    """Changes that contradict baseline and endpoint, and SDs of change that cannot follow from theirs.
 
-    A printed change may be adjusted, or of other people than the two means, so a quarter of the instrument's SD is let
-    pass. The SD of a difference lies between the difference and the sum of the two SDs.
+    A printed change may be adjusted, or of other people than the two means: a contradiction is one of the other sign, or
+    off by the instrument's whole SD. The SD of a difference lies between the difference and the sum of the two SDs.
     """
     data = outcomes.data
     change = data["post_mean"] - data["baseline_mean"]
     usual = _of_instrument(outcomes, expected_sd(instruments))
-    wrong = (change - data["change_mean"]).abs() > usual / 4
+    gap = (change - data["change_mean"]).abs()
+    wrong = (gap > usual) | ((gap > usual / 4) & (change * data["change_mean"] < 0))
     texts = [f"post_mean - baseline_mean is {value:.4g}; change is post - baseline" for value in change[wrong]]
     yield report(outcomes, "change_mean", wrong, texts)
     least, most = (data["post_sd"] - data["baseline_sd"]).abs(), data["post_sd"] + data["baseline_sd"]
@@ -163,16 +148,52 @@ def check_intervals(tables: Tables) -> Iterator[pd.DataFrame]:
         yield report(table, middle, wrong, texts)
 
 
-def check_contrasts(contrasts: CsvTable) -> Iterator[pd.DataFrame]:
-    """Arms compared with themselves; references that do not fit the level; ratios that are not positive."""
+def check_contrasts(contrasts: CsvTable, instruments: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Arms compared with themselves; levels, directions and ratios that cannot be; differences wider than the scale."""
     cells = contrasts.cells
     wrong = (cells["arm_id"] == cells["reference_arm_id"]) & (cells["arm_id"] != "")
     yield report(contrasts, "reference_arm_id", wrong, "an arm cannot be its own reference")
     own = cells["reference_arm_id"] == "own_baseline"
     wrong = ((cells["level"] == "within_arm") != own) & (cells["level"] != "") & (cells["reference_arm_id"] != "")
     yield report(contrasts, "level", wrong, "within_arm goes with own_baseline, between_arm with another arm")
-    ratio = cells["effect_type"].isin(["odds_ratio", "risk_ratio", "hazard_ratio"])
+    ratio = cells["effect_type"].isin(RATIOS)
     yield report(contrasts, "estimate", ratio & (contrasts.data["estimate"] <= 0), "a ratio must be > 0")
+    about_one = cells["direction"].isin(["above_1_favours_arm", "below_1_favours_arm"])
+    wrong = about_one & ~ratio & (cells["effect_type"] != "")
+    texts = [
+        f"a {word.replace('_', ' ')} favours an arm by its sign, not above or below 1"
+        for word in cells["effect_type"][wrong]
+    ]
+    yield report(contrasts, "direction", wrong, texts)
+    by_sign = cells["direction"].isin(["negative_favours_arm", "positive_favours_arm", "negative_is_improvement"])
+    wrong = by_sign & ratio
+    texts = [
+        f"an {word.replace('_', ' ')} favours an arm above or below 1, not by its sign"
+        for word in cells["effect_type"][wrong]
+    ]
+    yield report(contrasts, "direction", wrong, [text.replace("an r", "a r").replace("an h", "a h") for text in texts])
+    low, high = (
+        contrasts.data["instrument"].map(instruments[limit]).astype(float) for limit in ("range_min", "range_max")
+    )
+    in_points = cells["effect_type"].isin(["mean_difference", "mean_change"]) & (
+        cells["outcome_type"].isin(["", "continuous"])
+    )
+    wrong = in_points & (contrasts.data["estimate"].abs() > high - low)
+    texts = [
+        f"impossible on {name}, which runs from {a:g} to {b:g}"
+        for name, a, b in _where(wrong, cells["instrument"], low, high)
+    ]
+    yield report(contrasts, "estimate", wrong, texts)
+
+
+def check_guesses(expectancy: CsvTable) -> Iterator[pd.DataFrame]:
+    """Percentages of guesses that their own count contradicts."""
+    share = 100 * expectancy.data["count"] / expectancy.data["n"]
+    percent = expectancy.cells["measure"].str.endswith("_pct").astype(bool)
+    possible = share.between(0, 100) & expectancy.data["value"].between(0, 100)
+    wrong = percent & possible & ((expectancy.data["value"] - share).abs() > 2)
+    rows = _where(wrong, expectancy.cells["count"], expectancy.cells["n"], share)
+    yield report(expectancy, "value", wrong, [f"a percentage; {a} of {b} is {c:.3g}" for a, b, c in rows])
 
 
 def check_correlations(tables: Tables) -> Iterator[pd.DataFrame]:

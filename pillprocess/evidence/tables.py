@@ -14,6 +14,8 @@ from pillprocess.evidence.checks import check_tables
 from pillprocess.evidence.figure_checks import check_figures
 from pillprocess.evidence.files import CsvTable, collect, empty_table, problem, read_table
 from pillprocess.evidence.people_checks import check_who_is_counted
+from pillprocess.evidence.plausibility import list_questions
+from pillprocess.evidence.questions import NO_QUESTIONS
 from pillprocess.evidence.schema import EMBEDDED_IF_ABSENT, REQUIRED_TABLES, SCHEMAS
 
 
@@ -136,6 +138,26 @@ def evidence_problems(folder: str | Path | None = None) -> pd.DataFrame:
     no rows when all is well.
     """
     return _read(embedded_folder() if folder is None else Path(folder))[1]
+
+
+def evidence_questions(folder: str | Path | None = None) -> pd.DataFrame:
+    """List what is possible and unusual in a folder of evidence tables, and what answers it.
+
+    A question stops nothing. It is answered by a row of ``doubts.csv`` of the same trial whose text names the figure: the
+    number itself, and with a whole number below 100 also the column's name or a word of it.
+
+    Parameters
+    ----------
+    folder
+        As for :func:`load_evidence`.
+
+    Returns
+    -------
+    DataFrame with columns ``file``, ``row``, ``column``, ``trial``, ``arm``, ``figure`` (the cell), ``question`` (the reason it
+    is asked), ``settle`` (what would settle it), ``answer`` (the doubt that answers it; blank: open).
+    """
+    tables = _read(embedded_folder() if folder is None else Path(folder))[0]
+    return list_questions(tables) if tables else NO_QUESTIONS.copy()
 
 
 def evidence_counts(evidence: Evidence) -> pd.DataFrame:
