@@ -3,7 +3,11 @@
 The simulation uses no design of the package: it reads the dose, therapy, belief and experience of every real arm, adds up
 the formula written out here, and draws people. Every effect varies between trials.
 
-python benchmarks/equal_terms.py --replications 60 --out equal_terms.csv
+python benchmarks/equal_terms.py --replications 60 --means fixed --out equal_terms.csv
+
+``--means fixed`` takes the means of TRUE. At small means a hypothesis with fewer terms can rightly win: it is nearly true too.
+``--means drawn`` draws every mean from the prior of its term, so that a Bayes factor of 10 against the truth has at most
+probability 1 in 10 for each other hypothesis, if and only if nothing but the means tells hypotheses apart.
 """
 
 import argparse
@@ -26,6 +30,7 @@ TRUE = {
 }
 """Mean terms under each hypothesis, in SDs; ``fully_mediated`` has the terms of ``process``."""
 
+PRIOR_SD = {"dose": 0.7, "therapy": 0.7, "expectancy": 0.5, "experience": 0.5, "dose x therapy": 0.35}
 COURSE, WAITLIST, COMPARATOR = -0.9, 0.3, -0.3
 BETWEEN_TRIALS = {"course": 0.35, "dose": 0.33, "therapy": 0.3, "waitlist": 0.3, "comparator": 0.3}
 BETWEEN_DRUGS = 0.12
@@ -78,12 +83,14 @@ def real_rows() -> pd.DataFrame:
     return with_belief_by_design(rows)
 
 
-def compare_all(rows: pd.DataFrame, truth: str, *, replications: int, seed: int) -> pd.DataFrame:
+def compare_all(rows: pd.DataFrame, truth: str, *, replications: int, seed: int, drawn: bool = False) -> pd.DataFrame:
     """Log Bayes factor of every hypothesis against the true one, one row per simulated body of evidence."""
     streams = np.random.SeedSequence([seed, list(TRUE).index(truth)]).spawn(replications)
     out = []
     for stream in streams:
-        log_ml = log_marginal_likelihoods(simulate(rows, TRUE[truth], np.random.default_rng(stream)), list(TRUE))
+        rng = np.random.default_rng(stream)
+        means = {term: rng.normal(0, PRIOR_SD[term]) if drawn else value for term, value in TRUE[truth].items()}
+        log_ml = log_marginal_likelihoods(simulate(rows, means, rng), list(TRUE))
         out.append(log_ml - log_ml[truth])
     return pd.DataFrame(out).assign(truth=truth)
 
@@ -103,13 +110,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replications", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--means", choices=["fixed", "drawn"], default="fixed")
     parser.add_argument("--truth", nargs="*", default=list(TRUE))
     parser.add_argument("--out", type=Path, default=Path("equal_terms.csv"))
     choice = parser.parse_args()
     rows = real_rows()
     tables = []
     for truth in choice.truth:
-        tables.append(compare_all(rows, truth, replications=choice.replications, seed=choice.seed))
+        drawn = choice.means == "drawn"
+        tables.append(compare_all(rows, truth, replications=choice.replications, seed=choice.seed, drawn=drawn))
         pd.concat(tables).to_csv(choice.out, index=False)
         print(summary(tables[-1]).round(2).to_string(index=False), flush=True)
 

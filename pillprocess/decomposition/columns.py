@@ -104,6 +104,7 @@ def design_dataset(
         },
         coords={
             "row": labels, "row_": labels, "scale": scales, **names,
+            "with_therapy": ("row", rows["therapy"].to_numpy(float)),
             **{c: ("row", rows[c].to_numpy(str)) for c in ("trial", "arm", "kind", "role", "study_drug", "condition", "construct")},
         },
     )  # fmt: skip

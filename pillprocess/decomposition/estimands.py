@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from pillprocess.decomposition.settings import with_settings
 from pillprocess.gaussian.posterior_columns import columns, design_of
 
 TERM_ORDER = (
@@ -66,7 +67,8 @@ def relative_effects(
 
     Returns
     -------
-    DataArray (chain, draw, drug, therapy): delta + v_d + (kappa + w_d / 2) therapy + epsilon belief_gap.
+    DataArray (chain, draw, drug, therapy): delta + v_d + (kappa + w_d / 2) therapy + epsilon belief_gap. Its coordinates
+    ``trials`` and ``evidence`` say how many trials tried each setting, and what carries it over where none did.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def relative_effects(
     if belief_gap:
         _need(posterior, "epsilon", "expectancy")
         effect = effect + posterior["epsilon"] * belief_gap
-    return effect.transpose("chain", "draw", "drug", "therapy").rename("effect")
+    return with_settings(effect.transpose("chain", "draw", "drug", "therapy").rename("effect"), design_of(idata))
 
 
 def predictive_effects(idata: xr.DataTree, *, seed: int, therapy: tuple[float, ...] = (0.0, 1.0)) -> xr.DataArray:
@@ -99,7 +101,8 @@ def predictive_effects(idata: xr.DataTree, *, seed: int, therapy: tuple[float, .
 
     Returns
     -------
-    DataArray (chain, draw, drug, therapy) in the model's unit; negative favours the drug.
+    DataArray (chain, draw, drug, therapy) in the model's unit, with ``trials`` and ``evidence`` as there; negative favours
+    the drug.
     """
     effect = relative_effects(idata, therapy=therapy)
     noise = np.random.default_rng(seed).standard_normal(effect.isel(therapy=0).shape)

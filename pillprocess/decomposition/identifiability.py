@@ -7,13 +7,18 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.decomposition.influence import influence, power_scaling
+from pillprocess.decomposition.information import information_shares
+from pillprocess.decomposition.within_trials import spans, within_trial_evidence, within_trials
 from pillprocess.gaussian.fit import in_canonical_order
-from pillprocess.gaussian.held_out import is_contrast
 from pillprocess.gaussian.posterior_columns import design_of
 from pillprocess.output.tables import interval_table
 
 RANDOMISED = "randomised within trials"
 BETWEEN_CONTRASTS = "between-trial comparison of randomised contrasts"
+
+ALL_BUT = 0.99
+NO_SPREAD = {"tau": "", "tau_mean": np.nan, "tau_low": np.nan, "tau_high": np.nan, "tau_prior": "", "tau_trials": 0}
+TAU_COLUMNS = list(NO_SPREAD)
 
 NAMES = {
     "delta": "drug", "kappa": "drug x therapy", "psi": "therapy", "omega": "waiting list", "chi": "active comparator",
@@ -68,32 +73,6 @@ def posterior_correlations(idata: xr.DataTree) -> pd.DataFrame:
     return table.sort_values("correlation", key=np.abs, ascending=False, ignore_index=True)
 
 
-def within_trial_evidence(design: xr.Dataset) -> pd.DataFrame:
-    """Say for every pooled term which trials contrast it, which isolate it, and whether all trials together do.
-
-    Returns
-    -------
-    DataFrame, one row per scalar term: ``variable``, ``trials`` (in which the term differs between arms), ``unconfounded`` (the
-    trials that alone estimate it, the other terms left free) and ``estimable`` (whether the within-trial contrasts of all
-    trials together do: the term is not in the null space of the arm design).
-    """
-    is_scalar = design["coefficient_dim"].to_numpy() == ""
-    columns = design["X"].isel(coefficient=np.flatnonzero(is_scalar)).to_numpy()
-    contrasts = _within_trials(columns, design)
-    rows = []
-    for i, variable in enumerate(design["coefficient_variable"].to_numpy()[is_scalar]):
-        carrying = [name for name, within in contrasts.items() if np.abs(within[:, i]).max(initial=0.0) > 1e-9]
-        rows.append(
-            {
-                "variable": str(variable),
-                "trials": carrying,
-                "unconfounded": [name for name in carrying if _separable(contrasts[name], i)],
-                "estimable": _separable(np.vstack(list(contrasts.values())), i),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
 def identifiability(idata: xr.DataTree) -> pd.DataFrame:
     """Write the ledger of a fitted decomposition.
 
@@ -109,9 +88,11 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
     ``term``, ``mean``, ``ci_low``, ``ci_high``
         The estimate.
     ``evidence``
-        *randomised within trials*: a trial isolates it. *between-trial comparison of randomised contrasts*: no trial isolates it,
-        trials that contrast it in different company do together. *between trials only*: it differs between trials, not within.
-        *prior only*: neither.
+        The kind with the largest share of the information. *randomised within trials*: trials isolate it. *between-trial
+        comparison of randomised contrasts*: trials that contrast it in different company do together. *between trials*: it
+        differs between trials. *prior*: neither. The last two with *only* where nothing else speaks, *mostly* else.
+    ``share_isolated``, ``share_contrasts``, ``share_between``, ``share_prior``
+        The shares: see :mod:`pillprocess.decomposition.information`. They add up to 1.
     ``n_trials``, ``trials``, ``n_unconfounded``, ``unconfounded``
         The trials whose arms differ in the term, and those that isolate it.
     ``carried_by``
@@ -120,8 +101,10 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
         See :func:`contraction` and :func:`pillprocess.influence.power_scaling`.
     ``entangled_with``
         The term with the strongest posterior correlation.
+    ``tau``, ``tau_mean``, ``tau_low``, ``tau_high``, ``tau_prior``, ``tau_trials``
+        The SD of the term's effect between trials, by name, its prior, and the number of trials that inform it.
     ``verdict``
-        One line.
+        One line, from the shares.
 
     Raises
     ------
@@ -136,18 +119,23 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
     correlations = posterior_correlations(idata)
     leverage = influence(idata)
     scaling = power_scaling(design)
+    information = information_shares(idata)
+    between = _heterogeneity(design, idata["posterior"].dataset)
+    term_of = dict(zip(design["coefficient_variable"].to_numpy(), design["coefficient_term"].to_numpy(), strict=True))
     rows = []
     for variable in learned.index:
-        trials, clean, estimable = carried.loc[variable, ["trials", "unconfounded", "estimable"]]
-        evidence = _evidence(trials, clean, estimable, design.attrs.get("baseline", "exchangeable"))
+        trials, clean = carried.loc[variable, ["trials", "unconfounded"]]
+        shares = information.loc[variable]
+        evidence = _evidence(shares)
+        spread = between.loc[term_of[variable]] if term_of[variable] in between.index else NO_SPREAD
         other, r = _partner(correlations, NAMES.get(variable, variable))
-        share = float(learned.loc[variable, "contraction"])
         top = leverage[leverage["variable"] == variable].nlargest(3, "leverage")
         rows.append(
             {
                 "term": NAMES.get(variable, variable),
                 **learned.loc[variable, ["mean", "ci_low", "ci_high"]],
                 "evidence": evidence,
+                **shares,
                 "n_trials": len(trials),
                 "n_unconfounded": len(clean),
                 "trials": ", ".join(trials),
@@ -155,11 +143,12 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
                 "carried_by": ", ".join(
                     f"{t} {100 * w:.0f} %" for t, w in zip(top["trial"], top["leverage"], strict=True)
                 ),
-                "contraction": share,
+                "contraction": float(learned.loc[variable, "contraction"]),
                 "prior_sensitivity": scaling.loc[variable, "prior"],
                 "likelihood_sensitivity": scaling.loc[variable, "likelihood"],
                 "entangled_with": f"{other} (r = {r:+.2f})" if other else "",
-                "verdict": _verdict(evidence, share, float(scaling.loc[variable, "prior"]), other, r),
+                **spread,
+                "verdict": _verdict(evidence, shares, float(scaling.loc[variable, "prior"]), other, r),
             }
         )
     return pd.DataFrame(rows)
@@ -195,14 +184,14 @@ def drug_identifiability(idata: xr.DataTree) -> pd.DataFrame:
     }
     rows = []
     for drug in posterior["drug"].to_numpy():
-        own = {t: w for t, w in _within_trials(columns, design).items() if _gives(design, t, str(drug))}
+        own = {t: w for t, w in within_trials(columns, design).items() if _gives(design, t, str(drug))}
         main = posterior["delta"] + posterior["v"].sel(drug=drug)
         interaction = posterior["kappa"] + posterior["w"].sel(drug=drug) / 2
         draws = {"alone": main, "with therapy": main + interaction, "difference made by therapy": interaction}
         for quantity, combination in weights.items():
             target = np.array([combination.get(v, 0.0) for v in names])
-            alone = [t for t, w in own.items() if _spans(w, target)]
-            together = bool(own) and _spans(np.vstack(list(own.values())), target)
+            alone = [t for t, w in own.items() if spans(w, target)]
+            together = bool(own) and spans(np.vstack(list(own.values())), target)
             evidence = RANDOMISED if alone else BETWEEN_CONTRASTS if together else "carried over from other drugs"
             row = interval_table(draws[quantity].rename("x")).iloc[0]
             rows.append(
@@ -220,43 +209,14 @@ def _gives(design: xr.Dataset, trial: str, drug: str) -> bool:
     return str(design["study_drug"].to_numpy()[here][0]) == drug or f"u[{trial}: {drug}]" in design["effect"].to_numpy()
 
 
-def _within_trials(columns: np.ndarray, design: xr.Dataset) -> dict[str, np.ndarray]:
-    """Each trial's contrasts: arm rows centred on their mean, contrast rows as they are."""
-    if not {"kind", "role"} & set(design.coords):
-        raise ValueError(
-            "the ledger asks what trials compared within themselves, and this design does not say which rows are arms and which are "
-            "differences: give gaussian_design role='contrast' for each difference and 'control' or 'active' for each arm"
-        )
-    trial, contrast = design["trial"].to_numpy(), is_contrast(design)
-    out = {}
-    for name in dict.fromkeys(trial):
-        arms, differences = columns[(trial == name) & ~contrast], columns[(trial == name) & contrast]
-        centred = arms - arms.mean(axis=0) if len(arms) > 1 else np.zeros((0, columns.shape[1]))
-        out[str(name)] = np.vstack([centred, differences])
-    return out
-
-
-def _separable(within: np.ndarray, i: int) -> bool:
-    """Whether these contrasts estimate term i with the other terms left free."""
-    return _spans(within, np.eye(within.shape[1])[i])
-
-
-def _spans(within: np.ndarray, target: np.ndarray) -> bool:
-    """Whether a combination of the terms lies in the row space of the contrasts."""
-    if not len(within):
-        return False
-    fitted = within.T @ np.linalg.lstsq(within.T, target, rcond=1e-9)[0]
-    return bool(np.allclose(fitted, target, atol=1e-8))
-
-
-def _evidence(trials: list[str], clean: list[str], estimable: bool, baseline: str) -> str:
-    if clean:
-        return RANDOMISED
-    if estimable:
-        return BETWEEN_CONTRASTS
-    if baseline == "exchangeable":
-        return "between trials only" if not trials else "between trials only; randomised only together with other terms"
-    return "prior only" if not trials else "prior only; randomised only together with other terms"
+def _evidence(shares: pd.Series) -> str:
+    """The kind of evidence with the largest share of the information; ``only`` where it has all of it."""
+    isolated, contrasts, between, prior = shares
+    if prior == max(shares):
+        return "prior only" if prior > ALL_BUT else "prior, mostly"
+    if between == max(shares):
+        return "between trials only" if isolated + contrasts < 1 - ALL_BUT else "between trials, mostly"
+    return RANDOMISED if isolated > contrasts else BETWEEN_CONTRASTS
 
 
 def _partner(correlations: pd.DataFrame, term: str) -> tuple[str, float]:
@@ -268,16 +228,16 @@ def _partner(correlations: pd.DataFrame, term: str) -> tuple[str, float]:
     return str(first["other_term"] if first["term"] == term else first["term"]), float(first["correlation"])
 
 
-def _verdict(evidence: str, share: float, prior: float, other: str, r: float) -> str:
-    if share < 0.2:
+def _verdict(evidence: str, shares: pd.Series, prior: float, other: str, r: float) -> str:
+    """One line that follows from the shares of information alone."""
+    if shares["share_prior"] > 0.8:
         return "the prior answers: the data say almost nothing"
     parts = []
     if evidence == RANDOMISED:
-        parts.append(
-            "well informed by randomised contrasts" if share > 0.8 else "partly informed by randomised contrasts"
-        )
+        well = shares["share_prior"] < 0.2
+        parts.append(f"{'well' if well else 'partly'} informed by randomised contrasts")
     elif evidence == BETWEEN_CONTRASTS:
-        parts.append("no trial isolates it: it rests on differences between trials")
+        parts.append("hardly any trial isolates it: it rests on differences between trials in what they randomised")
     elif evidence.startswith("between"):
         parts.append("rests on differences between trials, open to everything else in which they differ")
     else:
@@ -287,3 +247,23 @@ def _verdict(evidence: str, share: float, prior: float, other: str, r: float) ->
     if abs(r) > 0.4:
         parts.append(f"{'cannot be told apart from' if abs(r) > 0.7 else 'partly traded off against'} {other}")
     return "; ".join(parts)
+
+
+def _heterogeneity(design: xr.Dataset, posterior: xr.Dataset) -> pd.DataFrame:
+    """By term: the SD of its effect between trials, its interval and prior, and the trials that can inform it."""
+    mean = design["effect_mean"].to_numpy() if "effect_mean" in design else np.full(design.sizes["effect"], "")
+    scale, terms = design["effect_scale"].to_numpy(), design["effect_term"].to_numpy()
+    rows = {}
+    for name in dict.fromkeys(scale[mean == ""].tolist()):
+        here = np.flatnonzero((scale == name) & (mean == ""))
+        within = within_trials(design["Z"].to_numpy()[:, here], design)
+        prior = design.sel(scale=name)
+        numbers = [float(prior[f"prior_scale_{end}"]) for end in "ab"]
+        low, high = np.quantile(posterior[name], [0.025, 0.975])
+        for term in dict.fromkeys(terms[here].tolist()):
+            rows[term] = {
+                "tau": name, "tau_mean": float(posterior[name].mean()), "tau_low": low, "tau_high": high,
+                "tau_prior": f"{prior['prior_scale_family'].item()}({', '.join(f'{n:g}' for n in numbers if n)})",
+                "tau_trials": sum(np.abs(w).max(initial=0.0) > 1e-9 for w in within.values()),
+            }  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index", columns=TAU_COLUMNS)

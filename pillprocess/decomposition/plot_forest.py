@@ -39,6 +39,7 @@ NUMBERS = (
     "n_trials",
     "trials",
     "carried_over",
+    "evidence",
 )
 SETTINGS = {0.0: "alone", 1.0: "with therapy"}
 
@@ -165,6 +166,8 @@ def forest_rows(table: pd.DataFrame) -> pd.DataFrame:
             else rows.index.astype(str)
         )
         rows["label"] = rows["label"].where(rows["kind"] != "predictive", "new trial, " + rows["label"])
+        if "trials" in rows:
+            rows["label"] = rows["label"].where(rows["trials"] > 0, rows["label"] + " (carried over)")
     if "drug" not in rows:
         rows["drug"] = ""
     return rows

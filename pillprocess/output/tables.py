@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+FACTS = ("trials", "evidence")
+"""Coordinates of draws that their tables carry: how many trials tried a setting, and what carries it over where none did."""
+
 COLUMNS = ["mean", "sd", "ci_low", "ci_high", "p_below", "ess"]
 
 
@@ -21,7 +24,8 @@ def effect_table(draws: xr.DataArray | xr.Dataset, *, level: float = 0.95) -> pd
 
     Returns
     -------
-    DataFrame, one row per quantity: a column per remaining dim (and ``estimand`` for a Dataset), then ``mean``, ``sd``,
+    DataFrame, one row per quantity: a column per remaining dim (and ``estimand`` for a Dataset), ``trials`` and ``evidence``
+    where the draws carry them as coordinates, then ``mean``, ``sd``,
     ``ci_low``, ``ci_high``, ``p_below`` (posterior probability that the quantity is below 0: improvement) and ``ess``
     (bulk effective sample size).
 
@@ -66,6 +70,10 @@ def interval_table(draws: xr.DataArray | xr.Dataset, *, level: float = 0.95) -> 
     for position, dim in enumerate(dims):
         index = np.indices([draws.sizes[d] for d in dims])[position].ravel()
         table.insert(position, str(dim), draws[dim].to_numpy()[index])
+    for position, fact in enumerate(FACTS, start=len(dims)):
+        if fact in draws.coords and fact not in dims:
+            values = draws[fact].broadcast_like(draws.isel(chain=0, draw=0, drop=True)).transpose(*dims)
+            table.insert(min(position, len(table.columns)), fact, values.to_numpy().ravel())
     return table
 
 

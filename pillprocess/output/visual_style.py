@@ -65,10 +65,10 @@ TERM_OF_VARIABLE = {
 EVIDENCE_COLOURS = {
     "randomised within trials": "#1F4E9C",
     "between-trial comparison of randomised contrasts": "#E69F00",
-    "between trials only": "#C8501A",
-    "prior only": "#DADADA",
+    "between trials": "#C8501A",
+    "prior": "#DADADA",
 }
-EVIDENCE_HATCHES = {"between-trial comparison of randomised contrasts": "....", "between trials only": "////"}
+EVIDENCE_HATCHES = {"between-trial comparison of randomised contrasts": "....", "between trials": "////"}
 
 
 @contextmanager

@@ -173,33 +173,11 @@ def model_counts(rows: pd.DataFrame) -> pd.DataFrame:
 def drug_effects(idata: xr.DataTree, *, seed: int) -> pd.DataFrame:
     """Effect of each drug at its reference dose, pooled and in a new trial, without and with therapy.
 
-    ``n_trials`` counts the controlled trials that gave the drug in that setting; where it is 0 the row is carried over from
-    other drugs by the model, not observed.
+    ``trials`` counts the controlled trials that gave the drug in that setting; where it is 0 ``evidence`` says what carries
+    the row over.
     """
-    design = idata["constant_data"].dataset
-    observed = _settings(design)
-    parts = []
-    for kind, draws in (("pooled", relative_effects(idata)), ("predictive", predictive_effects(idata, seed=seed))):
-        parts.append(effect_table(draws).assign(kind=kind))
-    table = pd.concat(parts, ignore_index=True)
-    table["n_trials"] = [observed.get((d, t), 0) for d, t in zip(table["drug"], table["therapy"], strict=True)]
-    return table
-
-
-def _settings(design: xr.Dataset) -> dict[tuple[str, float], int]:
-    """Number of trials with a within-trial drug contrast, per drug and therapy of the drug arm."""
-    x = design["X"].sel(coefficient="delta").to_numpy()
-    interaction = design["X"].sel(coefficient="kappa").to_numpy() if "kappa" in design["coefficient"] else 0 * x
-    kind, trial, drug = design["kind"].to_numpy(), design["trial"].to_numpy(), design["study_drug"].to_numpy()
-    counted: dict[tuple[str, float], set[str]] = {}
-    for name in dict.fromkeys(trial):
-        here = trial == name
-        if (kind[here] == "arm").all() and np.ptp(x[here]) == 0:
-            continue
-        for d, dose, dose_therapy in zip(drug[here], x[here], interaction[here], strict=True):
-            if dose != 0:
-                counted.setdefault((str(d), float(round(dose_therapy / dose))), set()).add(str(name))
-    return {key: len(trials) for key, trials in counted.items()}
+    parts = (("pooled", relative_effects(idata)), ("predictive", predictive_effects(idata, seed=seed)))
+    return pd.concat([effect_table(draws).assign(kind=kind) for kind, draws in parts], ignore_index=True)
 
 
 def with_observed(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

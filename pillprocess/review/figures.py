@@ -119,7 +119,7 @@ def forest_rows(analysis: Analysis, evidence: Evidence) -> pd.DataFrame:
         .sort_values("mean", kind="stable")
     )
     pooled = analysis.tables["drug_effects"]
-    pooled = pooled[pooled["n_trials"] > 0]
+    pooled = pooled[pooled["trials"] > 0]
     setting = pooled["therapy"].map({0.0: "alone", 1.0: "with therapy"})
     pooled = pooled.assign(label=pooled["kind"].map({"pooled": "pooled, ", "predictive": "new trial, "}) + setting)
     table = pd.concat([trials, pooled], ignore_index=True)

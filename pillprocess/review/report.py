@@ -106,7 +106,7 @@ def scale_example(evidence: Evidence) -> str:
 def answer(analysis: Analysis) -> list[str]:
     """State the answer in sentences whose every number comes from the tables."""
     effects = analysis.tables["drug_effects"]
-    pooled = effects[(effects["kind"] == "pooled") & (effects["n_trials"] > 0)]
+    pooled = effects[(effects["kind"] == "pooled") & (effects["trials"] > 0)]
     terms = analysis.tables["terms"].set_index("variable")
     ledger = analysis.tables["ledger"].set_index("term")
     share = course_share(analysis.tables["contributions"])
@@ -121,7 +121,7 @@ def answer(analysis: Analysis) -> list[str]:
         here = pooled[pooled["therapy"] == therapy]
         if len(here):
             parts = [
-                f"{r.drug} {r.mean:.2f} [{r.ci_low:.2f}, {r.ci_high:.2f}] ({r.n_trials} trial{'s' if r.n_trials > 1 else ''})"
+                f"{r.drug} {r.mean:.2f} [{r.ci_low:.2f}, {r.ci_high:.2f}] ({r.trials} trial{'s' if r.trials > 1 else ''})"
                 for r in here.itertuples()
             ]
             sentences.append(

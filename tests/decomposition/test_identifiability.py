@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 import pillprocess as pp
-from pillprocess.decomposition.identifiability import within_trial_evidence
+from pillprocess.decomposition.information import shares_at
+from pillprocess.decomposition.within_trials import within_trial_evidence
 
 KETAMINE = {"study_drug": "ketamine", "drug_given": "ketamine"}
 
@@ -141,12 +142,8 @@ ALONE, BETWEEN = "randomised within trials", "between-trial comparison of random
 
 def test_the_ledger_names_the_evidence_and_its_trials(arm_row):
     table = ledger(toy(arm_row, DRUG_AMID_THERAPY, DRUG_ALONE, AGAINST_WAITLIST, UNCONTROLLED))
-    assert table["evidence"].to_dict() == {
-        "waiting list": "between trials only; randomised only together with other terms",
-        "therapy": "between trials only; randomised only together with other terms",
-        "drug": ALONE,
-        "drug x therapy": BETWEEN,
-    }
+    # four small trials: whatever they compared, most of what is known of each term is its prior
+    assert set(table["evidence"]) == {"prior, mostly"}
     assert table["trials"].to_dict() == {
         "waiting list": "waiting", "therapy": "waiting", "drug": "alone, amid, waiting", "drug x therapy": "amid, waiting",
     }  # fmt: skip
@@ -155,6 +152,64 @@ def test_the_ledger_names_the_evidence_and_its_trials(arm_row):
     assert table["n_unconfounded"].tolist() == [0, 0, 1, 0]
     assert table.loc["drug", "carried_by"].startswith("alone ")
     assert table.loc["waiting list", "carried_by"].startswith("waiting ")
+
+
+def copies(n, *trials):
+    """The same trials n times, under other names."""
+    return [{f"{name}{i}": arms for name, arms in trial.items()} for trial in trials for i in range(n)]
+
+
+SHARES = ["share_isolated", "share_contrasts", "share_between", "share_prior"]
+
+
+def test_with_many_trials_the_evidence_is_what_they_compared(arm_row):
+    table = ledger(toy(arm_row, *copies(12, DRUG_AMID_THERAPY, DRUG_ALONE)))
+    assert table["evidence"].to_dict() == {
+        "therapy": "between trials only",
+        "drug": ALONE,
+        "drug x therapy": BETWEEN,
+    }
+    np.testing.assert_allclose(table[SHARES].sum(axis=1), 1, rtol=1e-12)
+    factorial = ledger(toy(arm_row, *copies(12, FACTORIAL)))
+    assert set(factorial["evidence"]) == {ALONE}
+    assert (factorial["share_isolated"] > 0.6).all()
+
+
+def test_shares_of_information_are_precisions_written_out(arm_row):
+    rows = [arm_row(f"t{j}", a, -0.5, 0.3, dose=d) for j in range(5) for a, d in (("drug", 1.0), ("pill", 0.0))]
+    design = pp.decomposition_design(pd.DataFrame(rows), terms={"drug"}, prior_drug_sd=0.7)
+    variance = np.array([{"tau": 0.04, "tau_drug": 0.01, "tau_mu": 0.09}[s] for s in design["effect_scale"].to_numpy()])
+    (shares,) = shares_at(design, variance)[SHARES].to_numpy()
+    # five differences, their drug's own mean around that of all drugs: all isolate the drug
+    isolated = 1 / ((2 * 0.3**2 + 0.04) / 5 + 0.01)
+    # with exchangeable baselines the arms' levels add what the differences do not use
+    X, Z = design["X"].to_numpy(), design["Z"].to_numpy()
+    within = np.linalg.inv(design["covariance"].to_numpy() + (Z * variance) @ Z.T)
+    flat = np.linalg.inv(X.T @ within @ X)
+    total = 1 / np.linalg.inv(X.T @ within @ X + np.diag(design["prior_sd"].to_numpy() ** -2.0))[1, 1]
+    between = 1 / flat[1, 1] - isolated
+    np.testing.assert_allclose(shares, [isolated / total, 0, between / total, 1 - 1 / flat[1, 1] / total], atol=1e-9)
+
+
+def test_one_tiny_factorial_trial_does_not_flip_a_verdict(arm_row):
+    tables = pp.load_evidence()
+    arms = pp.arm_changes(tables)
+    differences = pp.contrasts(tables, besides=arms)
+    tiny = [
+        arm_row("tiny", f"{d}{t}", -0.9, 3**-0.5, dose=float(d), therapy=float(t), expectancy=0.5, experience=0.0)
+        for d, t in itertools.product((0, 1), repeat=2)
+    ]
+    before, after = (
+        pp.identifiability(pp.fit(pp.decomposition_design(rows, differences), seed=1, draws=250)).set_index("term")
+        for rows in (arms, pd.concat([arms, pd.DataFrame(tiny)], ignore_index=True))
+    )
+    assert before["evidence"].to_dict() == after["evidence"].to_dict()
+    first = [table["verdict"].str.split(";").str[0].to_dict() for table in (before, after)]
+    assert first[0] == first[1]
+    assert 0 < after.loc["therapy", "share_isolated"] < 0.06
+    assert before.loc["therapy", "tau_trials"] == before.loc["waiting list", "tau_trials"]
+    assert after.loc["therapy", "tau_trials"] == before.loc["therapy", "tau_trials"] + 1
+    assert before.loc["drug", "tau_prior"] == "halfnormal(0.5)"
 
 
 @pytest.mark.parametrize(
