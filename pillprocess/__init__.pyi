@@ -24,12 +24,17 @@ from .rows.contrasts import contrasts as contrasts
 from .rows.contrasts import contrasts_set_aside as contrasts_set_aside
 from .rows.drug_contrasts import drug_contrasts as drug_contrasts
 from .rows.drug_contrasts import drug_contrasts_set_aside as drug_contrasts_set_aside
+from .rows.response_contrasts import response_arms as response_arms
+from .rows.response_contrasts import response_contrasts as response_contrasts
 from .rows.terms import HEADLINE as HEADLINE
 from .rows.terms import HYPOTHESES as HYPOTHESES
 from .rows.terms import TERMS as TERMS
 from .rows.terms import with_belief_by_design as with_belief_by_design
 
 # decomposition: drug, therapy, expectancy and experience terms, pooled over trials: model, estimands, ledger, checks, figures
+from .decomposition.counts import decomposition_with_counts as decomposition_with_counts
+from .decomposition.counts import response_model as response_model
+from .decomposition.counts import response_rates as response_rates
 from .decomposition.estimands import contributions as contributions
 from .decomposition.estimands import heterogeneity as heterogeneity
 from .decomposition.estimands import predictive_effects as predictive_effects
@@ -64,6 +69,7 @@ from .bias.contrast_rows import read_contrasts as read_contrasts
 from .bias.funnel import funnel_table as funnel_table
 from .bias.funnel import plot_funnel as plot_funnel
 from .bias.funnel import plot_funnels as plot_funnels
+from .bias.moderators import bias_moderators as bias_moderators
 from .bias.regressions import small_study_estimates as small_study_estimates
 from .bias.selection import selection_model as selection_model
 

@@ -58,6 +58,7 @@ def decomposition_design(
     dose_shape: str = "linear",
     therapy_measure: str = "presence",
     small_study: SmallStudy | None = None,
+    moderators: pd.DataFrame | None = None,
     prior_drug_sd: float = 0.7,
     prior_therapy_sd: float = 0.7,
     prior_course_sd: float = 5.0,
@@ -68,6 +69,7 @@ def decomposition_design(
     prior_interaction_sd: float = 0.35,
     prior_free_baseline_sd: float = 10.0,
     prior_small_study_sd: float | None = None,
+    prior_moderator_sd: float = 0.35,
     prior_tau: Literal["halfnormal", "invgamma"] = "halfnormal",
     prior_tau_sd: float = 0.5,
     prior_tau_shape: float = 1.62,
@@ -93,6 +95,9 @@ def decomposition_design(
     small_study
         ``"pet"``, ``"peese"``, ``"pet_size"`` or ``"peese_size"``: let small trials exaggerate the difference of drug and control
         (:mod:`pillprocess.decomposition.small_study`); the drug effect is then that of a trial of infinite size.
+    moderators
+        A row per trial (its index) and a column per property of trials that may change the drug's effect: each adds a
+        coefficient of its name times the property times the dose. A trial without a row has 0.
     prior_drug_sd, prior_therapy_sd, prior_waitlist_sd, prior_comparator_sd
         SDs of the zero-mean normal priors of the main terms, in reference SDs.
     prior_course_sd
@@ -105,6 +110,8 @@ def decomposition_design(
     prior_small_study_sd
         SD of the common slope, 1 (PET) or 3 (PEESE) by default; of each drug's deviation from it half of that. The slope's prior
         is normal in closed form; the sampler keeps only the half that exaggerates.
+    prior_moderator_sd
+        SD of the prior of each moderator's coefficient.
     prior_tau, prior_tau_sd, prior_tau_shape, prior_tau_rate
         Prior of every heterogeneity SD: half-normal with ``prior_tau_sd``, or inverse-gamma on the variance.
 
@@ -159,6 +166,10 @@ def decomposition_design(
             columns.effect("w", "drug", drug, "drug:therapy", half, "tau_drug", mean="kappa", kept=True)
     if small_study is not None:
         add_small_study(columns, rows, drugs, small_study, prior_small_study_sd)
+    if moderators is not None:
+        for name in moderators.columns:
+            amount = rows["trial"].map(moderators[name]).fillna(0.0)
+            columns.coefficient(str(name), "", "", "drug", described["dose"] * amount, prior_moderator_sd, kept=True)
     _add_deviations(columns, rows, described)
 
     family, a, b = (
