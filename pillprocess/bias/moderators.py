@@ -50,12 +50,11 @@ def bias_moderators(
     ValueError
         A domain that no source of the evidence speaks of.
     """
-    said = evidence.risk_of_bias.pivot_table(index="trial_id", columns="domain", values="present", aggfunc="max")
+    said = risk_of_bias(evidence)
+    said = said.loc[:, said.notna().any()]
     unknown = [d for d in domains if d not in said]
     if unknown:
-        raise ValueError(
-            f"domains: no source speaks of {', '.join(unknown)}; known are {', '.join(sorted(said.columns))}"
-        )
+        raise ValueError(f"domains: no source speaks of {', '.join(unknown)}; known are {', '.join(said.columns)}")
     arms = arm_changes(evidence)
     differences = contrasts(evidence, besides=arms)
     rows = pd.concat([arms, differences], ignore_index=True)
