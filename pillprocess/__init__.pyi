@@ -138,23 +138,34 @@ from .belief.plots import plot_moderation as plot_moderation
 from .belief.unblinding import unblinding as unblinding
 
 # synthesis: every kind of evidence in one likelihood: do subjective effects mediate?
+from .synthesis.causal_share import causal_shares as causal_shares
+from .synthesis.causal_share import share_curve as share_curve
 from .synthesis.compiled import compile_synthesis as compile_synthesis
 from .synthesis.compiled import prior_of as prior_of
 from .synthesis.conflict import conflict as conflict
-from .synthesis.conflict import without_each_kind as without_each_kind
 from .synthesis.effects import mediated_share as mediated_share
 from .synthesis.effects import path_effects as path_effects
 from .synthesis.effects import path_table as path_table
-from .synthesis.effects import share_curve as share_curve
 from .synthesis.hypotheses import compare_synthesis as compare_synthesis
 from .synthesis.items import synthesis_items as synthesis_items
+from .synthesis.kinds import only_drug as only_drug
 from .synthesis.kinds import without as without
-from .synthesis.model import synthesis as synthesis
 from .synthesis.model import SYNTHESIS_HYPOTHESES as SYNTHESIS_HYPOTHESES
+from .synthesis.model import synthesis as synthesis
+from .synthesis.outside import belief_prior as belief_prior
+from .synthesis.outside import course_prior as course_prior
+from .synthesis.outside import informed_effects as informed_effects
+from .synthesis.outside import outside_evidence as outside_evidence
+from .synthesis.outside import transport_ledger as transport_ledger
 from .synthesis.plots import plot_path_effects as plot_path_effects
 from .synthesis.plots import plot_paths as plot_paths
+from .synthesis.plots import plot_pooling as plot_pooling
 from .synthesis.plots import plot_share_curve as plot_share_curve
 from .synthesis.plots import plot_without as plot_without
+from .synthesis.power import power_table as power_table
+from .synthesis.removal import by_pooling as by_pooling
+from .synthesis.removal import pooling_fits as pooling_fits
+from .synthesis.removal import without_each_kind as without_each_kind
 from .synthesis.therapy_prior import therapy_prior as therapy_prior
 
 # published: published analyses reproduced from public data

@@ -20,7 +20,7 @@ from pillprocess.output.visual_style import Width, house_style, svg
 from pillprocess.review.analysis import Analysis
 from pillprocess.synthesis.effects import controlled_trials
 from pillprocess.synthesis.fits import items_of
-from pillprocess.synthesis.plots import plot_path_effects, plot_paths, plot_share_curve, plot_without
+from pillprocess.synthesis.plots import plot_path_effects, plot_paths, plot_pooling, plot_share_curve, plot_without
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,13 +85,14 @@ def synthesis_axes(analysis: Analysis, *, width: Width) -> "dict[str, Axes]":
     trials = trials[trials["drug"] == drug].drop_duplicates("trial")
     base = f"k = {len(trials)} trials, n = {trials['people'].sum():.0f}"
     return {
+        "synthesis_pooling": plot_pooling(
+            tables["synthesis_pooling"], drug=drug, width=width, title=f"What other drugs' trials say ({base})"
+        ),
         "synthesis_effects": plot_path_effects(effects, width=width, title="The effect by path, with therapy"),
         "synthesis_paths": plot_paths(
             paths, drug=drug, width=width, title=f"What the drug's effect may pass through ({base})"
         ),
-        "synthesis_curve": plot_share_curve(
-            curve, drug=drug, width=width, title=f"What if the association is causal? ({base})"
-        ),
+        "synthesis_curve": plot_share_curve(curve, drug=drug, width=width, title="What if the association is causal?"),
         "synthesis_without": plot_without(
             without, drug=drug, width=width, title=f"Without each kind of evidence ({base})"
         ),

@@ -12,20 +12,30 @@ from pillprocess.output.tables import effect_table
 from pillprocess.review.analysis import Analysis
 from pillprocess.rows.acute_scores import scores_set_aside
 from pillprocess.rows.associations import associations_set_aside
+from pillprocess.synthesis.causal_share import causal_shares, share_curve
 from pillprocess.synthesis.compiled import Refit, compile_synthesis, prior_of
-from pillprocess.synthesis.conflict import conflict, without_each_kind
-from pillprocess.synthesis.effects import mediated_share, path_table, share_curve
+from pillprocess.synthesis.conflict import conflict
+from pillprocess.synthesis.effects import mediated_share, path_table, usual_therapy
+from pillprocess.synthesis.fits import items_of
 from pillprocess.synthesis.hypotheses import compare_synthesis
 from pillprocess.synthesis.items import synthesis_items
 from pillprocess.synthesis.kinds import KINDS, has_kind
 from pillprocess.synthesis.model import synthesis
-from pillprocess.synthesis.therapy_prior import therapy_prior
+from pillprocess.synthesis.outside import informed_effects, transport_ledger
+from pillprocess.synthesis.power import power_table
+from pillprocess.synthesis.removal import HEADLINE, by_pooling, pooling_fits, without_each_kind
 from pillprocess.synthesis.words import ALL_CAUSAL
 
 type Step = Callable[[str], None]
 
-STEPS = ("synthesis: compiling", "synthesis: fit", "synthesis: each kind of evidence removed", "synthesis: hypotheses")
-FIT_TUNE, FIT_DRAWS, REFIT_DRAWS = 1500, 2500, 300
+STEPS = (
+    "synthesis: compiling", "synthesis: fit", "synthesis: each kind of evidence removed", "synthesis: pooling between drugs",
+    "synthesis: hypotheses", "synthesis: what if",
+)  # fmt: skip
+FIT_TUNE, FIT_DRAWS, REFIT_DRAWS = 1000, 1500, 500
+FIXED = {ALL_CAUSAL: 1.0, "half of it is": 0.5, "none of it is: an epiphenomenon": 0.0}
+BIAS_SCALES = (0.1, 0.6)
+"""Beside the default of .3: SDs of the bias, in correlations, under which the answer is shown."""
 
 
 @dataclass(frozen=True)
@@ -77,23 +87,34 @@ def analyse_synthesis(
     model = synthesis(synthesis_items(evidence) if items is None else items)
     refit = compile_synthesis(model)
     step(STEPS[1])
-    whole = refit(seed=seed, draws=FIT_DRAWS, tune=FIT_TUNE, target_accept=0.995)
+    whole = refit(seed=seed, draws=FIT_DRAWS, tune=FIT_TUNE)
     convergence = check_fit(whole)
     prior = prior_of(model, seed=seed)
+    again = {"seed": seed, "refit": refit, "draws": REFIT_DRAWS}
     step(STEPS[2])
-    removed = without_each_kind(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
-    split = conflict(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
+    removed = without_each_kind(whole, **again)
+    split = conflict(whole, **again)
     step(STEPS[3])
-    hypotheses, note = compare_synthesis(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
+    pooled = pooling_fits(whole, **again)
+    step(STEPS[4])
+    hypotheses, note = compare_synthesis(whole, **again)
+    step(STEPS[5])
+    curve, informed = share_curve(whole, **again), informed_effects(whole, **again)
+    effects, shares = by_pooling(pooled), by_pooling(pooled, lambda fit: mediated_share(fit, prior=prior))
     tables = {
-        "synthesis_effects": path_table(whole),
-        "synthesis_share": mediated_share(whole, prior=prior),
-        "synthesis_curve": share_curve(whole),
-        "synthesis_causal_share": effect_table(whole["posterior"].dataset["causal_share"].rename("causal share")),
+        "synthesis_effects": effects[effects["pooling"] == HEADLINE].drop(columns="pooling").reset_index(drop=True),
+        "synthesis_pooling": effects,
+        "synthesis_share": shares[shares["pooling"] == HEADLINE].drop(columns="pooling").reset_index(drop=True),
+        "synthesis_share_pooling": shares,
+        "synthesis_curve": curve,
+        "synthesis_causal_share": causal_shares(whole, prior=prior),
         "synthesis_without": removed,
         "synthesis_conflict": split,
         "synthesis_hypotheses": hypotheses,
-        "synthesis_choices": choices(refit, seed=seed),
+        "synthesis_choices": choices(whole, curve, refit, seed=seed),
+        "synthesis_informed": informed,
+        "synthesis_outside": transport_ledger(whole),
+        "synthesis_power": power_table(),
         "synthesis_evidence": evidence_kinds(model.items),
         "synthesis_convergence": convergence.reset_index(),
         "scores_set_aside": scores_set_aside(evidence),
@@ -102,19 +123,22 @@ def analyse_synthesis(
     return Synthesis(tables, whole, note)
 
 
-def choices(refit: Refit, *, seed: int) -> pd.DataFrame:
-    """Refit under the extreme readings of the within-arm association, and with psychotherapy trials behind the therapy term."""
-    known = therapy_prior("depression", "any control")
-    informed = (float(known["prior_mean"]), float(known["prior_sd"]))
-    fits = {
-        name: refit(seed=seed, causal_share=share, draws=REFIT_DRAWS, tune=REFIT_DRAWS)
-        for name, share in (
-            (ALL_CAUSAL, 1.0), ("half of it is", 0.5), ("none of it is: an epiphenomenon", 0.0)
-        )
-    }  # fmt: skip
-    name = f"therapy term informed by {known['k']:.0f} psychotherapy trials"
-    fits[name] = refit(seed=seed, therapy_prior=informed, draws=REFIT_DRAWS, tune=REFIT_DRAWS)
-    tables = [path_table(fit, therapy=(1.0,)).assign(choice=choice) for choice, fit in fits.items()]
+def choices(whole: xr.DataTree, curve: pd.DataFrame, refit: Refit, *, seed: int) -> pd.DataFrame:
+    """Show the answer under fixed causal shares, other scales of the bias, and one causal share for all drugs.
+
+    Each drug stands in the setting most of its trials had.
+    """
+    items = items_of(whole)
+    setting = usual_therapy(items)
+    tables = [curve[curve["causal_share"] == share].assign(choice=name) for name, share in FIXED.items()]
+    asked: dict[str, dict[str, object]] = {
+        f"bias of SD {sd:g} in correlations": {"prior_bias_sd": sd} for sd in BIAS_SCALES
+    }
+    asked["one causal share for all drugs, any from 0 to 1"] = {"confounding": "proportional"}
+    for name, choice in asked.items():
+        fit = refit(items, seed=seed, draws=REFIT_DRAWS, checked=True, **choice)
+        table = path_table(fit, therapy=tuple(sorted(set(setting.values()))))
+        tables.append(table[table["drug"].map(setting) == table["therapy"]].assign(choice=name))
     table = pd.concat(tables, ignore_index=True)
     return table[table["path"].isin(["total", "direct", "interaction", "experience", "belief"])].reset_index(drop=True)
 

@@ -1,32 +1,25 @@
 """The synthesis compiled once: a function that fits it to other evidence, terms or causal shares as data, and its prior."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 from pytensor.tensor import TensorVariable
 
+from pillprocess.inference.fit import check_fit
 from pillprocess.inference.nuts import draw_chains
 from pillprocess.inference.sampling import repeatable
-from pillprocess.rows.terms import TERMS
+from pillprocess.synthesis.choices import Choices, check_course, choices_of
 from pillprocess.synthesis.data import synthesis_data
 from pillprocess.synthesis.draws import expected_rows, replicate_rows, trial_log_likelihood
 
-VARIABLE_OF = {"drug": "delta", "therapy": "psi", "drug:therapy": "kappa", "expectancy": "epsilon"}
+VARIABLE_OF = {"therapy": "psi", "expectancy": "epsilon"}
 
 type Refit = Callable[..., xr.DataTree]
-
-
-def check_synthesis_terms(terms: frozenset[str] | set[str], causal_share: float | None) -> None:
-    """Raise if a term is unknown or the causal share is none."""
-    unknown = sorted(set(terms) - set(TERMS))
-    if unknown:
-        raise ValueError(f"unknown terms: {', '.join(unknown)}; known are {', '.join(TERMS)}")
-    if causal_share is not None and not 0 <= causal_share <= 1:
-        raise ValueError(f"causal_share = {causal_share:g}; it must lie between 0 and 1, or be None to be estimated")
 
 
 def compile_synthesis(model: pm.Model) -> Refit:
@@ -39,9 +32,9 @@ def compile_synthesis(model: pm.Model) -> Refit:
 
     Returns
     -------
-    ``refit(items=None, *, seed, terms, causal_share, therapy_prior, draws=1000, tune=1000, chains=4, target_accept=0.95)``: a fit
-    to other items of the same shape (see ``without``), other terms, a fixed causal share or another prior of the therapy term
-    (mean, SD); by default the model's own.
+    ``refit(items=None, *, seed, draws=1000, tune=1000, chains=4, target_accept=0.95, checked=False, **choices)``: a fit to other items of the
+    same shape (see ``without``), or under other terms, causal_share, confounding, pooling, informed, prior_bias_sd,
+    prior_transport_sd or prior_therapy; by default the model's own.
     """
     import nutpie
 
@@ -54,26 +47,29 @@ def compile_synthesis(model: pm.Model) -> Refit:
         items: xr.Dataset | None = None,
         *,
         seed: int,
-        terms: frozenset[str] | set[str] | None = None,
-        causal_share: float | None = settings["causal_share"],
-        therapy_prior: tuple[float, float] = tuple(settings["prior_therapy"]),
         draws: int = 1000,
         tune: int = 1000,
         chains: int = 4,
         target_accept: float = 0.95,
         progress: bool = False,
+        checked: bool = False,
+        **chosen: Any,
     ) -> xr.DataTree:
-        chosen = frozenset(settings["terms"] if terms is None else terms)
-        check_synthesis_terms(chosen, causal_share)
+        changed = settings | chosen
         given = model.items if items is None else items
-        data = synthesis_data(given, terms=chosen, causal_share=causal_share, therapy_prior=therapy_prior)
+        choices = choices_of(changed)
+        check_course(given, choices)
+        data = synthesis_data(given, choices)
         used = {name: np.asarray(values) for name, values in data.items() if name in names}
         trace = draw_chains(
             compiled.with_data(**used), draws=draws, tune=tune, chains=chains, seed=seed, target_accept=target_accept,
             progress=progress,
         )  # fmt: skip
-        changed = settings | {"terms": sorted(chosen), "causal_share": causal_share, "prior_therapy": therapy_prior}
-        return finish_synthesis(trace, given.assign_attrs(settings=json.dumps(changed)), seed=seed)
+        changed["terms"] = sorted(choices.terms)
+        idata = finish_synthesis(trace, given.assign_attrs(settings=json.dumps(changed)), seed=seed)
+        if checked:
+            check_fit(idata)
+        return idata
 
     return refit
 
@@ -82,9 +78,12 @@ def finish_synthesis(trace: xr.DataTree, items: xr.Dataset, *, seed: int) -> xr.
     """Give a sampled synthesis its groups: what the model does not have is left out, what it fixes is fixed."""
     settings = json.loads(items.attrs["settings"])
     posterior = trace["posterior"].dataset
-    posterior = posterior[[v for v in posterior.data_vars if is_held(str(v), settings["terms"])]]
-    if settings["causal_share"] is not None:
-        posterior = posterior.assign(causal_share=posterior["causal_share"] * 0 + settings["causal_share"])
+    choices = choices_of(settings)
+    posterior = posterior[[v for v in posterior.data_vars if is_held(str(v), choices)]]
+    for name in ("causal_share", "pooling"):
+        if settings[name] is not None:
+            posterior = posterior.assign({name: posterior[name] * 0 + settings[name]})
+    posterior = posterior.assign_attrs(outcome_sd=float(items["outcome_sd"]))
     theta = expected_rows(posterior, items)
     groups = {"/posterior": posterior, "/constant_data": items}
     groups["/log_likelihood"] = trial_log_likelihood(posterior, items, theta).to_dataset(name="y_trial")
@@ -100,15 +99,18 @@ def finish_synthesis(trace: xr.DataTree, items: xr.Dataset, *, seed: int) -> xr.
     return idata
 
 
-def is_held(variable: str, terms: Sequence[str]) -> bool:
-    """Whether a fit holds this variable: no standardised deviation, and no term that the model lacks."""
-    absent = {of for term, of in VARIABLE_OF.items() if term not in terms}
+def is_held(variable: str, choices: Choices) -> bool:
+    """Whether a fit holds this variable: no standardised deviation, and nothing that the model lacks."""
+    absent = {of for term, of in VARIABLE_OF.items() if term not in choices.terms}
+    if choices.confounding == "additive" and choices.causal_share is None:
+        absent.add("causal_share")  # derived, a number for each drug
     return not variable.endswith("_raw") and variable not in absent
 
 
-def held_variables(model: pm.Model, terms: Sequence[str]) -> list[TensorVariable]:
+def held_variables(model: pm.Model) -> list[TensorVariable]:
     """Return the variables of the model that a fit holds."""
-    return [v for v in (*model.free_RVs, *model.deterministics) if is_held(v.name, terms)]
+    choices = choices_of(json.loads(model.items.attrs["settings"]))
+    return [v for v in (*model.free_RVs, *model.deterministics) if is_held(v.name, choices)]
 
 
 def prior_of(model: pm.Model, *, seed: int, draws: int = 2000) -> xr.Dataset:
@@ -125,7 +127,7 @@ def prior_of(model: pm.Model, *, seed: int, draws: int = 2000) -> xr.Dataset:
     -------
     Dataset (chain = 1, draw, ...).
     """
-    inputs = held_variables(model, json.loads(model.items.attrs["settings"])["terms"])
+    inputs = held_variables(model)
     values = pm.draw(inputs, draws=draws, random_seed=seed, mode="FAST_COMPILE")
     return xr.Dataset(
         {
@@ -133,4 +135,5 @@ def prior_of(model: pm.Model, *, seed: int, draws: int = 2000) -> xr.Dataset:
             for v, value in zip(inputs, values, strict=True)
         },
         coords={dim: list(labels) for dim, labels in model.coords.items() if labels is not None},
+        attrs={"outcome_sd": float(model.items["outcome_sd"])},
     )

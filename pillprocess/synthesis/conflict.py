@@ -1,20 +1,21 @@
-"""Whether the kinds of evidence agree, and which of them carries the answer.
+"""Whether the kinds of evidence agree: few comparisons, stated before the data, with the chance each had to see a conflict.
 
-Each kind is removed in turn and the synthesis fitted again; and each kind alone is asked what the others are asked too
-(node-splitting, Dias et al. 2010, doi:10.1002/sim.3767). The refits take other data to one compiled model.
+Each kind alone is asked what the others are asked too (node-splitting, Dias et al. 2010, doi:10.1002/sim.3767). The comparisons
+follow from what was measured, not from how it came out: for every dimension of experience with a within-arm association, the
+drug of that dimension with most people in controlled trials; and every drug given with and without its experience.
 """
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import stats
 
-from pillprocess.output.tables import effect_table
 from pillprocess.rows.acute_scores import EXPERIENCES
 from pillprocess.rows.terms import TERMS
 from pillprocess.synthesis.compiled import Refit
-from pillprocess.synthesis.effects import mediated_share, path_effects
+from pillprocess.synthesis.effects import controlled_trials, usual_therapy
 from pillprocess.synthesis.fits import items_of, refit_of
-from pillprocess.synthesis.kinds import KINDS, has_kind, without
+from pillprocess.synthesis.kinds import has_kind, without
 
 OUTCOMES = (
     "placebo-controlled outcomes",
@@ -26,58 +27,15 @@ OUTCOMES = (
 CONFLICT = 0.05
 
 
-def without_each_kind(
-    idata: xr.DataTree, *, seed: int, refit: Refit | None = None, draws: int = 500, chains: int = 4
-) -> pd.DataFrame:
-    """Fit the synthesis again without each kind of evidence in turn.
-
-    Parameters
-    ----------
-    idata
-        A fit of :func:`pillprocess.synthesis`.
-    seed, draws, chains
-        Of the refits.
-    refit
-        From :func:`pillprocess.compile_synthesis`, where the model is compiled already.
-
-    Returns
-    -------
-    DataFrame, one row per kind removed ("nothing" first) and drug: mean and interval of ``total``, ``direct`` and
-    ``experience`` at the reference dose without therapy, ``p_most``, and ``shift``, by how many of its posterior SDs the
-    experience's effect moves.
-    """
-    refit, items = refit or refit_of(idata), items_of(idata)
-    kinds = [kind for kind in KINDS if has_kind(items, kind)]
-    fits = {"nothing": idata}
-    fits |= {k: refit(without(items, k), seed=seed, draws=draws, tune=draws, chains=chains) for k in kinds}
-    tables = [_answer(fit).assign(without=kind) for kind, fit in fits.items()]
-    table = pd.concat(tables, ignore_index=True)
-    whole = table[table["without"] == "nothing"].set_index("drug")
-    table["shift"] = (table["experience"] - table["drug"].map(whole["experience"])) / table["drug"].map(
-        whole["experience_sd"]
-    )
-    return table[["without", *(c for c in table.columns if c != "without")]]
-
-
-def _answer(fit: xr.DataTree) -> pd.DataFrame:
-    effects = path_effects(fit, therapy=(0.0,))
-    table = pd.DataFrame({"drug": effects["drug"].to_numpy()})
-    for path in ("total", "direct", "experience"):
-        one = effect_table(effects[path])
-        table[path], table[f"{path}_low"], table[f"{path}_high"] = one["mean"], one["ci_low"], one["ci_high"]
-        table[f"{path}_sd"] = one["sd"]
-    return table.assign(p_most=mediated_share(fit, therapy=(0.0,))["p_most"])
-
-
 def conflict(
     idata: xr.DataTree, *, seed: int, refit: Refit | None = None, draws: int = 500, chains: int = 4
 ) -> pd.DataFrame:
-    """Ask each kind of evidence alone, and compare the answers.
+    r"""Ask kinds of evidence alone, and compare the answers.
 
-    Two questions. *Slope*: how much does one SD of experience change the outcome, if all of the drug's effect ran through the
-    experience and all of the within-arm association were causal? Within-arm associations, placebo-controlled outcomes and
-    comparisons of doses each give an answer; full mediation needs them to agree. *Blocked*: is the drug's effect the same where
-    the experience was blocked? If it is, the experience was not needed.
+    Two questions. *Slope*: if all of the drug's effect ran through the experience and all of the within-arm association were
+    causal, the whole effect without belief, :math:`\delta_d + \kappa_d h`, would be :math:`a_d \tanh(\zeta_q) s_Y`; their
+    difference is asked, draw by draw, in the setting h that most of the drug's trials had. *Blocked*: is the whole effect without
+    belief the same where the experience was blocked? If it is, the experience was not needed. Nothing is divided by a draw.
 
     Parameters
     ----------
@@ -88,37 +46,70 @@ def conflict(
     -------
     DataFrame, one row per comparison: ``question``, ``drug``, ``one`` and ``other`` (the kinds), their means and intervals,
     ``difference`` with interval, ``p`` (two-sided posterior probability of a difference at least as far from 0),
-    ``p_corrected`` (Holm, for the number of comparisons) and ``verdict``: ``"they disagree"`` where ``p_corrected`` is below .05, ``"a
-    hint of disagreement"`` where only ``p`` is, as chance alone makes one in twenty.
+    ``p_corrected`` (Holm, for the number of comparisons), ``power``, the chance that a true difference as large as the drug's whole
+    effect would have been called a disagreement here (normal approximation, first step of Holm), and ``verdict``: ``"they
+    disagree"`` where ``p_corrected`` is below .05, ``"a hint of disagreement"`` where only ``p`` is, as chance alone makes one in
+    twenty.
+
+    Raises
+    ------
+    ConvergenceError
+        A refit did not converge.
     """
     refit, items = refit or refit_of(idata), items_of(idata)
+    asked = comparisons(items)
     terms = frozenset(TERMS) - {"experience"}
-    pure = {
-        kind: refit(_only(items, kind), seed=seed, terms=terms, draws=draws, tune=draws, chains=chains)[
-            "posterior"
-        ].dataset
-        for kind in OUTCOMES[:3]
-        if has_kind(items, kind)
-    }
-    rows = []
-    within = next(iter(pure.values()), None)
-    if within is not None and has_kind(items, "experience-outcome associations"):
-        slope = xr.apply_ufunc(np.tanh, within["zeta"]) * float(items["outcome_sd"])
-        for kind in OUTCOMES[:2]:
-            for drug in _drugs(items, kind) if kind in pure else ():
-                fit = pure[kind].sel(drug=drug)
-                one = slope.sel(dimension=EXPERIENCES[drug])
-                rows.append(_compare("slope", drug, "within-arm associations", one, kind, fit["direct"] / fit["a"]))
-    if "blocked experience" in pure and "placebo-controlled outcomes" in pure:
-        for drug in _drugs(items, "blocked experience"):
-            one, other = (
-                pure[kind]["direct"].sel(drug=drug) for kind in ("blocked experience", "placebo-controlled outcomes")
+    settings = {"seed": seed, "terms": terms, "draws": draws, "chains": chains, "checked": True}
+    fits = {}
+    if any(question == "slope" for question, _ in asked):
+        fits["unblocked"] = refit(_only(items, OUTCOMES[:2]), **settings)
+    if any(question == "blocked" for question, _ in asked):
+        fits["blocked"] = refit(_only(items, OUTCOMES[2:3]), **settings)
+        fits.setdefault("unblocked", refit(_only(items, OUTCOMES[:2]), **settings))
+    rows, setting = [], usual_therapy(items)
+    for question, drug in asked:
+        whole = _whole(fits["unblocked"], drug, setting.get(drug, 0.0))
+        if question == "slope":
+            posterior = fits["unblocked"]["posterior"].dataset
+            carried = posterior["a"].sel(drug=drug) * np.tanh(posterior["zeta"].sel(dimension=EXPERIENCES[drug]))
+            one, names = (
+                carried * float(items["outcome_sd"]),
+                ("within-arm association x experience", "controlled outcomes"),
             )
-            rows.append(_compare("blocked", drug, "blocked experience", one, "placebo-controlled outcomes", other))
-    return _judged(pd.DataFrame(rows))
+            other = whole
+        else:
+            one, other = _whole(fits["blocked"], drug, 0.0), _whole(fits["unblocked"], drug, 0.0)
+            other = other.isel(draw=slice(None, None, -1))  # other data: the order of the draws means nothing
+            names = ("blocked experience", "controlled outcomes")
+        rows.append(
+            _compare(question, drug, names, one.to_numpy().ravel(), other.to_numpy().ravel(), whole=float(whole.mean()))
+        )
+    return judged(pd.DataFrame(rows))
 
 
-def _judged(table: pd.DataFrame) -> pd.DataFrame:
+def comparisons(items: xr.Dataset) -> list[tuple[str, str]]:
+    """Return the comparisons these items allow, as question and drug, whatever their outcomes say."""
+    trials = controlled_trials(items)
+    kind = items["row_kind"].to_numpy()
+    unblocked = set(items["trial"].to_numpy()[np.isin(kind, OUTCOMES[:2])])
+    people = trials[trials["trial"].isin(unblocked)].drop_duplicates(["drug", "trial"]).groupby("drug")["people"].sum()
+    kept = items["association_kept"].to_numpy() == 1
+    asked = []
+    for dimension in dict.fromkeys(items["association_dimension"].to_numpy()[kept]):
+        of = people[[EXPERIENCES[str(drug)] == dimension for drug in people.index]]
+        if len(of):
+            asked.append(("slope", str(of.idxmax())))
+    blocked = sorted(set(items["study_drug"].to_numpy()[kind == OUTCOMES[2]]) & set(people.index))
+    return asked + [("blocked", str(drug)) for drug in blocked]
+
+
+def _whole(fit: xr.DataTree, drug: str, therapy: float) -> xr.DataArray:
+    """A drug's whole effect without belief."""
+    posterior = fit["posterior"].dataset.sel(drug=drug)
+    return posterior["direct"] + therapy * posterior["interaction"]
+
+
+def judged(table: pd.DataFrame) -> pd.DataFrame:
     """Correct the p of each comparison for their number, and say what that leaves."""
     if table.empty:
         return table
@@ -126,32 +117,29 @@ def _judged(table: pd.DataFrame) -> pd.DataFrame:
     steps = table.loc[order, "p"] * np.arange(len(table), 0, -1)
     corrected = steps.cummax().clip(upper=1.0).reindex(table.index)
     words = np.where(table["p"] < CONFLICT, "a hint of disagreement", "no disagreement seen")
-    return table.assign(p_corrected=corrected, verdict=np.where(corrected < CONFLICT, "they disagree", words))
+    verdict = np.where(corrected < CONFLICT, "they disagree", words)
+    critical = stats.norm.isf(CONFLICT / len(table) / 2)
+    size = table["whole"].abs() / table["difference_sd"]
+    power = stats.norm.sf(critical - size) + stats.norm.cdf(-critical - size)
+    return table.assign(p_corrected=corrected, power=power, verdict=verdict)
 
 
-def _only(items: xr.Dataset, kind: str) -> xr.Dataset:
-    """Keep one kind of outcome, and everything that is no outcome."""
+def _only(items: xr.Dataset, kinds: tuple[str, ...]) -> xr.Dataset:
+    """Keep these kinds of outcome, and everything that is no outcome."""
     for other in OUTCOMES:
-        if other != kind and has_kind(items, other):
+        if other not in kinds and has_kind(items, other):
             items = without(items, other)
     return items
 
 
-def _drugs(items: xr.Dataset, kind: str) -> list[str]:
-    """Study drugs of the rows of a kind."""
-    return sorted(set(items["study_drug"].to_numpy()[items["row_kind"].to_numpy() == kind]))
-
-
 def _compare(
-    question: str, drug: str, one: str, first: xr.DataArray, other: str, second: xr.DataArray
+    question: str, drug: str, names: tuple[str, str], one: np.ndarray, other: np.ndarray, *, whole: float
 ) -> dict[str, object]:
-    """Two answers side by side; their draws come from different data, so the order of draws does not matter."""
-    x, y = first.to_numpy().ravel(), second.to_numpy().ravel()[::-1]
-    n = min(len(x), len(y))
-    difference = x[:n] - y[:n]
-    row: dict[str, object] = {"question": question, "drug": drug, "one": one, "other": other}
-    for name, values in (("one", x), ("other", y), ("difference", difference)):
+    """Two answers side by side."""
+    difference = one - other
+    row: dict[str, object] = {"question": question, "drug": drug, "one": names[0], "other": names[1], "whole": whole}
+    for name, values in (("one", one), ("other", other), ("difference", difference)):
         low, high = np.quantile(values, [0.025, 0.975])
         row |= {f"{name}_mean": values.mean(), f"{name}_low": low, f"{name}_high": high}
     p = 2 * min((difference > 0).mean(), (difference < 0).mean())
-    return row | {"p": float(p)}
+    return row | {"difference_sd": float(difference.std(ddof=1)), "p": float(p)}

@@ -5,44 +5,31 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from pillprocess.rows.terms import TERMS
+from pillprocess.synthesis.choices import Choices
 from pillprocess.synthesis.kinds import FLAT
 from pillprocess.synthesis.outcome_density import trial_effects, trial_members, whitened_loadings
 
 PERSON_STATISTICS = ("n", "mean_s", "mean_y", "ss", "yy", "sy", "kept")
 
 
-def synthesis_data(
-    items: xr.Dataset,
-    *,
-    terms: frozenset[str] | set[str],
-    causal_share: float | None,
-    therapy_prior: tuple[float, float] = (0.0, 0.7),
-) -> dict[str, np.ndarray]:
+def synthesis_data(items: xr.Dataset, choices: Choices) -> dict[str, np.ndarray]:
     """Return the data of the model, by name.
 
     Parameters
     ----------
     items
         From :func:`pillprocess.synthesis_items`, perhaps with evidence removed.
-    terms
-        Terms that are in; the others are multiplied by 0.
-    causal_share
-        The causal share of the within-arm association, or None where it is estimated.
-    therapy_prior
-        Mean and SD of the therapy term's prior.
+    choices
+        What is asked of them.
     """
     told, kept = told_associations(items), items["association_kept"].to_numpy()
     loadings, gram = whitened_loadings(
         items["whitener"].to_numpy(),
-        trial_loadings(items),
+        items["effect_loading"].to_numpy(),
         effect_slots(items),
         trial_members(items["trial"].to_numpy()),
     )
-    return {
-        "term_in": np.array([float(term in terms) for term in TERMS]),
-        "share_fixed": np.array([0.0, 0.0] if causal_share is None else [1.0, causal_share]),
-        "therapy_prior": np.array(therapy_prior, float),
+    return choices.data() | {
         "y_data": items["y"].to_numpy(), "whitener": items["whitener"].to_numpy(),
         "whitened_loadings": loadings.reshape(-1, items.sizes["row"]), "gram": gram,
         "score_data": items["score_d"].to_numpy(), "score_extra": items["score_extra"].to_numpy(),
@@ -61,19 +48,18 @@ def told_associations(items: xr.Dataset) -> np.ndarray:
     return np.asarray(items["association_told"].to_numpy() == 1)
 
 
-def is_trial_effect(items: xr.Dataset) -> np.ndarray:
-    """Return which effects belong to one trial (course m and drug deviation u), the others to a drug."""
-    return np.isin(items["effect_variable"].to_numpy(), ["m", "u"])
+TRIAL_SDS = {"m": "tau_mu", "u": "tau", "h": "tau_therapy", "l": "tau_waitlist"}
+"""SD between trials of each of their effects: course, dose effect, therapy, waiting list."""
 
 
-def trial_loadings(items: xr.Dataset) -> np.ndarray:
-    """Return the loadings of the trial effects, (row, effect)."""
-    return np.asarray(items["effect_loading"].to_numpy()[:, is_trial_effect(items)])
+def sd_of_effect(items: xr.Dataset) -> np.ndarray:
+    """Return the position in ``TRIAL_SDS`` of every trial effect's SD."""
+    return np.array([list(TRIAL_SDS).index(v) for v in items["effect_variable"].to_numpy()], int)
 
 
 def effect_slots(items: xr.Dataset) -> np.ndarray:
     """Return each trial's effects, (slot, trial)."""
-    return trial_effects(items["trial"].to_numpy(), trial_loadings(items))
+    return trial_effects(items["trial"].to_numpy(), items["effect_loading"].to_numpy())
 
 
 def course_columns(items: xr.Dataset) -> np.ndarray:

@@ -4,8 +4,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import ndtr
 
-from pillprocess.rows.acute_scores import EXPERIENCES
-from pillprocess.synthesis.data import arm_columns, course_columns, is_trial_effect, trial_loadings
+from pillprocess.synthesis.data import TRIAL_SDS, arm_columns, course_columns, sd_of_effect
 from pillprocess.synthesis.outcome_density import LOG_2PI
 
 Array = np.ndarray
@@ -41,14 +40,6 @@ def belief_share(
     return scaled.copy(data=ndtr(scaled.to_numpy()))
 
 
-def experience_slope(posterior: xr.Dataset) -> xr.DataArray:
-    """Causal effect on outcome of one SD of each drug's own experience, (chain, draw, drug)."""
-    of_drug = xr.DataArray(
-        [EXPERIENCES[d] for d in posterior["drug"].to_numpy()], dims="drug", coords={"drug": posterior["drug"]}
-    )
-    return posterior["b"].sel(dimension=of_drug).drop_vars("dimension")
-
-
 def expected_rows(posterior: xr.Dataset, items: xr.Dataset) -> xr.DataArray:
     """Expected outcome of every row without its trial's own effects, (chain, draw, row)."""
     drugs = posterior["drug"].to_numpy().tolist()
@@ -66,7 +57,7 @@ def expected_rows(posterior: xr.Dataset, items: xr.Dataset) -> xr.DataArray:
     effect = (by_drug("direct") * posterior["direct"]).sum("drug") + (
         by_drug("interaction") * posterior["interaction"]
     ).sum("drug")
-    effect = effect + (by_drug("experience") * posterior["a"] * experience_slope(posterior)).sum("drug")
+    effect = effect + (by_drug("experience") * posterior["a"] * posterior["b"]).sum("drug")
     for variable, name in (("psi", "therapy"), ("omega", "waitlist"), ("chi", "comparator")):
         if variable in posterior:
             effect = effect + posterior[variable] * xr.DataArray(columns[name][:, 0], dims="arm", coords=arm)
@@ -84,14 +75,13 @@ def expected_rows(posterior: xr.Dataset, items: xr.Dataset) -> xr.DataArray:
 
 def effect_sds(posterior: xr.Dataset, items: xr.Dataset) -> Array:
     """SD of every trial effect in every draw, (chain, draw, effect)."""
-    is_course = items["effect_variable"].to_numpy()[is_trial_effect(items)] == "m"
-    tau, tau_mu = posterior["tau"].to_numpy()[..., None], posterior["tau_mu"].to_numpy()[..., None]
-    return np.where(is_course, tau_mu, tau)
+    spread = np.stack([posterior[name].to_numpy() for name in TRIAL_SDS.values()], axis=-1)
+    return np.asarray(spread[..., sd_of_effect(items)])
 
 
 def trial_log_likelihood(posterior: xr.Dataset, items: xr.Dataset, theta: xr.DataArray) -> xr.DataArray:
     """Log density of each trial's outcomes, its own effects integrated out, (chain, draw, trial)."""
-    trial, Z, V = items["trial"].to_numpy(), trial_loadings(items), items["covariance"].to_numpy()
+    trial, Z, V = items["trial"].to_numpy(), items["effect_loading"].to_numpy(), items["covariance"].to_numpy()
     residual, sd = items["y"].to_numpy() - theta.to_numpy(), effect_sds(posterior, items)
     names, out = list(dict.fromkeys(trial)), []
     for name in names:
@@ -110,6 +100,6 @@ def replicate_rows(posterior: xr.Dataset, items: xr.Dataset, theta: xr.DataArray
     """Outcomes of new trials like the observed ones, (chain, draw, row): new trial effects, new sampling errors."""
     rng = np.random.default_rng(seed)
     sd = effect_sds(posterior, items)
-    deviation = (sd * rng.standard_normal(sd.shape)) @ trial_loadings(items).T
+    deviation = (sd * rng.standard_normal(sd.shape)) @ items["effect_loading"].to_numpy().T
     noise = rng.standard_normal(theta.shape) @ np.linalg.cholesky(items["covariance"].to_numpy()).T
     return theta.copy(data=theta.to_numpy() + deviation + noise)

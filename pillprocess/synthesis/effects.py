@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.output.tables import effect_table
-from pillprocess.synthesis.draws import belief_share, experience_slope
+from pillprocess.synthesis.draws import belief_share
 from pillprocess.synthesis.fits import items_of
 
 PATHS = ("direct", "interaction", "experience", "belief")
@@ -44,7 +44,7 @@ def path_effects(draws: xr.DataTree | xr.Dataset, *, therapy: tuple[float, ...] 
 
     parts = {
         "direct": posterior["direct"] + 0 * amount, "interaction": posterior["interaction"] * amount,
-        "experience": a * experience_slope(posterior) + 0 * amount, "belief": believed(1.0, a) + 0 * amount,
+        "experience": a * posterior["b"] + 0 * amount, "belief": believed(1.0, a) + 0 * amount,
     }  # fmt: skip
     effects = {"total": parts["direct"] + parts["interaction"] + parts["experience"] + parts["belief"]} | parts
     effects["without_experience"] = parts["direct"] + parts["interaction"] + believed(1.0, 0.0)
@@ -69,10 +69,10 @@ def mediated_share(
 
     Returns
     -------
-    DataFrame, one row per drug and therapy: ``p_most`` (probability that more than half of the effect runs through the
+    DataFrame, one row per drug and therapy: ``n_trials`` behind it (of a fit), ``p_most`` (probability that more than half of the effect runs through the
     experience), ``p_process`` (through experience, belief or the interaction with therapy), ``share``, ``share_low``,
-    ``share_high`` (blank where withheld: see ``share_is``), and with a prior ``prior_p_most`` and ``learned``, the part of the
-    prior variance of the experience's effect that the data removed, ``learned_slope``, the same for the effect of one SD of
+    ``share_high`` (blank where withheld: see ``share_is``), and with a prior ``prior_p_most``, ``prior_p_process`` and
+    ``learned``, the part of the prior variance of the experience's effect that the data removed, ``learned_slope``, the same for the effect of one SD of
     experience (the b path), and ``rests_on``, which says so where that slope is its prior.
     """
     effects = path_effects(draws, therapy=therapy)
@@ -83,15 +83,17 @@ def mediated_share(
     table["p_process"] = _more_than_half(_flat(process), flat["total"])
     rows = [_share(flat["experience"][:, i], flat["total"][:, i]) for i in range(len(table))]
     table = table.join(pd.DataFrame(rows, columns=["share", "share_low", "share_high", "share_is"]))
+    if isinstance(draws, xr.DataTree) and "constant_data" in draws.children:
+        table["n_trials"] = _counts(items_of(draws), table)[:, 0]
     if prior is not None:
         before = path_effects(prior, therapy=therapy)
         one, other = _flat(before["experience"]), _flat(before["total"])
         table["prior_p_most"] = _more_than_half(one, other)
-        table["learned"] = 1 - flat["experience"].var(axis=0) / one.var(axis=0)
-        slopes = (
-            experience_slope(draws["posterior"].dataset if isinstance(draws, xr.DataTree) else draws),
-            experience_slope(prior),
+        table["prior_p_process"] = _more_than_half(
+            _flat(before["experience"] + before["belief"] + before["interaction"]), other
         )
+        table["learned"] = 1 - flat["experience"].var(axis=0) / one.var(axis=0)
+        slopes = ((draws["posterior"].dataset if isinstance(draws, xr.DataTree) else draws)["b"], prior["b"])
         after, ahead = (slope.var(("chain", "draw")).sel(drug=table["drug"].to_numpy()).to_numpy() for slope in slopes)
         table["learned_slope"] = 1 - after / ahead
         table["rests_on"] = np.where(table["learned_slope"] < LITTLE, PRIOR_ONLY, "evidence and prior")
@@ -120,57 +122,6 @@ def _share(part: np.ndarray, total: np.ndarray) -> tuple[float, float, float, st
     return float(middle), float(low), float(high), "part of the total effect"
 
 
-def share_curve(draws: xr.DataTree, *, points: int = 21, width: float = 0.08, therapy: float = 0.0) -> pd.DataFrame:
-    """Effects as a function of how much of the within-arm association is causal, from all epiphenomenon to all causal.
-
-    The draws near each causal share are weighted by a normal kernel, so the curve is what fits at fixed shares would say.
-
-    Parameters
-    ----------
-    draws
-        A fit with the causal share estimated.
-    points
-        Shares between 0 and 1.
-    width
-        SD of the kernel.
-    therapy
-        Amount of therapy.
-
-    Returns
-    -------
-    DataFrame: ``drug``, ``causal_share``, ``path`` (experience, direct, total), ``mean``, ``ci_low``, ``ci_high``, ``ess``.
-
-    Raises
-    ------
-    ValueError
-        The share was fixed.
-    """
-    share = draws["posterior"].dataset["causal_share"].to_numpy().ravel()
-    if np.ptp(share) == 0:
-        raise ValueError(f"the causal share was fixed at {share[0]:g}; fit with causal_share=None to see the curve")
-    effects = path_effects(draws, therapy=(therapy,)).isel(therapy=0)
-    out = []
-    for at in np.linspace(0, 1, points):
-        weight = np.exp(-0.5 * ((share - at) / width) ** 2)
-        weight /= weight.sum()
-        for path in ("experience", "direct", "total"):
-            values = effects[path].transpose("chain", "draw", "drug").to_numpy().reshape(len(share), -1)
-            order = np.argsort(values, axis=0)
-            for i, drug in enumerate(effects["drug"].to_numpy()):
-                x, w = values[order[:, i], i], weight[order[:, i]]
-                low, high = np.interp([0.025, 0.975], np.cumsum(w), x)
-                row = {
-                    "drug": drug,
-                    "causal_share": at,
-                    "path": path,
-                    "mean": float(x @ w),
-                    "ci_low": low,
-                    "ci_high": high,
-                }
-                out.append(row | {"ess": 1 / (weight**2).sum()})
-    return pd.DataFrame(out)
-
-
 def path_table(draws: xr.DataTree, *, therapy: tuple[float, ...] = (0.0, 1.0)) -> pd.DataFrame:
     """Summarise :func:`path_effects` with the trials that gave each drug in each setting.
 
@@ -187,10 +138,22 @@ def path_table(draws: xr.DataTree, *, therapy: tuple[float, ...] = (0.0, 1.0)) -
     carried over from other drugs or settings; and ``n_people`` randomised in them.
     """
     table = effect_table(path_effects(draws, therapy=therapy)).rename(columns={"estimand": "path"})
-    trials = controlled_trials(items_of(draws)).groupby(["drug", "therapy"])["people"].agg(["size", "sum"])
-    setting = pd.MultiIndex.from_frame(table[["drug", "therapy"]])
-    table[["n_trials", "n_people"]] = trials.reindex(setting, fill_value=0).astype(int).to_numpy()
+    table[["n_trials", "n_people"]] = _counts(items_of(draws), table)
     return table
+
+
+def _counts(items: xr.Dataset, table: pd.DataFrame) -> np.ndarray:
+    """Trials and people behind each drug and therapy of a table, (row, 2)."""
+    trials = controlled_trials(items).groupby(["drug", "therapy"])["people"].agg(["size", "sum"])
+    setting = pd.MultiIndex.from_frame(table[["drug", "therapy"]])
+    return np.asarray(trials.reindex(setting, fill_value=0).astype(int).to_numpy())
+
+
+def usual_therapy(items: xr.Dataset) -> dict[str, float]:
+    """Return, for every drug that trials compare, the amount of therapy most of its trials gave beside it."""
+    trials = controlled_trials(items).groupby(["drug", "therapy"]).size().reset_index(name="trials")
+    most = trials.sort_values(["drug", "trials"], ascending=[True, False], kind="stable").drop_duplicates("drug")
+    return dict(zip(most["drug"], most["therapy"], strict=True))
 
 
 def controlled_trials(items: xr.Dataset) -> pd.DataFrame:

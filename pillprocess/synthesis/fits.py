@@ -27,6 +27,7 @@ def model_of(idata: xr.DataTree) -> pm.Model:
     stored = json.loads(items.attrs["settings"])
     settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
     settings["terms"] = frozenset(stored["terms"])
+    settings["informed"] = {name: tuple(pair) for name, pair in stored["informed"].items()}
     return synthesis(items, **settings)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -19,8 +20,9 @@ def compare_synthesis(
     """Compare the hypotheses on the same outcomes, with experience and belief integrated out.
 
     The experience of an outcome's arm follows from its drug and dose, never from a score of the same people, so every
-    hypothesis predicts outcomes given the treatment alone. Each trial is left out by Pareto-smoothed importance sampling;
-    where that fails (k-hat above 0.7), the model is fitted without the trial's outcomes.
+    hypothesis predicts outcomes given the treatment alone. All carry the same trial effects and differ in mean terms. Each trial is
+    left out by Pareto-smoothed importance sampling; where that fails (k-hat above 0.7), the model is fitted without the trial's
+    outcomes.
 
     Parameters
     ----------
@@ -29,32 +31,69 @@ def compare_synthesis(
 
     Returns
     -------
-    The table of :func:`pillprocess.compare`, with ``terms``, and what it decides in words.
+    The table of :func:`pillprocess.compare`, with ``terms``, ``mcse``, the Monte Carlo standard error of elpd, and ``told_apart``, 1
+    where the difference from the best exceeds twice the Monte Carlo error of both; and what it decides in words. No rank is given
+    within that error.
+
+    Raises
+    ------
+    ConvergenceError
+        A refit did not converge.
     """
     refit, items = refit or refit_of(idata), items_of(idata)
-    fits, again = {}, {}
+    fits, again, errors = {}, {}, {}
     for name, terms in SYNTHESIS_HYPOTHESES.items():
-        fits[name] = refit(items, seed=seed, terms=terms, causal_share=None, draws=draws, tune=draws, chains=chains)
-        again[name] = _without_trial(refit, items, terms, seed=seed, draws=draws, chains=chains)
+        settings = {
+            "seed": seed,
+            "terms": terms,
+            "causal_share": None,
+            "draws": draws,
+            "chains": chains,
+            "checked": True,
+        }
+        fits[name] = refit(items, **settings)
+        errors[name] = loo_errors(fits[name]["log_likelihood"]["y_trial"])
+        again[name] = _without_trial(refit, items, settings, errors[name])
     table = compare(fits, unit="trial", refits=again)
     joined = table.reset_index()
     joined.insert(1, "terms", [", ".join(sorted(SYNTHESIS_HYPOTHESES[name])) for name in joined["model"]])
-    note = comparison_note(table) + (
-        " An experience that is there and moves no outcome (an epiphenomenon) predicts outcomes exactly as 'pill_and_process'"
+    joined["mcse"] = [float(np.sqrt((errors[name] ** 2).sum())) for name in joined["model"]]
+    noise = 2 * np.hypot(joined["mcse"], joined["mcse"].iloc[0])
+    joined["told_apart"] = ((joined["elpd"].iloc[0] - joined["elpd"]) > noise).astype(int)
+    joined["rank"] = joined["rank"].where(joined["told_apart"] == 1)
+    return joined, f"{comparison_note(table)} {_noise(joined)}"
+
+
+def loo_errors(log_likelihood: xr.DataArray) -> pd.Series:
+    """Monte Carlo standard error of every trial's leave-one-out log density, by importance sampling with autocorrelated draws."""
+    inverse = np.exp(-log_likelihood + log_likelihood.min(("chain", "draw")))
+    relative = az.mcse(inverse.to_dataset(name="p"))["p"] / inverse.mean(("chain", "draw"))
+    return pd.Series(relative.to_numpy(), index=log_likelihood["trial"].to_numpy())
+
+
+def _noise(table: pd.DataFrame) -> str:
+    tied = table["model"][table["told_apart"] == 0].tolist()[1:]
+    largest = table["mcse"].max()
+    words = f"The Monte Carlo error of an elpd is at most {largest:.2f}"
+    if tied:
+        words += f"; within it no order is given to {', '.join(repr(name) for name in [table['model'].iloc[0], *tied])}"
+    return (
+        words
+        + ". An experience that is there and moves no outcome (an epiphenomenon) predicts outcomes exactly as 'pill_and_process'"
         " does: no comparison of predictions can tell the two apart."
     )
-    return joined, note
 
 
 def _without_trial(
-    refit: Refit, items: xr.Dataset, terms: frozenset[str], *, seed: int, draws: int, chains: int
+    refit: Refit, items: xr.Dataset, settings: dict[str, object], errors: pd.Series
 ) -> Callable[[str], float]:
-    """Return a function from a trial's label to the log density of its outcomes in a fit without them."""
+    """Return a function from a trial's label to the log density of its outcomes in a fit without them; it notes its error."""
 
     def density(label: str) -> float:
         held_out = without_rows(items, items["trial"].to_numpy() == label)
-        fit = refit(held_out, seed=seed, terms=terms, causal_share=None, draws=draws, tune=draws, chains=chains)
-        log_density = fit["log_likelihood"]["y_trial"].sel(trial=label).to_numpy()
-        return float(np.logaddexp.reduce(log_density.ravel()) - np.log(log_density.size))
+        log_density = refit(held_out, **settings)["log_likelihood"]["y_trial"].sel(trial=label)
+        p = np.exp(log_density - log_density.max())
+        errors[label] = float(az.mcse(p.to_dataset(name="p"))["p"] / p.mean())
+        return float(np.log(p.mean()) + log_density.max())
 
     return density

@@ -140,15 +140,39 @@ def _outcome_items(
         if reference:
             sign[i, where[reference]] -= 1
     covariance = design["covariance"].to_numpy()
-    keep = ["y", "X", "Z", "coefficient_variable", "coefficient_label", "effect_variable"]
+    keep = ["y", "X", "coefficient_variable", "coefficient_label"]
     items = design[keep]
-    items = items.drop_vars(set(items.coords) - {"row", "coefficient", "effect", "trial", "study_drug"})
-    items = items.rename({"X": "course_loading", "Z": "effect_loading"})
+    items = items.drop_vars(set(items.coords) - {"row", "coefficient", "trial", "study_drug"})
+    items = items.rename({"X": "course_loading"})
+    variables, loading = _trial_effects(design, sign, cells)
+    items["effect_variable"], items["effect_loading"] = ("effect", variables), (("row", "effect"), loading)
     items["covariance"] = (("row", "row_other"), covariance)
     items["whitener"] = (("row", "row_other"), np.linalg.inv(np.linalg.cholesky(covariance)))
     items["row_arm"] = (("row", "arm"), sign)
     items["row_kind"] = ("row", _row_kinds(design["trial"].to_numpy(), sign, cells))
     return items.assign_coords(arm=cells.index.to_numpy(str))
+
+
+def _trial_effects(design: xr.Dataset, sign: np.ndarray, cells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """What varies between trials, the same under every hypothesis: course, dose effect of each drug, therapy, waiting list.
+
+    Returns
+    -------
+    Variable of every effect (``m``, ``u``, ``h``, ``l``), and loadings (row, effect).
+    """
+    trial = design["trial"].to_numpy()
+    course = design["effect_variable"].to_numpy() == "m"
+    variables, columns = ["m"] * int(course.sum()), [design["Z"].to_numpy()[:, course]]
+    given = {drug: cells["dose"] * (cells["drug"] == drug) for drug in dict.fromkeys(cells["drug"])}
+    for name in dict.fromkeys(trial):
+        here = (trial == name).astype(float)
+        each = [("u", dose) for dose in given.values()] + [("h", cells["therapy"]), ("l", cells["waitlist"])]
+        for variable, amount in each:
+            column = here * (sign @ amount.to_numpy(float))
+            if column.any():
+                variables.append(variable)
+                columns.append(column[:, None])
+    return np.array(variables, str), np.concatenate(columns, axis=1)
 
 
 def _row_kinds(trial: np.ndarray, sign: np.ndarray, cells: pd.DataFrame) -> np.ndarray:
@@ -204,6 +228,7 @@ def _score_items(
             "association_told": ("association", z.isna().to_numpy(float)),
             "association_significant": ("association", associations["significant"].fillna(0).to_numpy(float)),
             "association_kept": ("association", np.ones(len(z))),
+            "association_drug": ("association", associations["drug"].to_numpy(str)),
             "association_dimension": ("association", associations["dimension"].to_numpy(str)),
             "association_instrument": ("association", instrument.to_numpy(str)),
         },

@@ -3,9 +3,12 @@
 import numpy as np
 import xarray as xr
 
+BETWEEN_DRUGS = "comparison between drugs"
+"""What other drugs' effects say of a drug's: removed by pooling nothing, not from the items."""
+
 KINDS = (
     "placebo-controlled outcomes", "dose comparisons", "blocked experience", "therapy comparisons", "response counts",
-    "acute scores", "experience-outcome associations", "treatment guesses", "participants",
+    "acute scores", "experience-outcome associations", "treatment guesses", "participants", BETWEEN_DRUGS,
 )  # fmt: skip
 """The kinds of evidence, as removed in turn and named in tables."""
 
@@ -21,7 +24,7 @@ def without(items: xr.Dataset, kind: str) -> xr.Dataset:
     items
         From :func:`synthesis_items`.
     kind
-        One of ``KINDS``, such as ``"acute scores"``.
+        One of ``KINDS``, such as ``"acute scores"``, except the comparison between drugs, which is no item.
 
     Returns
     -------
@@ -32,8 +35,9 @@ def without(items: xr.Dataset, kind: str) -> xr.Dataset:
     ValueError
         The kind is not one of ``KINDS``.
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind = {kind!r}; it must be one of {', '.join(KINDS)}")
+    if kind not in KINDS or kind == BETWEEN_DRUGS:
+        known = ", ".join(k for k in KINDS if k != BETWEEN_DRUGS)
+        raise ValueError(f"kind = {kind!r}; it must be one of {known}; pooling=0 removes the comparison between drugs")
     items = items.copy()
     if kind == "acute scores":
         return items.assign(score_extra=items["score_extra"] * 0 + FLAT)
@@ -55,10 +59,44 @@ def without_rows(items: xr.Dataset, gone: np.ndarray) -> xr.Dataset:
     return items.assign(whitener=(("row", "row_other"), whitener))
 
 
+def only_drug(items: xr.Dataset, drug: str) -> xr.Dataset:
+    """Return the items that trials of one drug brought; shapes stay as they are.
+
+    Parameters
+    ----------
+    items
+        From :func:`synthesis_items`.
+    drug
+        Its name; trials that gave it in any arm are its own.
+
+    Returns
+    -------
+    Dataset of items.
+    """
+    own = set(items["arm_trial"].to_numpy()[items["arm_drug"].to_numpy() == drug])
+
+    def given(trials: np.ndarray) -> np.ndarray:
+        return np.isin(trials, list(own)).astype(int)
+
+    guess_trial = np.array([label.rsplit(": ", 1)[0] for label in items["guess"].to_numpy()], str)
+    guessed, counted = given(guess_trial), given(items["count_trial_of"].to_numpy())
+    scored, associated = items["score_path"].to_numpy() == drug, items["association_drug"].to_numpy() == drug
+    changed = {
+        "guess_n": ("guess", items["guess_n"].to_numpy() * guessed), "guess_correct": ("guess", items["guess_correct"].to_numpy() * guessed),
+        "count_n": ("count", items["count_n"].to_numpy() * counted), "count_responders": ("count", items["count_responders"].to_numpy() * counted),
+        "score_extra": ("score", items["score_extra"].to_numpy() + FLAT * ~scored),
+        "association_kept": ("association", items["association_kept"].to_numpy() * associated),
+        "person_kept": ("person_arm", items["person_kept"].to_numpy() * (items["person_drug"].to_numpy() == drug)),
+    }  # fmt: skip
+    return without_rows(items.assign(changed), given(items["trial"].to_numpy()) == 0)
+
+
 def has_kind(items: xr.Dataset, kind: str) -> bool:
     """Whether the items hold any evidence of this kind."""
     sizes = {
         "acute scores": "score", "experience-outcome associations": "association", "treatment guesses": "guess",
         "response counts": "count", "participants": "person_arm",
     }  # fmt: skip
+    if kind == BETWEEN_DRUGS:
+        return len(set(items["study_drug"].to_numpy())) > 1
     return items.sizes[sizes[kind]] > 0 if kind in sizes else bool((items["row_kind"] == kind).any())

@@ -1,6 +1,6 @@
 """Likelihoods of the synthesis, one function per kind of evidence; ``synthesis/model.py`` holds the formulas."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +9,14 @@ import pytensor.tensor as pt
 import xarray as xr
 from pytensor.tensor import TensorVariable
 
-from pillprocess.synthesis.data import course_columns, effect_slots, is_trial_effect, told_associations
+from pillprocess.synthesis.choices import depression_course
+from pillprocess.synthesis.data import TRIAL_SDS, course_columns, effect_slots, sd_of_effect, told_associations
 from pillprocess.synthesis.outcome_density import trial_densities, trial_members
 
 CRITICAL = 1.959964
+
+COUNT_EFFECTS = {"u": "dose", "h": "therapy"}
+"""What varies between trials that report responders, beside their thresholds, and what it multiplies."""
 
 
 @dataclass(frozen=True)
@@ -60,22 +64,37 @@ def positions(items: xr.Dataset, variable: str, labels: Iterable[str]) -> np.nda
 
 
 def add_outcomes(
-    items: xr.Dataset, effect: Effect, tau: TensorVariable, tau_mu: TensorVariable, course_sd: float
-) -> None:
-    """Outcomes of arms and published differences, trial effects integrated out."""
+    items: xr.Dataset, effect: Effect, sds: Mapping[str, TensorVariable], course_sd: float
+) -> TensorVariable:
+    """Add outcomes of arms and published differences, trial effects integrated out; return the courses."""
     model, columns = pm.modelcontext(None), course_columns(items)
     free = (items["coefficient_variable"].to_numpy()[columns] == "mu").any()
     model.add_coord("course", items["coefficient_label"].to_numpy()[columns])
     course = pm.Normal("mu", 0, 10.0 if free else course_sd, dims="course")
     theta = effect.of(items["row_arm"].to_numpy()) + pt.dot(items["course_loading"].to_numpy()[:, columns], course)
     slots = effect_slots(items)
-    is_course = items["effect_variable"].to_numpy()[is_trial_effect(items)] == "m"
-    sd = [pt.switch(is_course[slot], tau_mu, tau) for slot in slots]
+    which = np.append(sd_of_effect(items), -1)[slots][..., None] == np.arange(len(TRIAL_SDS))
+    sd = pt.dot(
+        which.reshape(-1, len(TRIAL_SDS)).astype(float), pt.stack([sds[n] for n in TRIAL_SDS.values()])
+    ).reshape(slots.shape)
     member = trial_members(items["trial"].to_numpy())
     white = pt.dot(model["whitener"], model["y_data"] - theta)
     projected = pt.dot(model["whitened_loadings"], white).reshape((len(slots), len(member)))
-    density = trial_densities(white, projected, model["gram"], sd, member)
+    density = trial_densities(white, projected, model["gram"], [sd[k] for k in range(len(slots))], member)
     pm.Potential("outcomes", pt.sum(density))
+    return course
+
+
+def add_outside(
+    items: xr.Dataset, psi: TensorVariable, epsilon: TensorVariable, omega: TensorVariable, course: TensorVariable
+) -> None:
+    """Add what trials elsewhere say of therapy, belief and a waiting list's course, as far as it is let in."""
+    model, at = pm.modelcontext(None), depression_course(items)
+    here = pt.stack([psi, epsilon, omega if at is None else omega + course[at]])
+    transport = model["transport_scale"][0] * pt.abs(pm.Normal("transport_raw", 0, 1, dims="outside"))
+    variance = model["outside_sd"] ** 2 + transport**2
+    density = -0.5 * ((model["outside_mean"] - here) ** 2 / variance + pt.log(2 * np.pi * variance))
+    pm.Potential("randomised_elsewhere", pt.sum(model["outside_kept"] * density))
 
 
 def add_scores(
@@ -153,7 +172,7 @@ def add_guesses(items: xr.Dataset, belief: Belief, S: TensorVariable) -> None:
     pm.Binomial("guess_correct", model["guess_n"], p, observed=model["guess_data"], dims="guess")
 
 
-def add_counts(items: xr.Dataset, effect: Effect, tau: TensorVariable) -> None:
+def add_counts(items: xr.Dataset, effect: Effect, sds: Mapping[str, TensorVariable]) -> None:
     """Responders: the change passes a threshold that each trial has for itself."""
     if not items.sizes["count"]:
         return
@@ -161,8 +180,12 @@ def add_counts(items: xr.Dataset, effect: Effect, tau: TensorVariable) -> None:
     trials = list(dict.fromkeys(items["count_trial_of"].to_numpy()))
     model.add_coords({"count": items["count"].to_numpy(), "count_trial": trials})
     member, of = items["count_arm"].to_numpy(), positions(items, "count_trial_of", trials)
-    threshold = pm.Normal("threshold", 0, 1.5, dims="count_trial")
-    u = tau * pm.Normal("u_count_raw", 0, 1, dims="count_trial")
-    change = effect.of(member) + u[of] * (member @ items["arm_dose"].to_numpy())
-    p = normal_cdf((threshold[of] - change) / float(items["outcome_sd"]))
+    model.add_coord("of_count_trial", ("threshold", *COUNT_EFFECTS))
+    raw = pm.Normal("count_raw", 0, 1, dims=("of_count_trial", "count_trial"))
+    change = effect.of(member)
+    in_trial = np.arange(len(trials)) == of[:, None]
+    for i, (variable, column) in enumerate(COUNT_EFFECTS.items(), start=1):
+        amount = (member @ items[f"arm_{column}"].to_numpy())[:, None] * in_trial
+        change += sds[TRIAL_SDS[variable]] * pt.dot(amount, raw[i])
+    p = normal_cdf((1.5 * pt.dot(in_trial.astype(float), raw[0]) - change) / float(items["outcome_sd"]))
     pm.Binomial("responders", model["count_n"], p, observed=model["count_data"], dims="count")

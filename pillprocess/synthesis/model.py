@@ -7,37 +7,51 @@ experience (mystical, dissociative, prosocial):
 
     S_k &= a_d\, x_k w_k & \text{experience, in SDs under the drug} \\
     B_k &= \Phi\{(g_0 + g_P\, placebo_k + g_D\, x_k + g_S S_k) / \sqrt{1 + \tau_B^2}\} & \text{belief; known in open arms} \\
-    \theta_k &= \mu_j + \psi h_k + (\delta + v_d) x_k + (\kappa + w_d / 2) x_k h_k + b_q S_k + \epsilon B_k
+    \theta_k &= \mu_j + \psi h_k + \delta_d x_k + \kappa_d x_k h_k + b_d S_k + \epsilon B_k
         + \omega\, waitlist_k + \chi\, comparator_k \\
-    b_q &= \phi \tanh(\zeta_q)\, s_Y
+    \tanh \zeta_q &= b_d / s_Y + c_d & \text{association within arms = causal slope + bias}
 
-A trial's outcomes are :math:`y_k \sim N(\theta_k + m_j + u_{jd} x_k, se_k^2)`, published differences likewise, with m and u
-integrated out; :math:`a_d = \bar a_q + \tau_a z_d`; responders are :math:`\Phi\{(t_j - \theta_k - u_j x_k) / s_Y\}`. Acute scores
+A trial's outcomes are :math:`y_k \sim N(\theta_k + m_j + u_{jd} x_k + h_j\, therapy_k + l_j\, waitlist_k, se_k^2)`, published
+differences likewise, with the trial's own m, u, h and l integrated out: every hypothesis has them all, so that hypotheses differ in
+mean terms alone. :math:`a_d = \bar a_q + \tau_a z_d`; responders are :math:`\Phi\{(t_j - \theta_k - u_j x_k - h_j h_k) / s_Y\}`.
+
+Drugs are pooled as far as the data say: each of :math:`\delta_d, \kappa_d, c_d` is
+:math:`s (\sqrt{\rho}\, z + \sqrt{1 - \rho}\, z_d)` with its own scale s, fixed, and its own :math:`\rho \sim U(0, 1)`. A drug's own
+prior is N(0, s) whatever :math:`\rho`; between drugs the SD may be anything from 0 to s. ``pooling=0`` lets no drug speak of another.
+
+Acute scores
 of instrument i in study j are :math:`\lambda_i (a_d + \tau_a z_j) x` with the sampling error of a standardised mean; correlations
 of two instruments :math:`\lambda_i \lambda_{i'}`; a published correlation of experience and change
 :math:`\lambda_i \tanh(\zeta_q)` on Fisher's scale, or only whether it was significant; guesses are binomial in B.
 
-:math:`\tanh \zeta_q` is the correlation *within arms* of experience and change. How much of it is causal, :math:`\phi`, no
-correlation can tell: it has a prior (uniform on 0 to 1 by default). It learns from trials in which experience and dose come
-apart, and, through the prior of the direct effect, from effects that are smaller than the association would imply.
-:math:`\phi = 1` calls all of it causal, :math:`\phi = 0` all of it an epiphenomenon.
+:math:`\tanh \zeta_q` is the correlation *within arms* of experience and change. How much of it is causal no correlation can tell:
+the bias c has a prior, N(0, .3) in correlations by default. A causal slope may be larger than the association, or of the
+other sign (suppression). The causal share :math:`\phi = b_d / (s_Y \tanh \zeta_q)` is derived. It learns from trials in which
+experience and dose come apart, and, through the prior of the direct effect, from the size of the whole effect. Fixed shares, 1 for
+all causal and 0 for an epiphenomenon, and a share that is estimated and common to all drugs (``confounding="proportional"``), are
+sensitivities.
+
+Terms that other trials randomised (``informed``) enter as items: :math:`term_{elsewhere} \sim N(term_{here}, se^2 + s_t^2)` with
+:math:`s_t` half-normal, one per term; the course elsewhere is that of a waiting list, :math:`\mu + \omega`.
 """
 
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
+from pytensor.tensor import TensorVariable
 
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.acute_scores import EXPERIENCES
 from pillprocess.rows.terms import TERMS
-from pillprocess.synthesis.compiled import check_synthesis_terms, compile_synthesis
-from pillprocess.synthesis.data import arm_columns, synthesis_data
+from pillprocess.synthesis.choices import OUTSIDE, Confounding, check_course, choices_of
+from pillprocess.synthesis.compiled import compile_synthesis
+from pillprocess.synthesis.data import TRIAL_SDS, arm_columns, synthesis_data
 from pillprocess.synthesis.items import synthesis_items
 from pillprocess.synthesis.likelihoods import (
     Belief,
@@ -47,6 +61,7 @@ from pillprocess.synthesis.likelihoods import (
     add_counts,
     add_guesses,
     add_outcomes,
+    add_outside,
     add_scores,
 )
 from pillprocess.synthesis.person_arms import add_person_arms
@@ -61,7 +76,16 @@ SYNTHESIS_HYPOTHESES: dict[str, frozenset[str]] = {
     "mediated": frozenset(TERMS),
     "fully_mediated": frozenset({"therapy", "drug:therapy", "expectancy", "experience"}),
 }
-"""Sets of terms. ``pill_and_process`` is also the epiphenomenon: the experience is there and moves no outcome."""
+"""Sets of mean terms. ``pill_and_process`` is also the epiphenomenon: the experience is there and moves no outcome."""
+
+
+POOLED = ("direct", "interaction", "bias")
+"""What drugs have in common as far as the data say."""
+
+
+def named(vector: TensorVariable, names: Iterable[str]) -> dict[str, TensorVariable]:
+    """Give every number of a vector its name: one vector is one operation, many scalars are many to compile."""
+    return {name: pm.Deterministic(name, vector[i]) for i, name in enumerate(names)}
 
 
 def synthesis(
@@ -70,6 +94,11 @@ def synthesis(
     participants: "Sequence[pd.DataFrame]" = (),
     terms: frozenset[str] | set[str] = frozenset(TERMS),
     causal_share: float | None = None,
+    confounding: Confounding = "additive",
+    pooling: float | None = None,
+    informed: Mapping[str, tuple[float, float]] | None = None,
+    prior_bias_sd: float = 0.3,
+    prior_transport_sd: float = 0.3,
     prior_causal_share: tuple[float, float] = (1.0, 1.0),
     prior_drug_sd: float = 0.7,
     prior_therapy: tuple[float, float] = (0.0, 0.7),
@@ -96,17 +125,30 @@ def synthesis(
         Tables of :func:`pillprocess.person_arms`; only with evidence tables, items hold their own.
     terms
         Names from ``pillprocess.TERMS``; ``SYNTHESIS_HYPOTHESES`` holds the sets the review contrasts. Course, waiting list
-        and active comparator are always in.
+        and active comparator are always in, and so is everything that varies between trials.
     causal_share
         Fix the causal share of the within-arm association: 1 calls all of it causal, 0 an epiphenomenon.
+    confounding
+        ``"additive"``: association = causal slope + bias, per drug; ``"proportional"``: the causal slope is a share of the
+        association, one share for all drugs.
+    pooling
+        Fix the prior correlation between drugs of direct effect, interaction and bias: 0 pools nothing, 1 all; estimated by default.
+    informed
+        Mean and SD of ``therapy``, ``belief`` or ``course`` from where they were randomised: :func:`pillprocess.outside_evidence`.
+    prior_bias_sd
+        SD of each drug's bias, in correlations.
+    prior_transport_sd
+        Half-normal scale of the difference between a term here and elsewhere.
     prior_causal_share
-        Beta prior of that share where it is not fixed.
-    prior_drug_sd, prior_course_sd, prior_waitlist_sd, prior_comparator_sd
-        SDs of the zero-mean normal priors of the main terms, in reference SDs.
+        Beta prior of the share where ``confounding="proportional"``.
+    prior_drug_sd, prior_interaction_sd
+        SDs of each drug's direct effect and interaction with therapy, in reference SDs.
+    prior_course_sd, prior_waitlist_sd, prior_comparator_sd
+        SDs of the zero-mean normal priors of the other terms.
     prior_therapy
-        Mean and SD of the therapy term's; :func:`pillprocess.therapy_prior` informs it.
-    prior_interaction_sd, prior_expectancy_sd
-        Of drug x therapy, and of belief (0 to 1).
+        Mean and SD of the therapy term's.
+    prior_expectancy_sd
+        Of belief (0 to 1).
     prior_experience_sd
         SD of the prior mean experience at the reference dose, in SDs of the experience.
     prior_correlation_sd, prior_correlation_tau_sd
@@ -117,7 +159,7 @@ def synthesis(
     prior_loading
         Beta prior of an instrument's loading.
     prior_tau_sd
-        Half-normal scale of the SDs between trials and between drugs, and of belief between trials.
+        Half-normal scale of the SDs between trials, and of belief between trials.
     prior_tau_a
         Median, and SD of the logarithm, of the SD of experience between studies and drugs: settings and samples differ, so 0 is
         no candidate.
@@ -130,80 +172,89 @@ def synthesis(
     Raises
     ------
     ValueError
-        Unknown terms, a share outside 0 to 1, or participants beside items.
+        Choices out of bounds, participants beside items, or a course informed that the evidence lacks.
 
     References
     ----------
     Ades & Sutton 2006, doi:10.1111/j.1467-985X.2005.00377.x (multi-parameter evidence synthesis).
     """
     settings = {k: v for k, v in locals().items() if k in inspect.signature(synthesis).parameters}
-    check_synthesis_terms(terms, causal_share)
+    settings |= {"terms": sorted(terms), "informed": {k: tuple(map(float, v)) for k, v in (informed or {}).items()}}
+    choices = choices_of(settings)
     if isinstance(evidence, Evidence):
         items = synthesis_items(evidence, participants=participants)
     elif participants:
         raise ValueError("these items hold their own participants; give participants to synthesis_items")
     else:
         items = evidence
+    check_course(items, choices)
     drugs = sorted({*items["arm_drug"].to_numpy(), *items["person_drug"].to_numpy(), *items["score_path"].to_numpy()})
     dimensions = list(dict.fromkeys(EXPERIENCES[d] for d in drugs))
     of_drug = np.array([dimensions.index(EXPERIENCES[d]) for d in drugs])
-    coords = {"drug": drugs, "dimension": dimensions, "instrument": items["instrument"].to_numpy(), "term": TERMS}
+    coords = {
+        "drug": drugs, "dimension": dimensions, "instrument": items["instrument"].to_numpy(), "term": TERMS, "pooled": POOLED, "outside": OUTSIDE,
+        "sd": [*TRIAL_SDS.values(), "tau_belief", "tau_zeta"],
+        "coefficient": ["tau_a", "psi", "epsilon", "omega", "chi", "mean_zeta", "g_0", "g_placebo", "g_drug", "g_experience"],
+    }  # fmt: skip
     with pm.Model(coords=coords) as model:
-        for name, values in synthesis_data(
-            items, terms=terms, causal_share=causal_share, therapy_prior=prior_therapy
-        ).items():
+        for name, values in synthesis_data(items, choices).items():
             pm.Data(name, values)
         has = dict(zip(TERMS, [model["term_in"][i] for i in range(len(TERMS))], strict=True))
-        tau, tau_mu = pm.HalfNormal("tau", prior_tau_sd), pm.HalfNormal("tau_mu", prior_tau_sd)
-        tau_drug = pm.HalfNormal("tau_drug", prior_tau_sd)
-        tau_a = pm.LogNormal("tau_a", np.log(prior_tau_a[0]), prior_tau_a[1])
-
-        psi = has["therapy"] * pm.Normal("psi", model["therapy_prior"][0], model["therapy_prior"][1])
-        delta, kappa = pm.Normal("delta", 0, prior_drug_sd), pm.Normal("kappa", 0, prior_interaction_sd)
-        epsilon = has["expectancy"] * pm.Normal("epsilon", 0, prior_expectancy_sd)
-        omega, chi = pm.Normal("omega", 0, prior_waitlist_sd), pm.Normal("chi", 0, prior_comparator_sd)
-        v, w = pm.Normal("v_raw", 0, 1, dims="drug"), pm.Normal("w_raw", 0, 1, dims="drug")
-        direct = pm.Deterministic("direct", has["drug"] * (delta + tau_drug * v), dims="drug")
-        interaction = pm.Deterministic("interaction", has["drug:therapy"] * (kappa + tau_drug * w / 2), dims="drug")
+        scales = {name: prior_tau_sd for name in (*TRIAL_SDS.values(), "tau_belief")} | {
+            "tau_zeta": prior_correlation_tau_sd
+        }
+        sds = named(pm.HalfNormal("sd_raw", 1, dims="sd") * np.array(list(scales.values())), scales)
+        spread = {
+            "epsilon": prior_expectancy_sd, "omega": prior_waitlist_sd, "chi": prior_comparator_sd, "mean_zeta": prior_correlation_sd,
+            "g_0": prior_belief_sd, "g_placebo": prior_belief_sd, "g_drug": prior_belief_sd, "g_experience": prior_belief_sd,
+        }  # fmt: skip
+        raw = pm.Normal("coefficient_raw", 0, 1, dims="coefficient")
+        z = named(raw[2:] * np.array(list(spread.values())), spread)
+        tau_a = pm.Deterministic("tau_a", pt.exp(np.log(prior_tau_a[0]) + prior_tau_a[1] * raw[0]))
+        psi = pm.Deterministic("psi", model["therapy_prior"][0] + model["therapy_prior"][1] * raw[1])
+        psi, epsilon, omega, chi = has["therapy"] * psi, has["expectancy"] * z["epsilon"], z["omega"], z["chi"]
+        fixed = model["pooling_fixed"]
+        rho = (1 - fixed[0]) * pm.Uniform("pooling", 0, 1, dims="pooled") + fixed[0] * fixed[1]
+        common, own = pm.Normal("common_raw", 0, 1, dims="pooled"), pm.Normal("own_raw", 0, 1, dims=("pooled", "drug"))
+        scale = pt.stack(
+            [has["drug"] * prior_drug_sd, has["drug:therapy"] * prior_interaction_sd, model["bias_form"][1]]
+        )
+        pooled = scale[:, None] * (pt.sqrt(rho) * common)[:, None] + (scale * pt.sqrt(1 - rho))[:, None] * own
+        direct, interaction = (pm.Deterministic(n, pooled[i], dims="drug") for i, n in enumerate(POOLED[:2]))
 
         mean_a = pm.Normal("mean_a", 0, prior_experience_sd, dims="dimension")
         a = pm.Deterministic("a", mean_a[of_drug] + tau_a * pm.Normal("a_raw", 0, 1, dims="drug"), dims="drug")
         loading = pm.Beta("loading", *prior_loading, dims="instrument")
-        mean_zeta, tau_zeta = (
-            pm.Normal("mean_zeta", 0, prior_correlation_sd),
-            pm.HalfNormal("tau_zeta", prior_correlation_tau_sd),
-        )
         zeta = pm.Deterministic(
-            "zeta", mean_zeta + tau_zeta * pm.Normal("zeta_raw", 0, 1, dims="dimension"), dims="dimension"
+            "zeta", z["mean_zeta"] + sds["tau_zeta"] * pm.Normal("zeta_raw", 0, 1, dims="dimension"), dims="dimension"
         )
-        fixed = model["share_fixed"]
+        fixed, additive = model["share_fixed"], model["bias_form"][0]
         share = (1 - fixed[0]) * pm.Beta("causal_share", *prior_causal_share) + fixed[0] * fixed[1]
-        b = has["experience"] * share * pt.tanh(zeta) * float(items["outcome_sd"])
-        pm.Deterministic("b", b, dims="dimension")
+        bias_is_free, association = additive * (1 - fixed[0]), pt.tanh(zeta)[of_drug]
+        causal = bias_is_free * (association - pooled[2]) + (1 - bias_is_free) * share * association
+        b = pm.Deterministic("b", has["experience"] * float(items["outcome_sd"]) * causal, dims="drug")
 
-        g = {name: pm.Normal(f"g_{name}", 0, prior_belief_sd) for name in ("0", "placebo", "drug", "experience")}
-        belief = Belief(g["0"], g["placebo"], g["drug"], g["experience"], pm.HalfNormal("tau_belief", prior_tau_sd))
+        belief = Belief(z["g_0"], z["g_placebo"], z["g_drug"], z["g_experience"], sds["tau_belief"])
         columns = arm_columns(items, drugs)
         S = pt.dot(columns["experience"], a)
         known = items["arm_known"].to_numpy()
         blind = belief.share(belief.probit(items["arm_dose"].to_numpy(), items["arm_active_placebo"].to_numpy(), S))
         effect = Effect(
-            pt.concatenate([direct, interaction, a * b[of_drug], pt.stack([psi, omega, chi])]),
+            pt.concatenate([direct, interaction, a * b, pt.stack([psi, omega, chi])]),
             np.concatenate(list(columns.values()), axis=1), epsilon, known * items["arm_active"].to_numpy() + (1 - known) * blind,
         )  # fmt: skip
-        add_outcomes(items, effect, tau, tau_mu, prior_course_sd)
+        course = add_outcomes(items, effect, sds, prior_course_sd)
+        add_outside(items, psi, epsilon, omega, course)
         add_scores(items, a, tau_a, loading, drugs)
         add_bridges(items, loading)
-        add_associations(items, loading, zeta, tau_zeta, dimensions)
+        add_associations(items, loading, zeta, sds["tau_zeta"], dimensions)
         add_guesses(items, belief, S)
-        add_counts(items, effect, tau)
+        add_counts(items, effect, sds)
         add_person_arms(
             items, drugs=drugs, dimensions=dimensions, a=a, b=b, direct=direct, interaction=interaction, psi=psi, epsilon=epsilon,
-            belief=belief, loading=loading, zeta=zeta, tau_zeta=tau_zeta, tau=tau, tau_a=tau_a,
+            belief=belief, loading=loading, zeta=zeta, tau_zeta=sds["tau_zeta"], sds=sds, tau_a=tau_a,
         )  # fmt: skip
-    settings = {
-        k: sorted(v) if k == "terms" else v for k, v in settings.items() if k not in ("evidence", "participants")
-    }
-    model.items = items.assign_attrs(settings=json.dumps(settings))
+    stored = {k: v for k, v in settings.items() if k not in ("evidence", "participants")}
+    model.items = items.assign_attrs(settings=json.dumps(stored))
     model.compiled_by = compile_synthesis
     return model

@@ -5,12 +5,14 @@ In arm k of trial j, with experience in SDs of the drug arms and loading :math:`
 .. math::
 
     s_i &\sim N(\nu_j + \lambda (a_d + \tau_a z_j) x_k,\ \sigma_{S,k}^2) \\
-    y_i \mid s_i &\sim N\{\theta_k + u_j x_k + \beta_j (s_i - E[s]),\ \sigma_{Y,j}^2\}, \qquad
+    y_i \mid s_i &\sim N\{\theta_k + u_j x_k + h_j\, therapy_k + \beta_j (s_i - E[s]),\ \sigma_{Y,j}^2\}, \qquad
     \beta_j = \lambda \rho_j \sigma_{Y,j} / \sqrt{1 - \lambda^2 \rho_j^2}
 
 where :math:`\rho_j = \tanh(\zeta_q + \tau_\zeta z'_j)` is the within-arm correlation, and :math:`\theta_k` holds
-:math:`b_q` times the arm's own mean experience: the within-arm slope and the causal slope are different parameters.
+:math:`b_d` times the arm's own mean experience: the within-arm slope and the causal slope are different parameters.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import pymc as pm
@@ -18,7 +20,7 @@ import pytensor.tensor as pt
 import xarray as xr
 from pytensor.tensor import TensorVariable
 
-from pillprocess.synthesis.data import PERSON_STATISTICS
+from pillprocess.synthesis.data import PERSON_STATISTICS, TRIAL_SDS
 from pillprocess.synthesis.likelihoods import Belief
 
 
@@ -37,7 +39,7 @@ def add_person_arms(
     loading: TensorVariable,
     zeta: TensorVariable,
     tau_zeta: TensorVariable,
-    tau: TensorVariable,
+    sds: Mapping[str, TensorVariable],
     tau_a: TensorVariable,
 ) -> None:
     """Add the density of the participants' arms to the model being built."""
@@ -54,12 +56,12 @@ def add_person_arms(
     i = of("person_instrument", list(items["instrument"].to_numpy()))
     x, h, known = (items[f"person_{c}"].to_numpy() for c in ("dose", "therapy", "open"))
     mu, nu = pm.Normal("person_mu", 0, 2, dims="person_trial"), pm.Normal("person_nu", 0, 2, dims="person_trial")
-    u = tau * pm.Normal("person_u_raw", 0, 1, dims="person_trial")
+    u, own = (sds[TRIAL_SDS[name]] * pm.Normal(f"person_{name}_raw", 0, 1, dims="person_trial") for name in ("u", "h"))
     latent = (a[d] + tau_a * pm.Normal("person_a_raw", 0, 1, dims="person_trial")[j]) * x
     mean_s = nu[j] + loading[i] * latent
-    mean_y = mu[j] + (direct[d] + u[j]) * x + interaction[d] * x * h + b[q] * latent
+    mean_y = mu[j] + (direct[d] + u[j]) * x + interaction[d] * x * h + b[d] * latent
     blind = belief.share(belief.probit(x, np.zeros(len(x)), latent))
-    mean_y += psi * h + epsilon * (known * (x > 0) + (1 - known) * blind)
+    mean_y += (psi + own[j]) * h + epsilon * (known * (x > 0) + (1 - known) * blind)
     rho = loading[i] * pt.tanh(zeta[q] + tau_zeta * pm.Normal("person_zeta_raw", 0, 1, dims="person_trial")[j])
     sigma_s = pm.HalfNormal("person_sigma_s", 1, dims="person_arm")
     sigma_y = pm.HalfNormal("person_sigma_y", 1, dims="person_trial")[j]

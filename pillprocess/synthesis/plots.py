@@ -71,7 +71,7 @@ def plot_paths(
     one = posterior.sel(drug=drug)
     experience = EXPERIENCES[drug]
     arrows = {
-        ("drug", "experience"): ("a", one["a"], "SD"), ("experience", "symptoms"): ("b", one["b"].sel(dimension=experience), "per SD"),
+        ("drug", "experience"): ("a", one["a"], "SD"), ("experience", "symptoms"): ("b", one["b"], "per SD"),
         ("drug", "symptoms"): ("direct", one["direct"], ""), ("experience", "belief"): ("probit", one["g_experience"], "per SD"),
         ("drug", "belief"): ("probit", one["g_drug"], ""),
     }  # fmt: skip
@@ -194,6 +194,8 @@ def plot_share_curve(
     Axes; down is improvement.
     """
     ax = panel(ax, width, 70.0)
+    here = curve[curve["drug"] == drug]
+    setting = f"{'with' if here['therapy'].iloc[0] > 0 else 'without'} therapy, k = {here['n_trials'].iloc[0]}"
     colours = {"experience": TERM_COLOURS["experience"], "direct": TERM_COLOURS["drug"]}
     for path, colour in colours.items():
         rows = curve[(curve["drug"] == drug) & (curve["path"] == path)]
@@ -211,11 +213,51 @@ def plot_share_curve(
     ax.set_xticks([0, 0.5, 1], ["0\nall epiphenomenon", "0.5", "1\nall causal"])
     for label, side in zip(ax.get_xticklabels(), ("left", "center", "right"), strict=True):
         label.set(ha=side)
-    ax.set_ylabel(f"effect of {drug} with 95 % interval\n(reference SD; down is improvement)", fontsize=NORMAL)
+    ax.set_ylabel(
+        f"effect of {drug} ({setting})\nwith 95 % interval (reference SD; down is improvement)", fontsize=NORMAL
+    )
     ax.tick_params(axis="y", labelsize=SMALL)
     legend_above(ax, ax.get_legend_handles_labels()[0])
     finish(ax, "causal share of the within-arm association", title)
     ax.spines["left"].set_visible(True)
+    return ax
+
+
+def plot_pooling(
+    table: pd.DataFrame, *, drug: str, ax: "Axes | None" = None, width: Width = "two_column", title: str = ""
+) -> "Axes":
+    """Draw a drug's effect by path from its own trials, without pooling, and pooled, in the setting most of its trials had.
+
+    Parameters
+    ----------
+    table
+        :func:`pillprocess.path_table` by :func:`pillprocess.by_pooling`.
+    drug
+        Which drug.
+    ax, width, title
+        As in :func:`pillprocess.plot_forest`.
+
+    Returns
+    -------
+    Axes; left is improvement.
+    """
+    rows = table[(table["drug"] == drug) & table["path"].isin(["total", "direct", "experience"])]
+    rows = rows[rows["therapy"] == rows.loc[rows["n_trials"].idxmax(), "therapy"]]
+    names = list(dict.fromkeys(rows["pooling"]))[::-1]
+    ax = panel(ax, width, 9.0 * len(names) + 26)
+    handles = []
+    for i, (path, colour, marker) in enumerate(
+        (("total", INK, "D"), ("direct", TERM_COLOURS["drug"], "s"), ("experience", TERM_COLOURS["experience"], "o"))
+    ):
+        one = rows[rows["path"] == path].set_index("pooling").loc[names]
+        y = np.arange(len(names)) + 0.24 * (1 - i)
+        ax.hlines(y, one["ci_low"], one["ci_high"], color=colour, lw=1.4)
+        handles += ax.plot(one["mean"], y, marker, ms=3.6, color=colour, label=PATH_NAMES[path])
+    ax.set_yticks(np.arange(len(names)), row_labels(ax, names, lines=2), fontsize=NORMAL)
+    ax.set_ylim(-0.6, len(names) - 0.4)
+    ax.axvline(0, color=INK, lw=0.7)
+    legend_above(ax, handles)
+    finish(ax, f"effect of {drug} with 95 % interval (reference SD)", title, favours=IMPROVES)
     return ax
 
 

@@ -43,7 +43,7 @@ def synthesis_simulator(model: pm.Model) -> Simulate:
     if items.sizes["person_arm"]:
         raise ValueError("items with participants cannot be simulated; gather them without participants")
     settings = json.loads(items.attrs["settings"])
-    parameters = held_variables(model, settings["terms"])
+    parameters = held_variables(model)
     variables = [*parameters, *model.observed_RVs]
     draw = compile_function([], variables, mode="FAST_COMPILE", random_seed=0)
     generators = find_rng_nodes(variables)
@@ -54,8 +54,9 @@ def synthesis_simulator(model: pm.Model) -> Simulate:
         values = {str(v.name): np.asarray(value) for v, value in zip(variables, draw(), strict=True)}
         held = {str(v.name): ["chain", "draw", *map(str, model.named_vars_to_dims.get(v.name, ()))] for v in parameters}
         truth = xr.Dataset({name: (dims, values[name][None, None]) for name, dims in held.items()}, coords=coords)
-        if settings["causal_share"] is not None:
-            truth["causal_share"] = truth["causal_share"] * 0 + settings["causal_share"]
+        for name in ("causal_share", "pooling"):
+            if settings[name] is not None:
+                truth[name] = truth[name] * 0 + settings[name]
         y = replicate_rows(truth, items, expected_rows(truth, items), seed=int(rng.integers(0, 2**31)))
         return truth, _with_values(items, y.isel(chain=0, draw=0).to_numpy(), values)
 

@@ -7,6 +7,7 @@ import pandas as pd
 from pillprocess.output.pages import estimate
 
 ALL_CAUSAL = "all of the association is causal"
+DEFAULT_TRANSPORT = 0.3
 
 
 def synthesis_answer(tables: Mapping[str, pd.DataFrame], note: str) -> list[str]:
@@ -27,11 +28,14 @@ def synthesis_answer(tables: Mapping[str, pd.DataFrame], note: str) -> list[str]
     shares = tables["synthesis_share"]
     sentences = [
         _effect(effects),
+        _could_it_tell(tables["synthesis_power"]),
         _majority(shares),
+        _own(tables["synthesis_share_pooling"]),
         _learned(shares),
         _causal(tables["synthesis_causal_share"], tables["synthesis_choices"]),
     ]
     sentences.append(_span(tables["synthesis_choices"]))
+    sentences += [_informed(tables["synthesis_informed"], tables["synthesis_outside"])]
     sentences += [_removal(tables["synthesis_without"]), _disagreement(tables["synthesis_conflict"]), note]
     return [sentence for sentence in sentences if sentence]
 
@@ -56,51 +60,106 @@ def _effect(effects: pd.DataFrame) -> str:
     )
 
 
+def _asked(shares: pd.DataFrame) -> pd.DataFrame:
+    """Each drug in the setting most of its trials had; drugs no trial compares are left out."""
+    rows = shares[shares["n_trials"] > 0].sort_values("n_trials", ascending=False, kind="stable")
+    return rows.drop_duplicates("drug").sort_values("drug")
+
+
+def _both(rows: pd.DataFrame, column: str) -> str:
+    return "; ".join(f"{r['drug']} {r[column]:.2f} ({r[f'prior_{column}']:.2f})" for r in rows.to_dict("records"))
+
+
 def _majority(shares: pd.DataFrame) -> str:
-    rows = shares[shares["therapy"] == 1.0]
-    most = "; ".join(f"{r.drug} {r.p_most:.2f}" for r in rows.itertuples())
-    process = "; ".join(f"{r.drug} {r.p_process:.2f}" for r in rows.itertuples())
+    rows = _asked(shares)
     return (
-        f"Probability that more than half of the drug's effect runs through the experience: {most}. That more than half is process "
-        f"(experience, belief or the interaction with therapy): {process}."
+        "Probability that more than half of the drug's effect runs through the experience, and before the data in brackets: "
+        f"{_both(rows, 'p_most')}. That more than half is process (experience, belief or the interaction with therapy): "
+        f"{_both(rows, 'p_process')}."
     )
 
 
+def _own(shares: pd.DataFrame) -> str:
+    """The same probability without what other drugs say."""
+    parts = []
+    for drug, rows in _asked_by_pooling(shares).groupby("drug"):
+        parts.append(f"{drug} " + ", ".join(f"{r.p_most:.2f} {r.pooling}" for r in rows.itertuples()))
+    return f"How much other drugs' trials move the first of these: {'; '.join(parts)}."
+
+
+def _asked_by_pooling(shares: pd.DataFrame) -> pd.DataFrame:
+    setting = _asked(shares[shares["pooling"] == shares["pooling"].iloc[0]]).set_index("drug")["therapy"]
+    return shares[shares["drug"].map(setting) == shares["therapy"]]
+
+
+def _could_it_tell(power: pd.DataFrame) -> str:
+    """Whether this body of evidence could have told the accounts apart."""
+    if power.empty:
+        return ""
+    parts = [
+        f"if {r.truth}, the probability that more than half of {r.drug}'s effect runs through the experience came out above .95 in "
+        f"{r.above} and below .05 in {r.below} of {r.datasets}"
+        for r in power.itertuples()
+    ]
+    return f"Could this body of evidence have told? In data simulated at its shape: {'; '.join(parts)}."
+
+
 def _learned(shares: pd.DataFrame) -> str:
-    rows = shares[shares["therapy"] == 1.0]
-    prior = "; ".join(f"{r.drug} {r.prior_p_most:.2f}" for r in rows.itertuples())
+    rows = _asked(shares)
     least = rows.loc[rows["learned_slope"].idxmin()]
     return (
-        f"Before the data these probabilities were {prior}: what separates them from the answer is what the evidence says. "
+        "What separates each probability from its bracket is what the evidence says. "
         f"The effect of one SD of experience rests most on its prior for {least['drug']} ({100 * max(least['learned_slope'], 0):.0f} % "
         f"of its prior variance was removed; it rests on {least['rests_on']})."
     )
 
 
-def _causal(share: pd.DataFrame, choices: pd.DataFrame) -> str:
+def _causal(shares: pd.DataFrame, choices: pd.DataFrame) -> str:
     """The causal share, and why a large one is hard to square with the drug's whole effect, where it is."""
+    parts = [
+        f"{r.drug} {r.p_half:.2f} ({r.prior_p_half:.2f}), that the causal slope is larger than the association {r.p_larger:.2f} "
+        f"({r.prior_p_larger:.2f}), that it is none or of the other sign {r.p_none:.2f} ({r.prior_p_none:.2f})"
+        for r in shares.itertuples()
+    ]
     words = (
-        f"The share of the association of experience and improvement that is causal is {estimate(share.iloc[0].to_dict())} "
-        "(before the data: any value from 0 to 1 alike)."
+        "The association of experience and improvement within arms is the causal slope and a bias. Probability that more than half of it "
+        f"is causal, and before the data in brackets: {'; '.join(parts)}."
     )
     causal = choices[(choices["choice"] == ALL_CAUSAL) & (choices["drug"] == "psilocybin")].set_index("path")["mean"]
     if len(causal) and causal["experience"] < causal["total"] < 0:
         words += (
-            f" If it were 1, psilocybin's experience alone would do {causal['experience']:.2f}, more than the whole drug "
+            f" If all of it were, psilocybin's experience alone would do {causal['experience']:.2f}, more than the whole drug "
             f"({causal['total']:.2f}), and its direct effect would have to be harmful."
         )
     return words
+
+
+def _informed(table: pd.DataFrame, ledger: pd.DataFrame) -> str:
+    """The answer with process terms from where they were randomised."""
+    if table.empty or ledger.empty:
+        return ""
+    total, parts = table[table["path"].isin(["total", "experience", "belief"])], []
+    for drug, rows in _given(total).groupby("drug"):
+        here = rows["therapy"].iloc[0]
+        chosen = total[(total["drug"] == drug) & (total["therapy"] == here) & (total["transport"] == DEFAULT_TRANSPORT)]
+        values = chosen.set_index("path")
+        parts.append(
+            f"{drug} {estimate(values.loc['total'].to_dict())} in all, {estimate(values.loc['experience'].to_dict())} through the "
+            f"experience and {estimate(values.loc['belief'].to_dict())} through belief"
+        )
+    against = ledger.loc[ledger["verdict"] == "they conflict", "term"].tolist()
+    conflict = f"they conflict on {', '.join(against)}" if against else "no conflict is seen"
+    return (
+        f"With therapy, belief and the course informed by trials that randomised them elsewhere: {'; '.join(parts)}. Between trials here "
+        f"and elsewhere {conflict}."
+    )
 
 
 def _span(choices: pd.DataFrame) -> str:
     rows = choices[(choices["path"] == "experience") & (choices["drug"] == "psilocybin")].set_index("choice")
     if rows.empty:
         return ""
-    parts = [
-        f"{estimate(row.to_dict())} if {name}"
-        for name, row in rows.iterrows()
-        if not str(name).startswith("therapy term")
-    ]
+    parts = [f"{estimate(row.to_dict())} if {name}" for name, row in rows.iterrows()]
     return (
         "No trial randomises the experience. How much of the association between experience and improvement is causal is therefore "
         f"an assumption with a prior; for psilocybin the effect through the experience is {'; '.join(parts)}."
@@ -125,7 +184,7 @@ def _disagreement(table: pd.DataFrame) -> str:
     worse, nearest = table[table["verdict"] == "they disagree"], table.nsmallest(1, "p")
     parts = [
         f"for {r.drug}, {r.one} ({r.one_mean:.2f}) against {r.other} ({r.other_mean:.2f}), p = {r.p:.2f} ({r.p_corrected:.2f} "
-        "corrected for the number of comparisons)"
+        f"corrected for the number of comparisons; the chance to see a difference as large as the whole effect was {r.power:.2f})"
         for r in (nearest if worse.empty else worse).itertuples()
     ]
     if worse.empty:

@@ -100,13 +100,12 @@ def density_of_the_docstring(items, p, drugs, dimensions):
 
     def theta(arm):
         d = drugs.index(str(arm["arm_drug"].item()))
-        q = dimensions.index(dimension[drugs[d]])
         x, h = float(arm["arm_dose"]), float(arm["arm_therapy"])
         total = (
             p["psi"] * h
             + p["direct"][d] * x
             + p["interaction"][d] * x * h
-            + p["b"][q] * experience(arm)
+            + p["b"][d] * experience(arm)
             + p["epsilon"] * believed(arm)
         )
         return float(total + p["omega"] * arm["arm_waitlist"] + p["chi"] * arm["arm_comparator"])
@@ -117,7 +116,9 @@ def density_of_the_docstring(items, p, drugs, dimensions):
         names = [str(items["row"].to_numpy()[i]) for i in rows]
         mean = np.array([p["mu"][0] + theta(arms[name]) for name in names])
         dose = np.array([float(arms[name]["arm_dose"]) for name in names])
+        therapy, waitlist = (np.array([float(arms[name][f"arm_{c}"]) for name in names]) for c in ("therapy", "waitlist"))
         V = items["covariance"].to_numpy()[np.ix_(rows, rows)] + p["tau_mu"] ** 2 + p["tau"] ** 2 * np.outer(dose, dose)
+        V += p["tau_therapy"] ** 2 * np.outer(therapy, therapy) + p["tau_waitlist"] ** 2 * np.outer(waitlist, waitlist)
         total += stats.multivariate_normal.logpdf(items["y"].to_numpy()[rows], mean, V)
     loading = dict(zip(items["instrument"].to_numpy(), p["loading"], strict=True))
     studies = list(
@@ -153,8 +154,10 @@ def density_of_the_docstring(items, p, drugs, dimensions):
         )
         total += stats.binom.logpmf(correct, n, float(items["guess_constant"].sel(guess=label)) + share)
     for label, responders in (("events: ketamine", 16), ("events: placebo", 7)):
-        change = theta(arms[label]) + p["tau"] * p["u_count_raw"][0] * float(arms[label]["arm_dose"])
-        total += stats.binom.logpmf(responders, 30, ndtr((p["threshold"][0] - change) / float(items["outcome_sd"])))
+        threshold, u, h = p["count_raw"][:, 0]
+        change = theta(arms[label]) + p["tau"] * u * float(arms[label]["arm_dose"])
+        change += p["tau_therapy"] * h * float(arms[label]["arm_therapy"])
+        total += stats.binom.logpmf(responders, 30, ndtr((1.5 * threshold - change) / float(items["outcome_sd"])))
     return total, np.log(np.diag(items["whitener"].to_numpy())).sum()
 
 

@@ -1,0 +1,18 @@
+"""Whether the evidence could have told the accounts apart: the committed table of ``pillprocess calibrate power``."""
+
+import pandas as pd
+
+from pillprocess.evidence.tables import embedded_folder
+
+
+def power_table() -> pd.DataFrame:
+    """Return what fits to evidence simulated under stated truths, of the shape of the embedded tables, found.
+
+    Returns
+    -------
+    DataFrame, one row per world and drug: ``world``, ``truth``, ``drug``, ``datasets``, ``covered`` (share of 95 % intervals of the
+    effect through the experience that hold the true one) with its Monte Carlo error ``covered_se``, ``width``, their median,
+    ``total_covered``, and ``above``, ``below``: in how many data sets P(more than half runs through the experience) came out above
+    .95 or below .05. It speaks of the embedded evidence when it was computed, not of another folder.
+    """
+    return pd.read_csv(embedded_folder() / "synthesis_power.csv")
