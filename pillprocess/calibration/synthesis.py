@@ -14,7 +14,8 @@ from pillprocess.inference.chain import Chain
 from pillprocess.synthesis.draws import expected_rows, trial_log_likelihood
 from pillprocess.synthesis.effects import path_effects
 
-PARAMETERS = ("tau", "tau_mu", "tau_drug", "a", "zeta", "causal_share", "psi", "kappa", "epsilon")
+PARAMETERS = ("tau", "tau_mu", "tau_therapy", "tau_waitlist", "pooling", "a", "b", "zeta", "psi", "epsilon")
+CHAIN = Chain(draws=1000, tune=500, target_accept=0.95)
 
 
 def every_kind() -> Case:
@@ -25,24 +26,24 @@ def every_kind() -> Case:
 
         from pillprocess.evidence.tables import load_evidence
         from pillprocess.inference.refit import refitter
-        from pillprocess.rows.terms import TERMS
+        from pillprocess.synthesis.choices import Choices
         from pillprocess.synthesis.data import synthesis_data
         from pillprocess.synthesis.model import synthesis
         from pillprocess.synthesis.simulation import synthesis_simulator
 
         model = synthesis(load_evidence())
-        simulate, refit = synthesis_simulator(model), refitter(model, Chain())
+        simulate, refit = synthesis_simulator(model), refitter(model, CHAIN)
         used = {variable.name for variable in graph_inputs([model.logp()])}
 
         def run(rng: np.random.Generator) -> Replicate:
             truth, items = simulate(rng)
-            data = synthesis_data(items, terms=frozenset(TERMS), causal_share=None)
+            data = synthesis_data(items, Choices())
             posterior, divergences = refit({name: values for name, values in data.items() if name in used}, rng)
             return Replicate(quantities(truth, items), quantities(posterior, items), divergences)
 
         return run
 
-    return Case({"evidence": "embedded", **Chain()._asdict()}, build)
+    return Case({"evidence": "embedded", **CHAIN._asdict()}, build)
 
 
 def quantities(draws: xr.Dataset, items: xr.Dataset) -> xr.Dataset:

@@ -63,7 +63,8 @@ def world(items: xr.Dataset, name: str) -> xr.Dataset:
     }  # fmt: skip
     scalars = {k: ((), v) for k, v in SCALARS.items()}
     coords = {
-        "drug": drugs, "dimension": dimensions, "instrument": items["instrument"].to_numpy(), "course": items["coefficient_label"].to_numpy()[columns]
+        "drug": drugs, "dimension": dimensions, "instrument": items["instrument"].to_numpy(),
+        "course": items["coefficient_label"].to_numpy()[columns],
     }  # fmt: skip
     return xr.Dataset(vectors | scalars, coords=coords).expand_dims(chain=1, draw=1)
 
@@ -112,12 +113,11 @@ def _counts(
 ) -> dict[str, tuple[str, np.ndarray]]:
     """Guesses and responders."""
     dose, awake = items["arm_dose"].to_numpy(), items["arm_awake"].to_numpy()
-    drug = xr.DataArray(items["arm_drug"].to_numpy())
-    known_drug = np.isin(items["arm_drug"].to_numpy(), p["drug"].to_numpy())
-    arm_of = {
-        name: np.where(known_drug, p[name].reindex(drug=drug).fillna(0).to_numpy(), 0.0)
-        for name in ("a", "b", "direct")
-    }
+    where = {str(drug): i for i, drug in enumerate(p["drug"].to_numpy())}
+    of = [
+        where.get(str(drug), -1) for drug in items["arm_drug"].to_numpy()
+    ]  # other drugs raise nothing that is modelled
+    arm_of = {name: np.append(p[name].to_numpy(), 0.0)[of] for name in ("a", "b", "direct")}
     S = arm_of["a"] * dose * awake
     probit = (
         s["g_0"] + s["g_placebo"] * items["arm_active_placebo"].to_numpy() + s["g_drug"] * dose + s["g_experience"] * S

@@ -8,7 +8,6 @@ import xarray as xr
 
 from pillprocess.evidence.tables import Evidence
 from pillprocess.inference.fit import check_fit
-from pillprocess.output.tables import effect_table
 from pillprocess.review.analysis import Analysis
 from pillprocess.rows.acute_scores import scores_set_aside
 from pillprocess.rows.associations import associations_set_aside
@@ -90,16 +89,16 @@ def analyse_synthesis(
     whole = refit(seed=seed, draws=FIT_DRAWS, tune=FIT_TUNE)
     convergence = check_fit(whole)
     prior = prior_of(model, seed=seed)
-    again = {"seed": seed, "refit": refit, "draws": REFIT_DRAWS}
     step(STEPS[2])
-    removed = without_each_kind(whole, **again)
-    split = conflict(whole, **again)
+    removed = without_each_kind(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
+    split = conflict(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
     step(STEPS[3])
-    pooled = pooling_fits(whole, **again)
+    pooled = pooling_fits(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
     step(STEPS[4])
-    hypotheses, note = compare_synthesis(whole, **again)
+    hypotheses, note = compare_synthesis(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
     step(STEPS[5])
-    curve, informed = share_curve(whole, **again), informed_effects(whole, **again)
+    curve = share_curve(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
+    informed = informed_effects(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
     effects, shares = by_pooling(pooled), by_pooling(pooled, lambda fit: mediated_share(fit, prior=prior))
     tables = {
         "synthesis_effects": effects[effects["pooling"] == HEADLINE].drop(columns="pooling").reset_index(drop=True),

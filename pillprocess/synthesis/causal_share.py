@@ -89,7 +89,7 @@ def _shares(posterior: xr.Dataset) -> pd.DataFrame:
     scale = float(posterior.attrs["outcome_sd"])
     rows = []
     for drug in posterior["drug"].to_numpy():
-        association = np.tanh(posterior["zeta"].sel(dimension=EXPERIENCES[str(drug)])).to_numpy().ravel()
+        association = np.tanh(posterior["zeta"].sel(dimension=EXPERIENCES[str(drug)]).to_numpy().ravel())
         causal = posterior["b"].sel(drug=drug).to_numpy().ravel() / scale
         share, row = causal / association, {"drug": str(drug)}
         for name, values in (("association", association), ("bias", association - causal), ("share", share)):

@@ -10,7 +10,7 @@ import pymc as pm
 import xarray as xr
 from pytensor.tensor import TensorVariable
 
-from pillprocess.inference.fit import check_fit
+from pillprocess.inference.fit import ConvergenceError, check_fit
 from pillprocess.inference.nuts import draw_chains
 from pillprocess.inference.sampling import repeatable
 from pillprocess.synthesis.choices import Choices, check_course, choices_of
@@ -18,6 +18,9 @@ from pillprocess.synthesis.data import synthesis_data
 from pillprocess.synthesis.draws import expected_rows, replicate_rows, trial_log_likelihood
 
 VARIABLE_OF = {"therapy": "psi", "expectancy": "epsilon"}
+
+ATTEMPTS = 3
+"""How often a fit that must pass its check is drawn, each time twice as long."""
 
 type Refit = Callable[..., xr.DataTree]
 
@@ -32,9 +35,10 @@ def compile_synthesis(model: pm.Model) -> Refit:
 
     Returns
     -------
-    ``refit(items=None, *, seed, draws=1000, tune=1000, chains=4, target_accept=0.95, checked=False, **choices)``: a fit to other items of the
-    same shape (see ``without``), or under other terms, causal_share, confounding, pooling, informed, prior_bias_sd,
-    prior_transport_sd or prior_therapy; by default the model's own.
+    ``refit(items=None, *, seed, draws=1000, tune=1000, chains=4, target_accept=0.95, checked=False, **choices)``: a fit to other
+    items of the same shape (see ``without``), or under other terms, causal_share, confounding, pooling, informed, prior_bias_sd,
+    prior_transport_sd or prior_therapy; by default the model's own. ``checked``: the fit passes :func:`pillprocess.check_fit`; one
+    that does not is drawn again, twice as long and in smaller steps, at most twice, and then raises ConvergenceError.
     """
     import nutpie
 
@@ -61,14 +65,22 @@ def compile_synthesis(model: pm.Model) -> Refit:
         check_course(given, choices)
         data = synthesis_data(given, choices)
         used = {name: np.asarray(values) for name, values in data.items() if name in names}
-        trace = draw_chains(
-            compiled.with_data(**used), draws=draws, tune=tune, chains=chains, seed=seed, target_accept=target_accept,
-            progress=progress,
-        )  # fmt: skip
         changed["terms"] = sorted(choices.terms)
-        idata = finish_synthesis(trace, given.assign_attrs(settings=json.dumps(changed)), seed=seed)
-        if checked:
-            check_fit(idata)
+        held = given.assign_attrs(settings=json.dumps(changed))
+        for attempt in range(ATTEMPTS):
+            trace = draw_chains(
+                compiled.with_data(**used), draws=draws * 2**attempt, tune=tune * 2**attempt, chains=chains, seed=seed + attempt,
+                target_accept=1 - (1 - target_accept) / 2**attempt, progress=progress,
+            )  # fmt: skip
+            idata = finish_synthesis(trace, held, seed=seed)
+            if not checked:
+                break
+            try:
+                check_fit(idata)
+                break
+            except ConvergenceError:
+                if attempt == ATTEMPTS - 1:
+                    raise
         return idata
 
     return refit

@@ -61,11 +61,10 @@ def conflict(
     terms = frozenset(TERMS) - {"experience"}
     settings = {"seed": seed, "terms": terms, "draws": draws, "chains": chains, "checked": True}
     fits = {}
-    if any(question == "slope" for question, _ in asked):
+    if asked:
         fits["unblocked"] = refit(_only(items, OUTCOMES[:2]), **settings)
     if any(question == "blocked" for question, _ in asked):
         fits["blocked"] = refit(_only(items, OUTCOMES[2:3]), **settings)
-        fits.setdefault("unblocked", refit(_only(items, OUTCOMES[:2]), **settings))
     rows, setting = [], usual_therapy(items)
     for question, drug in asked:
         whole = _whole(fits["unblocked"], drug, setting.get(drug, 0.0))

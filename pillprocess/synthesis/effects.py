@@ -69,11 +69,11 @@ def mediated_share(
 
     Returns
     -------
-    DataFrame, one row per drug and therapy: ``n_trials`` behind it (of a fit), ``p_most`` (probability that more than half of the effect runs through the
-    experience), ``p_process`` (through experience, belief or the interaction with therapy), ``share``, ``share_low``,
-    ``share_high`` (blank where withheld: see ``share_is``), and with a prior ``prior_p_most``, ``prior_p_process`` and
-    ``learned``, the part of the prior variance of the experience's effect that the data removed, ``learned_slope``, the same for the effect of one SD of
-    experience (the b path), and ``rests_on``, which says so where that slope is its prior.
+    DataFrame, one row per drug and therapy: ``n_trials`` behind it (of a fit), ``p_most`` (probability that more than half of the
+    effect runs through the experience), ``p_process`` (through experience, belief or the interaction with therapy), ``share``,
+    ``share_low``, ``share_high`` (blank where withheld: see ``share_is``), and with a prior ``prior_p_most``, ``prior_p_process``,
+    ``learned``, the part of the prior variance of the experience's effect that the data removed, ``learned_slope``, the same for
+    the effect of one SD of experience (the b path), and ``rests_on``, which says so where that slope is its prior.
     """
     effects = path_effects(draws, therapy=therapy)
     process = effects["experience"] + effects["belief"] + effects["interaction"]

@@ -1,5 +1,6 @@
 """The review's hypotheses as syntheses, compared by how well they predict the outcomes of trials left out."""
 
+import json
 from collections.abc import Callable
 
 import arviz as az
@@ -51,8 +52,8 @@ def compare_synthesis(
             "chains": chains,
             "checked": True,
         }
-        fits[name] = refit(items, **settings)
-        errors[name] = loo_errors(fits[name]["log_likelihood"]["y_trial"])
+        fits[name] = idata if _is_whole(items, terms) else refit(items, **settings)
+        errors[name] = loo_errors(fits[name]["log_likelihood"].dataset["y_trial"])
         again[name] = _without_trial(refit, items, settings, errors[name])
     table = compare(fits, unit="trial", refits=again)
     joined = table.reset_index()
@@ -64,11 +65,22 @@ def compare_synthesis(
     return joined, f"{comparison_note(table)} {_noise(joined)}"
 
 
+def _is_whole(items: xr.Dataset, terms: frozenset[str]) -> bool:
+    """Whether the fit at hand is the hypothesis's own."""
+    settings = json.loads(items.attrs["settings"])
+    return frozenset(settings["terms"]) == terms and settings["causal_share"] is None
+
+
 def loo_errors(log_likelihood: xr.DataArray) -> pd.Series:
     """Monte Carlo standard error of every trial's leave-one-out log density, by importance sampling with autocorrelated draws."""
-    inverse = np.exp(-log_likelihood + log_likelihood.min(("chain", "draw")))
-    relative = az.mcse(inverse.to_dataset(name="p"))["p"] / inverse.mean(("chain", "draw"))
-    return pd.Series(relative.to_numpy(), index=log_likelihood["trial"].to_numpy())
+    least = log_likelihood.min(("chain", "draw"))
+    inverse = log_likelihood.copy(data=np.exp((least - log_likelihood).transpose(*log_likelihood.dims).to_numpy()))
+    return pd.Series(_relative_error(inverse).to_numpy(), index=log_likelihood["trial"].to_numpy())
+
+
+def _relative_error(values: xr.DataArray) -> xr.DataArray:
+    """Monte Carlo standard error of a mean, relative to it."""
+    return az.mcse(values.to_dataset(name="p"))["p"] / values.mean(("chain", "draw"))
 
 
 def _noise(table: pd.DataFrame) -> str:
@@ -91,9 +103,9 @@ def _without_trial(
 
     def density(label: str) -> float:
         held_out = without_rows(items, items["trial"].to_numpy() == label)
-        log_density = refit(held_out, **settings)["log_likelihood"]["y_trial"].sel(trial=label)
-        p = np.exp(log_density - log_density.max())
-        errors[label] = float(az.mcse(p.to_dataset(name="p"))["p"] / p.mean())
-        return float(np.log(p.mean()) + log_density.max())
+        log_density = refit(held_out, **settings)["log_likelihood"].dataset["y_trial"].sel(trial=label)
+        p = log_density.copy(data=np.exp(log_density.to_numpy() - float(log_density.max())))
+        errors[label] = float(_relative_error(p))
+        return float(np.log(float(p.mean())) + float(log_density.max()))
 
     return density

@@ -81,9 +81,12 @@ def only_drug(items: xr.Dataset, drug: str) -> xr.Dataset:
     guess_trial = np.array([label.rsplit(": ", 1)[0] for label in items["guess"].to_numpy()], str)
     guessed, counted = given(guess_trial), given(items["count_trial_of"].to_numpy())
     scored, associated = items["score_path"].to_numpy() == drug, items["association_drug"].to_numpy() == drug
+    n, correct, people, responders = (
+        items[c].to_numpy() for c in ("guess_n", "guess_correct", "count_n", "count_responders")
+    )
     changed = {
-        "guess_n": ("guess", items["guess_n"].to_numpy() * guessed), "guess_correct": ("guess", items["guess_correct"].to_numpy() * guessed),
-        "count_n": ("count", items["count_n"].to_numpy() * counted), "count_responders": ("count", items["count_responders"].to_numpy() * counted),
+        "guess_n": ("guess", n * guessed), "guess_correct": ("guess", correct * guessed),
+        "count_n": ("count", people * counted), "count_responders": ("count", responders * counted),
         "score_extra": ("score", items["score_extra"].to_numpy() + FLAT * ~scored),
         "association_kept": ("association", items["association_kept"].to_numpy() * associated),
         "person_kept": ("person_arm", items["person_kept"].to_numpy() * (items["person_drug"].to_numpy() == drug)),

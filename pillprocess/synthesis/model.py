@@ -192,7 +192,8 @@ def synthesis(
     dimensions = list(dict.fromkeys(EXPERIENCES[d] for d in drugs))
     of_drug = np.array([dimensions.index(EXPERIENCES[d]) for d in drugs])
     coords = {
-        "drug": drugs, "dimension": dimensions, "instrument": items["instrument"].to_numpy(), "term": TERMS, "pooled": POOLED, "outside": OUTSIDE,
+        "drug": drugs, "dimension": dimensions, "instrument": items["instrument"].to_numpy(),
+        "term": TERMS, "pooled": POOLED, "outside": OUTSIDE,
         "sd": [*TRIAL_SDS.values(), "tau_belief", "tau_zeta"],
         "coefficient": ["tau_a", "psi", "epsilon", "omega", "chi", "mean_zeta", "g_0", "g_placebo", "g_drug", "g_experience"],
     }  # fmt: skip

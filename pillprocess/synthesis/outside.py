@@ -12,7 +12,7 @@ import xarray as xr
 from pillprocess.evidence.tables import embedded_folder
 from pillprocess.synthesis.choices import depression_course
 from pillprocess.synthesis.compiled import Refit
-from pillprocess.synthesis.effects import mediated_share, path_table
+from pillprocess.synthesis.effects import mediated_share, path_table, usual_therapy
 from pillprocess.synthesis.fits import items_of, refit_of
 from pillprocess.synthesis.therapy_prior import therapy_prior
 
@@ -96,7 +96,8 @@ def informed_effects(
 
     Returns
     -------
-    The table of :func:`pillprocess.path_table` with ``transport`` (missing: these trials alone) and ``p_most``.
+    The table of :func:`pillprocess.path_table` with ``transport`` (missing: these trials alone; ``transport_name`` in words), ``usual``, 1
+    in the setting most trials of the drug had, and ``p_most``.
 
     Raises
     ------
@@ -112,8 +113,11 @@ def informed_effects(
     tables = []
     for scale, fit in fits.items():
         share = mediated_share(fit, therapy=therapy)[["drug", "therapy", "p_most"]]
-        tables.append(path_table(fit, therapy=therapy).merge(share, on=["drug", "therapy"]).assign(transport=scale))
-    return pd.concat(tables, ignore_index=True)
+        name = "these trials alone" if np.isnan(scale) else f"{scale:g}"
+        table = path_table(fit, therapy=therapy).merge(share, on=["drug", "therapy"])
+        tables.append(table.assign(transport=scale, transport_name=name))
+    table = pd.concat(tables, ignore_index=True)
+    return table.assign(usual=(table["drug"].map(usual_therapy(items)) == table["therapy"]).astype(int))
 
 
 def transport_ledger(

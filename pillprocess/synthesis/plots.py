@@ -241,7 +241,8 @@ def plot_pooling(
     -------
     Axes; left is improvement.
     """
-    rows = table[(table["drug"] == drug) & table["path"].isin(["total", "direct", "experience"])]
+    chosen = (table["drug"] == drug) & table["path"].isin(["total", "direct", "experience"])
+    rows = table[chosen].reset_index(drop=True)
     rows = rows[rows["therapy"] == rows.loc[rows["n_trials"].idxmax(), "therapy"]]
     names = list(dict.fromkeys(rows["pooling"]))[::-1]
     ax = panel(ax, width, 9.0 * len(names) + 26)

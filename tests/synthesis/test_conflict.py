@@ -1,113 +1,76 @@
-"""Removing and splitting evidence, with a stand-in for the sampler whose answers are known."""
+"""Setting kinds of evidence against one another, with a stand-in for the sampler whose answers are known."""
 
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
+from scipy import stats
 
-from pillprocess.synthesis.conflict import _judged, conflict, without_each_kind
-from pillprocess.synthesis.kinds import KINDS, has_kind, without, without_rows
+from pillprocess.synthesis.conflict import comparisons, conflict, judged
+from pillprocess.synthesis.items import synthesis_items
+from tests.synthesis.cases import small_evidence, small_items
+from tests.synthesis.stand_in import fit_with
 
-KEPT = ["placebo-controlled outcomes", "dose comparisons", "blocked experience"]
+
+@pytest.fixture(scope="module")
+def items(build_evidence):
+    return small_items(build_evidence)
 
 
-def small_items():
-    """Three trials of ketamine, one of each kind, and a correlation."""
-    n = 3
-    return xr.Dataset(
-        {
-            "row_kind": ("row", np.array(KEPT)), "whitener": (("row", "row_other"), np.eye(n)), "association_kept": ("association", [1.0]),
-            "score_extra": ("score", np.zeros(0)), "guess_n": ("guess", np.zeros(0, int)), "guess_correct": ("guess", np.zeros(0, int)),
-            "count_n": ("count", np.array([9])), "count_responders": ("count", np.array([4])), "person_kept": ("person_arm", np.zeros(0)),
-            "outcome_sd": 2.0,
-        },
-        coords={"trial": ("row", ["a", "b", "c"]), "study_drug": ("row", ["ketamine"] * n)}, attrs={"settings": "{}"},
+def kept(items):
+    whole = items["whitener"].to_numpy().any(axis=1)
+    return sorted(set(items["row_kind"].to_numpy()[whole])), int(items["count_n"].sum())
+
+
+def test_comparisons_follow_from_what_was_measured_and_not_from_how_it_came_out(build_evidence, items):
+    assert comparisons(items) == [("slope", "psilocybin"), ("slope", "ketamine"), ("blocked", "ketamine")]
+    other = items.assign(y=items["y"] * -3, association_z=items["association_z"] * -1)
+    assert comparisons(other) == comparisons(items)
+    evidence = small_evidence(build_evidence)
+    arms, outcomes = evidence.arms, evidence.outcomes[evidence.outcomes["trial_id"] != "asleep"]
+    no_association = build_evidence(
+        trials=evidence.trials.to_dict("records"), arms=arms[arms["awake"] != 0].to_dict("records"), outcomes=outcomes.to_dict("records")
     )  # fmt: skip
+    assert comparisons(synthesis_items(no_association)) == []
 
 
-def fit_with(direct, zeta=-0.5, b=-0.1, n=400):
-    ones = np.ones((1, n))
-    spread = np.linspace(-0.02, 0.02, n)[None]
-    drug = lambda values: (("chain", "draw", "drug"), np.asarray(values)[..., None])  # noqa: E731
-    dimension = lambda values: (("chain", "draw", "dimension"), np.asarray(values)[..., None])  # noqa: E731
-    posterior = xr.Dataset(
-        {
-            "direct": drug(direct + spread), "interaction": drug(0 * ones), "a": drug(2 * ones), "b": dimension(b + spread / 10),
-            "zeta": dimension(zeta + spread), **{k: (("chain", "draw"), 0 * ones) for k in ("g_0", "g_drug", "g_experience", "g_placebo")},
-            "tau": (("chain", "draw"), ones), "tau_belief": (("chain", "draw"), ones),
-        },
-        coords={"drug": ["ketamine"], "dimension": ["dissociative"]},
-    )  # fmt: skip
-    return xr.DataTree.from_dict({"/posterior": posterior, "/constant_data": small_items()})
-
-
-def outcome_kinds(items):
-    kept = items["whitener"].to_numpy().any(axis=1)
-    return [kind for kind, keep in zip(KEPT, kept, strict=True) if keep]
-
-
-def test_each_kind_that_is_there_is_removed_once_and_the_shift_is_in_posterior_sds():
+def test_the_whole_effect_is_set_against_what_the_association_would_carry_and_blocked_against_unblocked(items):
     seen = []
 
-    def refit(items, **_):
-        seen.append((outcome_kinds(items), float(items["association_kept"].sum()), int(items["count_n"].sum())))
-        return fit_with(-0.3, b=-0.2)
-
-    whole = fit_with(-0.3)
-    table = without_each_kind(whole, seed=1, refit=refit)
-    assert table["without"].tolist() == ["nothing", *KEPT, "response counts", "experience-outcome associations"]
-    assert seen[0] == (KEPT[1:], 1.0, 9)
-    assert seen[3] == (KEPT, 1.0, 0)
-    assert seen[4] == (KEPT, 0.0, 9)
-    sd = float((2 * whole["posterior"]["b"]).std(ddof=1))
-    assert table["shift"].tolist() == pytest.approx([0.0] + [-0.2 / sd] * 5, rel=1e-6)
-
-
-def test_each_kind_alone_is_asked_and_disagreement_is_said():
-    def refit(items, *, terms, **_):
+    def refit(given, *, terms, checked, **_):
         assert "experience" not in terms
-        (kind,) = outcome_kinds(items)
-        return fit_with(
-            {"placebo-controlled outcomes": -1.8, "dose comparisons": -0.2, "blocked experience": 0.0}[kind]
-        )
+        assert checked
+        seen.append(kept(given))
+        return fit_with(items, (-0.1, -0.2) if "blocked experience" in kept(given)[0] else (-1.8, -1.1))
 
-    table = conflict(fit_with(-0.3), seed=1, refit=refit).set_index(["question", "other"])
-    within = 2 * np.tanh(-0.5)
-    slope = table.loc[("slope", "placebo-controlled outcomes")]
-    assert slope["one_mean"] == pytest.approx(within, abs=1e-3)
-    assert slope["other_mean"] == pytest.approx(-0.9)
-    assert table.loc[("slope", "dose comparisons"), "verdict"] == "they disagree"
-    blocked = table.loc[("blocked", "placebo-controlled outcomes")]
-    assert blocked["difference_mean"] == pytest.approx(1.8)
-    assert blocked["p"] == 0
-    same = conflict(fit_with(-0.3), seed=1, refit=lambda *_, **__: fit_with(0.0, zeta=0.0))
-    assert set(same["verdict"]) == {"no disagreement seen"}
+    table = conflict(fit_with(items, (-0.3, -0.3)), seed=1, refit=refit).set_index(["question", "drug"])
+    assert seen == [(["dose comparisons", "placebo-controlled outcomes"], 0), (["blocked experience"], 0)]
+    carried = 2 * np.tanh(-0.5) * float(items["outcome_sd"])
+    slope = table.loc[("slope", "psilocybin")]
+    assert (slope["one_mean"], slope["other_mean"]) == pytest.approx((carried, -1.1), abs=2e-3)
+    assert slope["difference_mean"] == pytest.approx(carried + 1.1, abs=2e-3)
+    blocked = table.loc[("blocked", "ketamine")]
+    assert blocked["difference_mean"] == pytest.approx(1.7)
+    assert (blocked["p"], blocked["verdict"]) == (0, "they disagree")
+
+
+def test_power_is_the_chance_to_call_a_difference_as_large_as_the_whole_effect_a_disagreement():
+    rows = pd.DataFrame({"p": [0.3, 0.9], "whole": [-0.6, -0.6], "difference_sd": [0.3, 0.6]})
+    critical = stats.norm.isf(0.0125)  # Holm's first step of two
+    assert judged(rows)["power"].tolist() == pytest.approx(
+        [
+            stats.norm.sf(critical - 2) + stats.norm.cdf(-critical - 2),
+            stats.norm.sf(critical - 1) + stats.norm.cdf(-critical - 1),
+        ]
+    )
 
 
 def test_a_small_p_among_many_comparisons_is_a_hint_and_no_disagreement():
-    table = _judged(pd.DataFrame({"p": [0.04, 0.3, 0.9, 0.02]}))
-    assert table["p_corrected"].tolist() == pytest.approx(
+    def table(p):
+        return judged(pd.DataFrame({"p": p, "whole": -0.6, "difference_sd": 0.3}))
+
+    assert table([0.04, 0.3, 0.9, 0.02])["p_corrected"].tolist() == pytest.approx(
         [0.12, 0.6, 0.9, 0.08]
     )  # Holm 1979: .02 x 4, .04 x 3, .3 x 2, .9
-    assert table["verdict"].tolist() == [
-        "a hint of disagreement",
-        *["no disagreement seen"] * 2,
-        "a hint of disagreement",
-    ]
-    assert _judged(pd.DataFrame({"p": [0.04, 0.3, 0.9, 0.01]}))["verdict"].tolist()[3] == "they disagree"
-
-
-def test_removing_evidence_keeps_the_shapes():
-    items = small_items()
-    for kind in KINDS:
-        assert without(items, kind).sizes == items.sizes
-    assert not without_rows(items, np.array([False, True, False]))["whitener"].to_numpy()[1].any()
-    assert [kind for kind in KINDS if has_kind(items, kind)] == [
-        *KEPT,
-        "response counts",
-        "experience-outcome associations",
-    ]
-    with pytest.raises(
-        ValueError, match="kind = 'hearsay'; it must be one of placebo-controlled outcomes, dose comparisons"
-    ):
-        without(items, "hearsay")
+    words = ["a hint of disagreement", *["no disagreement seen"] * 2, "a hint of disagreement"]
+    assert table([0.04, 0.3, 0.9, 0.02])["verdict"].tolist() == words
+    assert table([0.04, 0.3, 0.9, 0.01])["verdict"].tolist()[3] == "they disagree"

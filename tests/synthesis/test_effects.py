@@ -3,7 +3,7 @@ import pytest
 import xarray as xr
 from scipy.special import ndtr
 
-from pillprocess.synthesis.effects import mediated_share, path_effects, share_curve
+from pillprocess.synthesis.effects import mediated_share, path_effects
 
 
 def draws(**changed):
@@ -13,7 +13,7 @@ def draws(**changed):
         "epsilon": [-0.4] * 4, "g_0": [-0.5] * 4, "g_drug": [0.2] * 4, "g_experience": [0.6] * 4, "g_placebo": [0.1] * 4,
         "tau_belief": [0.75] * 4, "tau": [0.3] * 4, "causal_share": [0.1, 0.4, 0.6, 0.9],
     } | changed  # fmt: skip
-    dims = {"direct": ["drug"], "interaction": ["drug"], "a": ["drug"], "b": ["dimension"]}
+    dims = {"direct": ["drug"], "interaction": ["drug"], "a": ["drug"], "b": ["drug"]}
     return xr.Dataset(
         {
             k: (["chain", "draw", *dims.get(k, [])], np.array(v, float)[None])
@@ -78,15 +78,3 @@ def test_a_share_that_is_its_prior_has_learned_nothing():
     assert table["prior_p_most"].tolist() == table["p_most"].tolist()
     assert table["learned_slope"].to_numpy() == pytest.approx(0)
     assert set(table["rests_on"]) == {"the prior: nothing here says what the experience does to the outcome"}
-
-
-def test_curve_over_the_causal_share_weights_the_draws_near_it():
-    b = [[-0.01, 0], [-0.04, 0], [-0.06, 0], [-0.09, 0]]
-    curve = share_curve(tree(b=b, epsilon=None), points=3, width=0.02)
-    chosen = (curve["drug"] == "psilocybin") & (curve["path"] == "experience")
-    psilocybin = curve[chosen].set_index("causal_share")["mean"]
-    assert psilocybin[0.0] == pytest.approx(3 * -0.01, abs=1e-6)
-    assert psilocybin[0.5] == pytest.approx(3 * -0.05, abs=1e-6)
-    assert psilocybin[1.0] == pytest.approx(3 * -0.09, abs=1e-6)
-    with pytest.raises(ValueError, match=r"the causal share was fixed at 0\.3; fit with causal_share=None"):
-        share_curve(tree(causal_share=[0.3] * 4))

@@ -10,17 +10,16 @@ from scipy.special import ndtr
 
 from pillprocess.evidence.tables import load_evidence
 from pillprocess.inference.fit import fit
-from pillprocess.synthesis import fits
 from pillprocess.synthesis.compiled import compile_synthesis, prior_of
 from pillprocess.synthesis.draws import expected_rows, trial_log_likelihood
 from pillprocess.synthesis.effects import mediated_share, path_effects
 from pillprocess.synthesis.fits import items_of, model_of
 from pillprocess.synthesis.hypotheses import compare_synthesis
 from pillprocess.synthesis.items import synthesis_items
-from pillprocess.synthesis.kinds import without
+from pillprocess.synthesis.kinds import BETWEEN_DRUGS, KINDS, only_drug, without
 from pillprocess.synthesis.model import SYNTHESIS_HYPOTHESES, synthesis
 from pillprocess.synthesis.simulation import synthesis_simulator
-from tests.synthesis.cases import small_items
+from tests.synthesis.cases import small_evidence, small_items
 
 PEOPLE = pd.DataFrame(
     {
@@ -29,6 +28,13 @@ PEOPLE = pd.DataFrame(
         "sd_y": [0.9, 0.8], "r": [-0.35, -0.1],
     }
 )  # fmt: skip
+
+
+def without_every_item(items):
+    for kind in KINDS:
+        if kind not in ("participants", BETWEEN_DRUGS):
+            items = without(items, kind)
+    return items
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +84,6 @@ def prior_point(model, seed):
 def density_of_the_docstring(items, p, drugs, dimensions):
     """Sum of the likelihoods of synthesis/model.py, written out for one set of parameters."""
     arms = {a: items.sel(arm=a) for a in items["arm"].to_numpy()}
-    dimension = {"psilocybin": "mystical", "ketamine": "dissociative"}
 
     def experience(arm):
         return float(p["a"][drugs.index(str(arm["arm_drug"].item()))] * arm["arm_dose"] * arm["arm_awake"])
@@ -116,7 +121,9 @@ def density_of_the_docstring(items, p, drugs, dimensions):
         names = [str(items["row"].to_numpy()[i]) for i in rows]
         mean = np.array([p["mu"][0] + theta(arms[name]) for name in names])
         dose = np.array([float(arms[name]["arm_dose"]) for name in names])
-        therapy, waitlist = (np.array([float(arms[name][f"arm_{c}"]) for name in names]) for c in ("therapy", "waitlist"))
+        therapy, waitlist = (
+            np.array([float(arms[name][f"arm_{c}"]) for name in names]) for c in ("therapy", "waitlist")
+        )
         V = items["covariance"].to_numpy()[np.ix_(rows, rows)] + p["tau_mu"] ** 2 + p["tau"] ** 2 * np.outer(dose, dose)
         V += p["tau_therapy"] ** 2 * np.outer(therapy, therapy) + p["tau_waitlist"] ** 2 * np.outer(waitlist, waitlist)
         total += stats.multivariate_normal.logpdf(items["y"].to_numpy()[rows], mean, V)
@@ -209,6 +216,19 @@ def test_wrong_choices_are_errors(build_evidence, items):
     with pytest.raises(ValueError, match="causal_share = 2; it must lie between 0 and 1, or be None to be estimated"):
         synthesis(items, causal_share=2.0)
     with pytest.raises(
+        ValueError, match="confounding = 'none'; it must be 'additive' or 'proportional'; pooling = -1; it must lie"
+    ):
+        synthesis(items, confounding="none", pooling=-1.0)
+    with pytest.raises(ValueError, match="prior_bias_sd = 0; a prior's scale must be > 0"):
+        synthesis(items, prior_bias_sd=0.0)
+    with pytest.raises(ValueError, match="informed names hope; trials elsewhere inform therapy, belief, course"):
+        synthesis(items, informed={"hope": (0.0, 1.0)})
+    with pytest.raises(ValueError, match=r"informed\['belief'\] has standard deviation 0; it must be > 0"):
+        synthesis(items, informed={"belief": (0.0, 0.0)})
+    free = synthesis_items(small_evidence(build_evidence), baseline="free")
+    with pytest.raises(ValueError, match="these items have no such course that trials share"):
+        synthesis(free, informed={"course": (-0.5, 0.1)})
+    with pytest.raises(
         ValueError, match="these items hold their own participants; give participants to synthesis_items"
     ):
         synthesis(items, participants=[PEOPLE])
@@ -239,23 +259,43 @@ def test_a_fit_carries_what_rebuilds_it(whole, items):
 @pytest.mark.slow
 def test_a_term_that_is_out_and_a_share_that_is_fixed_are_so_without_compiling_again(refit):
     pill = refit(seed=1, terms={"drug"}, draws=100, tune=200, chains=1)["posterior"].dataset
-    assert not {"psi", "kappa", "epsilon"} & set(pill.data_vars)
+    assert not {"psi", "epsilon", "causal_share"} & set(pill.data_vars)
     assert (pill["b"] == 0).all()
     assert (pill["interaction"] == 0).all()
     causal = refit(seed=1, causal_share=1.0, draws=100, tune=200, chains=1)
-    slope = causal["posterior"]["b"] / np.tanh(causal["posterior"]["zeta"])
-    np.testing.assert_allclose(slope, float(items_of(causal)["outcome_sd"]), rtol=1e-12)
-    assert (causal["posterior"]["causal_share"] == 1).all()
+    posterior = causal["posterior"].dataset
+    association = np.tanh(posterior["zeta"].sel(dimension=["dissociative", "mystical"])).to_numpy()
+    np.testing.assert_allclose(posterior["b"] / association, float(items_of(causal)["outcome_sd"]), rtol=1e-12)
+    assert (posterior["causal_share"] == 1).all()
+
+
+@pytest.mark.slow
+def test_without_pooling_one_drug_says_nothing_of_another(refit, items):
+    """Each drug's effect is then what its own trials say, whether or not the others' are there."""
+    settings = {"pooling": 0.0, "draws": 1000, "tune": 500, "chains": 4}
+    alone = path_effects(refit(only_drug(items, "ketamine"), seed=3, **settings)).sel(drug="psilocybin", therapy=1.0)
+    prior = path_effects(refit(without_every_item(items), seed=4, **settings)).sel(drug="psilocybin", therapy=1.0)
+    for path in ("direct", "interaction"):
+        assert float(alone[path].mean()) == pytest.approx(float(prior[path].mean()), abs=0.06)
+        assert float(alone[path].std()) == pytest.approx(float(prior[path].std()), rel=0.12)
+
+
+@pytest.mark.slow
+def test_what_trials_elsewhere_say_moves_a_term_as_far_as_transport_allows(refit, items):
+    """With a small transport scale the term is pooled by inverse variance; with a large one it stays where it was."""
+    settings = {"draws": 1000, "tune": 500, "chains": 4}
+    own = refit(items, seed=5, **settings)["posterior"]["epsilon"]
+    told = {"belief": (-1.0, 0.2)}
+    near = refit(items, seed=6, informed=told, prior_transport_sd=1e-3, **settings)["posterior"]["epsilon"]
+    far = refit(items, seed=7, informed=told, prior_transport_sd=1e3, **settings)["posterior"]["epsilon"]
+    weight = float(own.var()) / (float(own.var()) + 0.2**2)
+    assert float(near.mean()) == pytest.approx((1 - weight) * float(own.mean()) - weight, abs=0.08)
+    assert float(far.mean()) == pytest.approx(float(own.mean()), abs=0.08)
 
 
 @pytest.mark.slow
 def test_without_evidence_the_mediated_share_is_its_prior_and_says_so(refit, model, items):
-    bare = items
-    for kind in ("placebo-controlled outcomes", "dose comparisons", "blocked experience", "response counts"):
-        bare = without(bare, kind)
-    for kind in ("experience-outcome associations", "treatment guesses", "acute scores"):
-        bare = without(bare, kind)
-    fitted = refit(bare, seed=2, draws=1000, tune=500, chains=4)
+    fitted = refit(without_every_item(items), seed=2, draws=1000, tune=500, chains=4)
     prior = prior_of(model, seed=3, draws=4000)
     table = mediated_share(fitted, prior=prior, therapy=(0.0,))
     assert table["rests_on"].str.startswith("the prior").all()
@@ -267,13 +307,17 @@ def test_hypotheses_are_compared_on_the_same_outcomes(whole, refit):
     table, note = compare_synthesis(whole, seed=1, refit=refit, draws=200, chains=2)
     assert set(table["model"]) == set(SYNTHESIS_HYPOTHESES)
     assert table["elpd"].is_monotonic_decreasing
+    assert (table["mcse"] > 0).all()
+    assert table["rank"].isna().tolist() == (table["told_apart"] == 0).tolist()
+    assert table["told_apart"].iloc[0] == 0
+    assert f"The Monte Carlo error of an elpd is at most {table['mcse'].max():.2f}" in note
     assert "no comparison of predictions can tell the two apart" in note
 
 
 @pytest.mark.slow
 def test_fit_gives_what_the_compiled_model_gives(model, refit, monkeypatch):
     compiled = []
-    monkeypatch.setattr(fits, "compile_synthesis", lambda given: compiled.append(given) or refit)
+    monkeypatch.setattr(model, "compiled_by", lambda given: compiled.append(given) or refit)
     settings = {"seed": 1, "draws": 50, "tune": 50, "chains": 1, "target_accept": 0.9}
     idata = fit(model, **settings)
     assert compiled == [model]

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from pillprocess.synthesis.plots import PATH_NAMES, plot_path_effects, plot_paths, plot_share_curve, plot_without
+from pillprocess.synthesis.plots import (
+    PATH_NAMES,
+    plot_path_effects,
+    plot_paths,
+    plot_pooling,
+    plot_share_curve,
+    plot_without,
+)
 from pillprocess.synthesis.words import synthesis_answer
 
 DRUGS = ("psilocybin", "ketamine")
@@ -41,7 +48,7 @@ def fit():
 
     scalars = {name: draws(0.3) for name in ("g_drug", "g_experience", "epsilon", "g_0", "tau_belief")}
     posterior = xr.Dataset(
-        {"direct": draws(-0.3, "drug"), "a": draws(2.5, "drug"), "b": draws(-0.1, "dimension")} | scalars,
+        {"direct": draws(-0.3, "drug"), "a": draws(2.5, "drug"), "b": draws(-0.1, "drug")} | scalars,
         coords={"drug": list(DRUGS), "dimension": ["mystical", "dissociative"]},
     )
     return xr.DataTree.from_dict({"/posterior": posterior})
@@ -83,13 +90,15 @@ def test_arrows_carry_their_estimates(save_figure):
 def test_curve_runs_from_epiphenomenon_to_causal(save_figure):
     share = np.linspace(0, 1, 5)
     rows = [
-        {"drug": "psilocybin", "causal_share": s, "path": path, "mean": m * s, "ci_low": m * s - 0.2, "ci_high": m * s + 0.2}
+        {"drug": "psilocybin", "therapy": 1.0, "n_trials": 9, "causal_share": s, "path": path,
+         "mean": m * s, "ci_low": m * s - 0.2, "ci_high": m * s + 0.2}
         for path, m in (("experience", -1.0), ("direct", 0.4)) for s in share
     ]  # fmt: skip
     ax = plot_share_curve(pd.DataFrame(rows), drug="psilocybin", title="What if?")
     drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
     np.testing.assert_allclose(drawn["through the experience"], -share)
     assert ax.get_xticklabels()[-1].get_text() == "1\nall causal"
+    assert "effect of psilocybin (with therapy, k = 9)" in ax.get_ylabel()
     save_figure(ax)
 
 
@@ -108,33 +117,81 @@ def test_each_kind_that_was_removed_has_its_row(save_figure):
     assert labels[2] == "without experience-outcome\nassociations"
 
 
+POOLING = ("pooled as far as the data say", "no pooling between drugs", "own trials only")
+
+
+@pytest.mark.parametrize("width", ["one_column", "two_column"])
+def test_own_trials_and_no_pooling_stand_beside_the_pooled_answer(width, save_figure):
+    rows = pd.concat(
+        [path_rows().assign(pooling=name, mean=lambda t, i=i: t["mean"] - 0.05 * i) for i, name in enumerate(POOLING)]
+    )
+    ax = plot_pooling(rows, drug="ketamine", width=width, title="What other drugs say")
+    assert [t.get_text().replace("\n", " ") for t in ax.get_yticklabels()] == list(POOLING[::-1])
+    drawn = {line.get_label(): line.get_xdata() for line in ax.lines}
+    np.testing.assert_allclose(drawn["total effect"], [-0.2, -0.15, -0.1])
+    save_figure(ax)
+
+
 def answer(conflict):
-    same = {"therapy": 1.0, "p_most": 0.34, "p_process": 0.74, "prior_p_most": 0.23, "rests_on": "evidence and prior"}
+    same = {
+        "therapy": 1.0, "n_trials": 3, "p_most": 0.34, "p_process": 0.74, "prior_p_most": 0.23, "prior_p_process": 0.41,
+        "rests_on": "evidence and prior",
+    }  # fmt: skip
     shares = pd.DataFrame([same | {"drug": d, "learned_slope": x} for d, x in zip(DRUGS, (0.68, 0.85), strict=True)])
+    p = {
+        "p_half": 0.6,
+        "p_larger": 0.3,
+        "p_none": 0.2,
+        "prior_p_half": 0.5,
+        "prior_p_larger": 0.31,
+        "prior_p_none": 0.33,
+    }
+    informed = pd.concat([path_rows().assign(transport=scale) for scale in (np.nan, 0.3)])
     choices = path_rows().assign(choice="all of the association is causal")
     tables = {
         "synthesis_effects": path_rows(), "synthesis_share": shares, "synthesis_choices": choices[choices["therapy"] == 1.0],
         "synthesis_without": removal(), "synthesis_conflict": pd.DataFrame(conflict),
-        "synthesis_causal_share": pd.DataFrame([{"mean": 0.28, "ci_low": 0.01, "ci_high": 0.8}]),
+        "synthesis_causal_share": pd.DataFrame([p | {"drug": drug} for drug in DRUGS]),
+        "synthesis_share_pooling": pd.concat([shares.assign(pooling=name) for name in POOLING]),
+        "synthesis_power": pd.DataFrame([{"truth": "none of it does", "drug": "MDMA", "datasets": 40, "above": 1, "below": 2}]),
+        "synthesis_informed": informed,
+        "synthesis_outside": pd.DataFrame({"term": ["belief", "course"], "verdict": ["they conflict", "no conflict seen"]}),
     }  # fmt: skip
     return " ".join(synthesis_answer(tables, "Nothing is decided."))
 
 
 ROW = {
     "question": "slope", "drug": "psilocybin", "one": "within-arm associations", "one_mean": -0.5, "other": "dose comparisons",
-    "other_mean": -0.2, "p": 0.2, "p_corrected": 0.4, "verdict": "no disagreement seen",
+    "other_mean": -0.2, "p": 0.2, "p_corrected": 0.4, "power": 0.21, "verdict": "no disagreement seen",
 }  # fmt: skip
 
 
 def test_the_answer_takes_its_numbers_from_the_tables():
     text = answer([ROW])
     assert "psilocybin -0.10 [-0.40, 0.20] in all, of which -0.40 [-0.70, 0.20] through the experience" in text
-    assert "more than half of the drug's effect runs through the experience: psilocybin 0.34; ketamine 0.34" in text
+    assert (
+        "more than half of the drug's effect runs through the experience, and before the data in brackets: ketamine 0.34 (0.23); "
+        "psilocybin 0.34 (0.23)." in text
+    )
+    assert "the interaction with therapy): ketamine 0.74 (0.41); psilocybin 0.74 (0.41)." in text
+    assert "psilocybin 0.34 pooled as far as the data say, 0.34 no pooling between drugs, 0.34 own trials only" in text
+    assert (
+        "if none of it does, the probability that more than half of MDMA's effect runs through the experience came out above .95 in "
+        "1 and below .05 in 2 of 40" in text
+    )
+    assert (
+        "is causal, and before the data in brackets: psilocybin 0.60 (0.50), that the causal slope is larger than the "
+        "association 0.30 (0.31)" in text
+    )
+    assert (
+        "psilocybin -0.10 [-0.40, 0.20] in all, -0.40 [-0.70, 0.20] through the experience and -0.50 [-0.80, 0.20] through belief"
+        in text
+    )
+    assert "Between trials here and elsewhere they conflict on belief." in text
     assert (
         "rests most on its prior for psilocybin (68 % of its prior variance was removed; it rests on evidence and prior)"
         in text
     )
-    assert "that is causal is 0.28 [0.01, 0.80] (before the data" in text
     assert "psilocybin's experience alone would do -0.40, more than the whole drug (-0.10)" in text
     assert "leans most on acute scores" in text
     assert "moves by +1.2 of its posterior SDs, to -0.05 [-0.45, 0.25]" in text
@@ -142,7 +199,10 @@ def test_the_answer_takes_its_numbers_from_the_tables():
         "set against one another; no disagreement was seen. The nearest: for psilocybin, within-arm associations (-0.50)"
         in text
     )
-    assert "p = 0.20 (0.40 corrected for the number of comparisons)" in text
+    assert (
+        "p = 0.20 (0.40 corrected for the number of comparisons; the chance to see a difference as large as the whole effect was 0.21)"
+        in text
+    )
     assert text.endswith("Nothing is decided.")
 
 
