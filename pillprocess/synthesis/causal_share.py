@@ -12,7 +12,7 @@ from pillprocess.synthesis.compiled import Refit
 from pillprocess.synthesis.effects import controlled_trials, path_effects, usual_therapy
 from pillprocess.synthesis.fits import items_of, refit_of
 
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+SHARES = (0.0, 0.5, 1.0)
 
 
 def share_curve(
@@ -21,7 +21,7 @@ def share_curve(
     seed: int,
     refit: Refit | None = None,
     shares: Sequence[float] = SHARES,
-    draws: int = 500,
+    draws: int = 1000,
     chains: int = 4,
 ) -> pd.DataFrame:
     """Fit the synthesis again at fixed causal shares, from all epiphenomenon (0) to all causal (1).

@@ -28,7 +28,7 @@ CONFLICT = 0.05
 
 
 def conflict(
-    idata: xr.DataTree, *, seed: int, refit: Refit | None = None, draws: int = 500, chains: int = 4
+    idata: xr.DataTree, *, seed: int, refit: Refit | None = None, draws: int = 1000, chains: int = 4
 ) -> pd.DataFrame:
     r"""Ask kinds of evidence alone, and compare the answers.
 

@@ -16,7 +16,7 @@ from pillprocess.synthesis.model import SYNTHESIS_HYPOTHESES
 
 
 def compare_synthesis(
-    idata: xr.DataTree, *, seed: int, refit: Refit | None = None, draws: int = 500, chains: int = 4
+    idata: xr.DataTree, *, seed: int, refit: Refit | None = None, draws: int = 1000, chains: int = 4
 ) -> tuple[pd.DataFrame, str]:
     """Compare the hypotheses on the same outcomes, with experience and belief integrated out.
 

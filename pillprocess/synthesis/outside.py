@@ -16,8 +16,8 @@ from pillprocess.synthesis.effects import mediated_share, path_table, usual_ther
 from pillprocess.synthesis.fits import items_of, refit_of
 from pillprocess.synthesis.therapy_prior import therapy_prior
 
-TRANSPORT = (0.01, 0.1, 0.3, 1.0)
-"""Scales on which the answer is shown: the same here as there, nearly, by default, and hardly a hint."""
+TRANSPORT = (0.05, 0.3, 1.0)
+"""Scales on which the answer is shown: nearly the same here as there, by default, and hardly a hint."""
 
 
 def belief_prior(manipulation: str = "drug announced") -> pd.Series:
@@ -74,7 +74,7 @@ def informed_effects(
     informed: dict[str, tuple[float, float]] | None = None,
     scales: tuple[float, ...] = TRANSPORT,
     therapy: tuple[float, ...] = (0.0, 1.0),
-    draws: int = 500,
+    draws: int = 1000,
     chains: int = 4,
 ) -> pd.DataFrame:
     """Set the answer from trials of these drugs alone beside the answer informed from outside, over transport scales.

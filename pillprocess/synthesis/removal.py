@@ -16,7 +16,7 @@ NO_POOLING, OWN_TRIALS = "no pooling between drugs", "own trials only"
 
 
 def without_each_kind(
-    idata: xr.DataTree, *, seed: int, refit: Refit | None = None, draws: int = 500, chains: int = 4
+    idata: xr.DataTree, *, seed: int, refit: Refit | None = None, draws: int = 1000, chains: int = 4
 ) -> pd.DataFrame:
     """Fit the synthesis again without each kind of evidence in turn, the comparison between drugs among them.
 
@@ -66,7 +66,7 @@ def _answer(fit: xr.DataTree) -> pd.DataFrame:
 
 
 def pooling_fits(
-    idata: xr.DataTree, *, seed: int, refit: Refit | None = None, draws: int = 500, chains: int = 4
+    idata: xr.DataTree, *, seed: int, refit: Refit | None = None, draws: int = 1000, chains: int = 4
 ) -> dict[str, xr.DataTree]:
     """Fit the synthesis without pooling, and to each drug's own trials alone.
 
