@@ -81,6 +81,20 @@ def choices_of(settings: Mapping[str, Any]) -> Choices:
     return Choices(**chosen | {"terms": frozenset(settings["terms"]), "prior_therapy": pair, "informed": informed})
 
 
+def settings_with(settings: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a model with some choices changed.
+
+    Raises
+    ------
+    TypeError
+        A name is no choice.
+    """
+    known = [f.name for f in fields(Choices)]
+    if unknown := sorted(set(chosen) - set(known)):
+        raise TypeError(f"a refit has no choice {', '.join(unknown)}; it has {', '.join(known)}")
+    return {**settings, **chosen}
+
+
 def check_course(items: xr.Dataset, choices: Choices) -> None:
     """Raise if a course is informed from outside that these items do not have."""
     if "course" in choices.informed and depression_course(items) is None:

@@ -13,7 +13,7 @@ from pytensor.tensor import TensorVariable
 from pillprocess.inference.fit import ConvergenceError, check_fit
 from pillprocess.inference.nuts import draw_chains
 from pillprocess.inference.sampling import repeatable
-from pillprocess.synthesis.choices import Choices, check_course, choices_of
+from pillprocess.synthesis.choices import Choices, check_course, choices_of, settings_with
 from pillprocess.synthesis.data import synthesis_data
 from pillprocess.synthesis.draws import expected_rows, replicate_rows, trial_log_likelihood
 
@@ -59,7 +59,7 @@ def compile_synthesis(model: pm.Model) -> Refit:
         checked: bool = False,
         **chosen: Any,
     ) -> xr.DataTree:
-        changed = settings | chosen
+        changed = settings_with(settings, chosen)
         given = model.items if items is None else items
         choices = choices_of(changed)
         check_course(given, choices)

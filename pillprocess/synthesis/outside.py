@@ -61,7 +61,12 @@ def course_prior(manipulation: str = "waiting list") -> pd.Series:
 
 
 def outside_evidence() -> dict[str, tuple[float, float]]:
-    """Return the ``informed`` of :func:`pillprocess.synthesis`: therapy, belief and course from where they were randomised."""
+    """Return the ``informed`` of :func:`pillprocess.synthesis`: therapy, belief and course from where they were randomised.
+
+    Returns
+    -------
+    Mean and SD by term: psychotherapy of depression against any control, :func:`belief_prior` and :func:`course_prior`.
+    """
     rows = {"therapy": therapy_prior("depression", "any control"), "belief": belief_prior(), "course": course_prior()}
     return {name: (float(row["prior_mean"]), float(row["prior_sd"])) for name, row in rows.items()}
 

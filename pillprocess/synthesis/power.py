@@ -1,8 +1,8 @@
 """Whether the evidence could have told the accounts apart: the committed table of ``pillprocess calibrate power``."""
 
-import pandas as pd
+from pathlib import Path
 
-from pillprocess.evidence.tables import embedded_folder
+import pandas as pd
 
 
 def power_table() -> pd.DataFrame:
@@ -15,4 +15,4 @@ def power_table() -> pd.DataFrame:
     ``total_covered``, and ``above``, ``below``: in how many data sets P(more than half runs through the experience) came out above
     .95 or below .05. It speaks of the embedded evidence when it was computed, not of another folder.
     """
-    return pd.read_csv(embedded_folder() / "synthesis_power.csv")
+    return pd.read_csv(Path(__file__).with_name("power.csv"))

@@ -33,6 +33,7 @@ KEYS = {
     "scale_bridge": ["source", "drug", "scale_a", "scale_b"],
     "preclinical": ["drug", "level", "effect"],
     "therapy_priors": ["condition", "comparator"],
+    "process_priors": ["term", "manipulation"],
     "risk_of_bias": ["trial_id", "domain"],
     "doubts": ["trial_id", "doubt"],
 }  # fmt: skip

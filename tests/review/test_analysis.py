@@ -67,7 +67,7 @@ class Page(html.parser.HTMLParser):
 def test_everything_is_written(results, tables):
     names = {
         "drug_effects", "contributions", "terms", "posterior_predictive", "ledger", "influence", "evidence_map", "network", "funnels",
-        "synthesis_effects", "synthesis_paths", "synthesis_curve", "synthesis_without",
+        "synthesis_effects", "synthesis_paths", "synthesis_pooling", "synthesis_curve", "synthesis_without",
     }  # fmt: skip
     for suffix in ("png", "svg"):
         for folder in (results / "figures", results / "figures" / "one_column"):

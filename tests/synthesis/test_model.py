@@ -10,6 +10,7 @@ from scipy.special import ndtr
 
 from pillprocess.evidence.tables import load_evidence
 from pillprocess.inference.fit import fit
+from pillprocess.synthesis.choices import settings_with
 from pillprocess.synthesis.compiled import compile_synthesis, prior_of
 from pillprocess.synthesis.draws import expected_rows, trial_log_likelihood
 from pillprocess.synthesis.effects import mediated_share, path_effects
@@ -225,6 +226,8 @@ def test_wrong_choices_are_errors(build_evidence, items):
         synthesis(items, informed={"hope": (0.0, 1.0)})
     with pytest.raises(ValueError, match=r"informed\['belief'\] has standard deviation 0; it must be > 0"):
         synthesis(items, informed={"belief": (0.0, 0.0)})
+    with pytest.raises(TypeError, match="a refit has no choice causal_shares; it has terms, causal_share, confounding"):
+        settings_with({}, {"causal_shares": 1.0})
     free = synthesis_items(small_evidence(build_evidence), baseline="free")
     with pytest.raises(ValueError, match="these items have no such course that trials share"):
         synthesis(free, informed={"course": (-0.5, 0.1)})
