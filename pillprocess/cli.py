@@ -254,9 +254,9 @@ def decompose(
     progress = not (quiet or json)
     tables = run_decompose(terms, baseline=baseline, constructs=chosen, seed=seed, evidence=evidence, progress=progress)
     if json:
-        _print_json(dict(zip(("terms", "drug_effects", "heterogeneity"), (table for _, table in tables), strict=False)))
+        _print_json({name: table for name, (_, table) in tables.items()})
         return
-    for heading, table in tables:
+    for heading, table in tables.values():
         _print(heading)
         _print(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
         typer.echo("")

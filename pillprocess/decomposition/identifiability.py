@@ -17,6 +17,7 @@ RANDOMISED = "randomised within trials"
 BETWEEN_CONTRASTS = "between-trial comparison of randomised contrasts"
 
 ALL_BUT = 0.99
+UNBLINDED = "drug with its unblinding"
 NO_SPREAD = {"tau": "", "tau_mean": np.nan, "tau_low": np.nan, "tau_high": np.nan, "tau_prior": "", "tau_trials": 0}
 TAU_COLUMNS = list(NO_SPREAD)
 
@@ -45,10 +46,17 @@ def contraction(idata: xr.DataTree) -> pd.DataFrame:
     variables = [str(v) for v in design["coefficient_variable"].to_numpy()[scalar]]
     table = interval_table(posterior[variables]).rename(columns={"estimand": "variable"})
     prior_mean, prior_sd = design["prior_mean"].to_numpy()[scalar], design["prior_sd"].to_numpy()[scalar]
+    names = [f"{_full_name(design, v)} ({v})" if v in NAMES else v for v in variables]
     return table.assign(
-        parameter=[f"{NAMES[v]} ({v})" if v in NAMES else v for v in variables], prior_sd=prior_sd, prior_low=prior_mean - 1.96 * prior_sd,
+        parameter=names, prior_sd=prior_sd, prior_low=prior_mean - 1.96 * prior_sd,
         prior_high=prior_mean + 1.96 * prior_sd, contraction=1 - table["sd"] ** 2 / prior_sd**2,
     )[["parameter", "variable", "prior_sd", "prior_low", "prior_high", "mean", "sd", "ci_low", "ci_high", "contraction"]]  # fmt: skip
+
+
+def _full_name(design: xr.Dataset, variable: str) -> str:
+    """A term's name; without belief in the model the drug's effect includes what knowing that one has had it does."""
+    belief = "expectancy" in design.attrs.get("terms", ["expectancy"])
+    return NAMES[variable] if belief or variable != "delta" else UNBLINDED
 
 
 def posterior_correlations(idata: xr.DataTree) -> pd.DataFrame:

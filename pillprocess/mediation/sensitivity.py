@@ -23,6 +23,7 @@ from pillprocess.mediation.effects import compute_effects
 from pillprocess.mediation.gcomputation import Coefficients, potential_outcome
 
 RHO = tuple(np.round(np.linspace(-0.9, 0.9, 37), 2).tolist())
+LEAST_RHO_SD = 0.25
 RELIABILITY = tuple(np.round(np.linspace(0.5, 1.0, 11), 2).tolist())
 
 
@@ -32,7 +33,7 @@ def mediation_sensitivity(
     rho: Sequence[float] = RHO,
     reliability: Sequence[float] = RELIABILITY,
     prior_rho_mean: float = 0.0,
-    prior_rho_sd: float = 0.1,
+    prior_rho_sd: float | None = None,
     mediator: str | None = None,
     arm: str | None = None,
     seed: int = 0,
@@ -48,7 +49,10 @@ def mediation_sensitivity(
     reliability
         Shares of the mediator's variance within arms that are not measurement error, above 0.
     prior_rho_mean, prior_rho_sd
-        Normal prior of the residual correlation, cut off at -1 and 1.
+        Normal prior of the residual correlation, cut off at -1 and 1. The SD is by default the largest that a measured
+        covariate would leave (``benchmark_rho``), at least 0.25: with 0.1 the 95 % interval of the indirect effect held the
+        truth in 28 % of trials of 200 people when the correlation was -0.36, with 0.25 in 99 %
+        (``benchmarks/confounding_coverage.py``).
     mediator
         Mediator whose slope is confounded; needed where there are several. The correlation is then given the others.
     arm
@@ -70,7 +74,8 @@ def mediation_sensitivity(
     * ``tnie_reliability`` (dim reliability): tnie corrected for error in the mediator, for a single continuous mediator
       and continuous outcome.
 
-    The attributes ``e_value`` and ``e_value_limit`` are the E-values of the mean tnie and of its 95 % limit nearer 0.
+    The attributes ``e_value`` and ``e_value_limit`` are the E-values of the mean tnie and of its 95 % limit nearer 0;
+    ``prior_rho_sd`` is the SD of the prior that was used.
 
     Raises
     ------
@@ -99,6 +104,10 @@ def mediation_sensitivity(
 
     curve = np.stack([at(np.full(len(te), r)) for r in grid], axis=1)
     tipping = tipping_correlation(k, X, weight, tnie=tnie, sd_m=sd_m, sd_y=sd_y, q=q)
+    sources = [str(s) for s in data["source"].to_numpy()]
+    benchmark = _benchmarks(k, data, sd_m, sd_y, q) if sources else np.zeros((len(te), 1))
+    if prior_rho_sd is None:
+        prior_rho_sd = max(LEAST_RHO_SD, float(np.sqrt((benchmark**2).mean(axis=0)).max()))
     drawn = _prior_draws(len(te), prior_rho_mean, prior_rho_sd, seed)
     unexplained = sd_m**2 / float(data["mediator_variance"][q]) * sd_y**2 / float(data["outcome_variance"][0])
     out = stack(idata, {"tnie": curve, "pnde": te[:, None] - curve}, "posterior", rho=grid.tolist())
@@ -112,12 +121,12 @@ def mediation_sensitivity(
         scalars["r2_product_total"] = tipping**2 * unexplained
         out = out.merge(_reliability(idata, k, tnie, reliable)) if k.b.shape[1] == 1 else out
     out = out.merge(stack(idata, scalars, "posterior"))
-    sources = [str(s) for s in data["source"].to_numpy()]
     if sources:
-        benchmark = _benchmarks(k, data, sd_m, sd_y, q)
         strength = {"benchmark_rho": benchmark, "benchmark_tnie": np.stack([at(r) for r in benchmark.T], axis=1)}
         out = out.merge(stack(idata, strength, "posterior", source=sources))
-    return out.assign_attrs(_e_values(k, X, weight, tnie, float(data["outcome_within_sd"][0])) | {"arm": arm})
+    return out.assign_attrs(
+        _e_values(k, X, weight, tnie, float(data["outcome_within_sd"][0])) | {"arm": arm, "prior_rho_sd": prior_rho_sd}
+    )
 
 
 def r2_contours(

@@ -29,6 +29,7 @@ from pillprocess.decomposition.predictive import predictive_check, prior_predict
 from pillprocess.evidence.tables import Evidence, evidence_counts
 from pillprocess.inference.fit import check_fit, fit
 from pillprocess.output.tables import effect_table
+from pillprocess.review.belief_pair import belief_pair
 from pillprocess.rows.arms import arm_changes, set_aside
 from pillprocess.rows.change_scores import learned_correlation
 from pillprocess.rows.contrasts import contrasts, contrasts_set_aside
@@ -97,6 +98,7 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
         "model_counts": model_counts(rows),
         "rows": rows,
         "set_aside": pd.concat([set_aside(evidence), contrasts_set_aside(evidence)], ignore_index=True),
+        "belief_pair": belief_pair(arms, differences, seed=seed),
         "terms": contraction(headline),
         "drug_effects": drug_effects(headline, seed=seed),
         "trial_effects": effect_table(trial_effects(headline)),

@@ -7,7 +7,6 @@ from pillprocess.evidence.drugs import DRUGS
 from pillprocess.evidence.tables import Evidence
 from pillprocess.output.pages import estimate, render_page, versions
 from pillprocess.review.analysis import Analysis
-from pillprocess.review.bias import bias_answer
 from pillprocess.review.figures import embedded
 from pillprocess.review.limitations import limitations
 from pillprocess.review.record import reporting_record, scale_priors
@@ -142,14 +141,14 @@ def answer(analysis: Analysis) -> list[str]:
     belief = choices[choices.index.str.startswith("with expectancy (")]
     if len(belief) and "delta" in terms.index:
         b = belief.iloc[0]
-        sentences.append(
-            f"Belief of having had the drug could take part of this. Let into the model (reported for "
-            f"{_reported(analysis)} of {len(analysis.rows)} rows, borrowed for most others), it moves the drug term from "
-            f"{terms.loc['delta', 'mean']:.2f} to {b['drug']:.2f} [{b['drug_low']:.2f}, {b['drug_high']:.2f}]. The trials cannot yet "
-            "tell the two apart: who gets the drug mostly knows it."
+        sentences.insert(
+            1,
+            "Two models of equal rank follow from these trials, which cannot tell them apart: who gets the drug mostly knows it. "
+            f"Without belief, the drug term is the drug with its unblinding, {estimate(terms.loc['delta'].to_dict())}; with belief "
+            f"held equal it is {b['drug']:.2f} [{b['drug_low']:.2f}, {b['drug_high']:.2f}]. Belief is reported for "
+            f"{_reported(analysis)} of {len(analysis.rows)} rows and borrowed for most others. The figures below are the drug "
+            "with its unblinding; the table has both.",
         )
-    if "bias_effects" in analysis.tables:
-        sentences += bias_answer(analysis.tables)
     return sentences
 
 

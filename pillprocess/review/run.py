@@ -62,13 +62,17 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
 
 def run_decompose(
     terms: str, *, baseline: str, constructs: tuple[str, ...] | None, seed: int, evidence: Path | None, progress: bool
-) -> list[tuple[str, pd.DataFrame]]:
-    """Fit one decomposition in closed form; headed tables of its terms, drug effects and heterogeneity."""
+) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Fit one decomposition in closed form; headed tables of its terms, drug effects and heterogeneity, by name.
+
+    The headline terms come with their pair: the same terms without and with belief.
+    """
     from pillprocess.decomposition.estimands import heterogeneity, relative_effects
     from pillprocess.decomposition.identifiability import identifiability
     from pillprocess.decomposition.model import decomposition_design
     from pillprocess.inference.fit import fit
     from pillprocess.output.tables import interval_table
+    from pillprocess.review.belief_pair import belief_pair
     from pillprocess.rows.arms import arm_changes
     from pillprocess.rows.contrasts import contrasts
 
@@ -80,18 +84,23 @@ def run_decompose(
         design = decomposition_design(arms, differences, terms=named_terms(terms), baseline=cast(Baseline, baseline))
         step("fit in closed form")
         idata = fit(design, seed=seed)
+        pair = (
+            belief_pair(arms, differences, seed=seed, baseline=cast(Baseline, baseline))
+            if terms == "headline"
+            else None
+        )
     trials = len(set(design["trial"].to_numpy()))
     heading = f"{trials} trials, {design.sizes['row']} rows; change in reference SDs, negative is improvement"
-    out = [(heading, identifiability_columns(identifiability(idata)))]
-    if "drug" in design.attrs["terms"]:
-        out.append(
-            (
-                "Drug effect at the reference dose, without (0) and with (1) therapy",
-                interval_table(relative_effects(idata)),
-            )
-        )
+    out = {"terms": (heading, identifiability_columns(identifiability(idata)))}
+    if "delta" in idata["posterior"]:
+        effects = "Drug effect at the reference dose, without (0) and with (1) therapy"
+        if "expectancy" not in design.attrs["terms"]:
+            effects += "; belief is not in the model: the drug with its unblinding"
+        out["drug_effects"] = (effects, interval_table(relative_effects(idata)))
     if len(heterogeneity(idata).data_vars):
-        out.append(("Heterogeneity (SD)", interval_table(heterogeneity(idata))))
+        out["heterogeneity"] = ("Heterogeneity (SD)", interval_table(heterogeneity(idata)))
+    if pair is not None:
+        out["belief_pair"] = ("Without and with belief, of equal rank", pair)
     return out
 
 
@@ -141,7 +150,8 @@ def run_published(what: str, *, data: Path | None, seed: int, progress: bool) ->
 
 def identifiability_columns(ledger: pd.DataFrame) -> pd.DataFrame:
     """The ledger's short columns, for a terminal."""
-    return ledger[["term", "mean", "ci_low", "ci_high", "evidence", "contraction", "verdict"]]
+    shares = ["share_isolated", "share_contrasts", "share_between", "share_prior"]
+    return ledger.reindex(columns=["term", "mean", "ci_low", "ci_high", "evidence", *shares, "contraction", "verdict"])
 
 
 def named_terms(text: str) -> frozenset[str]:

@@ -197,7 +197,8 @@ def _robustness(analysis: MediationAnalysis, arm: str) -> Iterator[str]:
         own = summary[(summary["arm"] == arm) & (summary["mediator"] == mediator)].set_index("estimand")
         text = (
             f"An unmeasured common cause of {mediator} and the outcome would bring the indirect effect to 0 at a residual "
-            f"correlation of {estimate_text(own.loc['rho_tipping'].to_dict())}; letting that correlation be uncertain, the indirect "
+            f"correlation of {estimate_text(own.loc['rho_tipping'].to_dict())}; letting that correlation be uncertain (SD "
+            f"{analysis.sensitivity[of, mediator].attrs['prior_rho_sd']:.2f}), the indirect "
             f"effect is {estimate_text(own.loc['tnie_rho_prior'].to_dict())}."
         )
         here = marks[(marks["arm"] == arm) & (marks["mediator"] == mediator)]

@@ -92,7 +92,7 @@ def test_contraction_compares_the_posterior_variance_with_the_prior_variance(arm
     draws = {"psi": 0.25 * PATTERNS[0] + 0.5, "delta": 0.125 * PATTERNS[1] - 1.0, "kappa": 0.35 * PATTERNS[2]}
     table = pp.contraction(fit_of(design, **draws)).set_index("variable")
     assert table["parameter"].to_dict() == {
-        "psi": "therapy (psi)", "delta": "drug (delta)", "kappa": "drug x therapy (kappa)",
+        "psi": "therapy (psi)", "delta": "drug with its unblinding (delta)", "kappa": "drug x therapy (kappa)",
     }  # fmt: skip
     assert table["prior_sd"].to_dict() == {"psi": 0.7, "delta": 0.7, "kappa": 0.35}
     assert table.loc["psi", ["prior_low", "prior_high"]].tolist() == [-1.96 * 0.7, 1.96 * 0.7]
@@ -101,6 +101,12 @@ def test_contraction_compares_the_posterior_variance_with_the_prior_variance(arm
     for name, value in sd.items():
         expected = 1 - value**2 * 8 / 7 / table.loc[name, "prior_sd"] ** 2
         assert table.loc[name, "contraction"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_without_belief_the_drug_is_the_drug_with_its_unblinding_and_with_it_the_drug(arm_row):
+    with_belief = toy(arm_row, FACTORIAL, terms=pp.HEADLINE | {"expectancy"})
+    draws = dict(zip(("psi", "delta", "kappa", "epsilon"), [*PATTERNS, PATTERNS[0]], strict=True))
+    assert "drug (delta)" in set(pp.contraction(fit_of(with_belief, **draws))["parameter"])
 
 
 def test_trial_and_construct_baselines_are_no_pooled_terms(arm_row):

@@ -1,6 +1,8 @@
 """Sensitivity to unmeasured confounding: closed forms, and truth recovered from large simulated trials."""
 
+import runpy
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ from scipy import optimize, special, stats
 
 from pillprocess.mediation.effects import natural_effects
 from pillprocess.mediation.model import mediation
-from pillprocess.mediation.sensitivity import mediation_sensitivity, r2_contours
+from pillprocess.mediation.sensitivity import LEAST_RHO_SD, mediation_sensitivity, r2_contours
 from pillprocess.participants.table import load_participants
 from tests.mediation.trees import least_squares, tree
 
@@ -298,6 +300,20 @@ def test_the_e_value_is_that_of_the_risk_ratio():
     ones[0, 0] = -1
     idata["posterior"] = idata["posterior"].dataset.assign(a=(("chain", "draw", "mediator", "arm"), ones))
     assert mediation_sensitivity(idata).attrs["e_value_limit"] == 1.0
+
+
+def test_the_default_prior_of_the_correlation_covers_a_confounder_that_a_narrow_one_does_not():
+    simulation = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "confounding_coverage.py"))
+    table = simulation["coverage"](-0.36, prior_sd=(0.0, 0.1, LEAST_RHO_SD), n=200, replications=100, seed=3)
+    unadjusted, narrow, usual = table["coverage"]
+    assert unadjusted < 0.3
+    assert narrow < 0.5
+    assert usual > 0.9
+
+
+def test_the_default_prior_of_the_correlation_is_as_wide_as_the_strongest_measured_covariate():
+    assert mediation_sensitivity(small()).attrs["prior_rho_sd"] >= LEAST_RHO_SD
+    assert mediation_sensitivity(small(), prior_rho_sd=0.1).attrs["prior_rho_sd"] == 0.1
 
 
 def test_the_e_value_of_a_risk_uses_the_ratio_of_risks():
