@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from pillprocess.bias.contrast_rows import Contrasts, read_contrasts, small_study_predictor
+from pillprocess.bias.contrast_rows import Contrasts, largest_trials, read_contrasts, small_study_predictor
 from pillprocess.bias.models import KINDS, MODELS, Model, Priors, effect_grid, fit_model
 from pillprocess.bias.posterior import Posterior
 from pillprocess.bias.significance import check_steps, trial_intervals
@@ -234,15 +234,6 @@ def _alone(
         facts = {"trials": len(set(first.trial[here])), "contrasts": int(here.sum())}
         out.append({"estimate": name, "dose": ALL_READINGS, **mixed(some), **facts})
     return out
-
-
-def largest_trials(data: Contrasts) -> list[str]:
-    """The fewest trials that hold half of the information 1 / se^2, by each trial's most precise contrast."""
-    names = np.array(list(dict.fromkeys(data.trial.tolist())))
-    information = np.array([(1 / data.se[data.trial == name] ** 2).max() for name in names])
-    order = np.argsort(-information, kind="stable")
-    share = np.cumsum(information[order]) / information.sum()
-    return [str(name) for name in names[order][: int((share < 0.5).sum()) + 1]]
 
 
 def summary(effect: Array, dense: Array, none: float = 0.0) -> dict[str, float]:

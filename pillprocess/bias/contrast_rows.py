@@ -164,6 +164,15 @@ def small_study_predictor(data: Contrasts, by: str) -> Array:
     return data.size
 
 
+def largest_trials(data: Contrasts) -> list[str]:
+    """The fewest trials that hold half of the information 1 / se^2, by each trial's most precise contrast."""
+    names = np.array(list(dict.fromkeys(data.trial.tolist())))
+    information = np.array([(1 / data.se[data.trial == name] ** 2).max() for name in names])
+    order = np.argsort(-information, kind="stable")
+    share = np.cumsum(information[order]) / information.sum()
+    return [str(name) for name in names[order][: int((share < 0.5).sum()) + 1]]
+
+
 def _labels(rows: pd.DataFrame) -> NDArray[np.str_]:
     if "label" in rows:
         return rows["label"].to_numpy(str)

@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.special import ndtr
 
-from pillprocess.bias.averaging import ALL_READINGS, AVERAGED, UNADJUSTED, BiasAdjusted, largest_trials
-from pillprocess.bias.contrast_rows import read_contrasts
+from pillprocess.bias.averaging import ALL_READINGS, AVERAGED, UNADJUSTED, BiasAdjusted
+from pillprocess.bias.contrast_rows import largest_trials, read_contrasts
 from pillprocess.output.visual_style import (
     DRUG_COLOURS,
     DRUG_MARKERS,

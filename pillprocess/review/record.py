@@ -94,7 +94,14 @@ def _prisma(analysis: Analysis, evidence: Evidence) -> dict[str, str]:
     trials = evidence.trials
     left_out = trials[trials["include"] == 0]
     between = tables["heterogeneity"].set_index("estimand")["mean"]
-    return {
+    across = {}
+    if "bias_inclusion" in tables:
+        factor = tables["bias_inclusion"].set_index("component").loc["any bias", "bayes_factor"]
+        across = {
+            "15": "Small-study effects and selection by significance, averaged over models; no rating by raters.",
+            "22": f"The section on small and selected trials; Bayes factor for any such effect {factor:.2g}.",
+        }
+    return across | {
         "1": "The pill and the process: a Bayesian component network meta-analysis.",
         "3": "Torrado Pacheco & Moghaddam 2024, doi:10.1172/JCI180217.",
         "4": "The drug, therapy and their interaction in trials of five drugs against their controls, on symptoms.",
