@@ -53,9 +53,7 @@ def bias_answer(tables: dict[str, pd.DataFrame]) -> list[str]:
     rests = f"The evidence for such effects is {_strength(factor)} (Bayes factor {factor:.2g})"
     if len(readings) > 1:
         first = drugs[0]
-        sides = "; ".join(
-            f"{_READING[r]} {written(first, AVERAGED, r)} (probability {weight[r]:.2f})" for r in readings
-        )
+        sides = "; ".join(f"{_READING[r]} {written(first, AVERAGED, r)} ({_chance(weight[r])})" for r in readings)
         rests += f", and it hangs on how dose is read. Allowing for them, {first}: {sides}"
     return [*sentences, rests + "."]
 
@@ -65,9 +63,15 @@ _READING = {
 }  # fmt: skip
 
 
+def _chance(probability: float) -> str:
+    """The probability of a reading; what rounds to 0 or 1 is not called so."""
+    if not 0.005 <= probability < 0.995:
+        return f"probability {'below .01' if probability < 0.5 else 'above .99'}"
+    return f"probability {probability:.2f}"
+
+
 def _strength(factor: float) -> str:
     strong = max(factor, 1 / factor)
     if strong < 3:
         return "not decisive either way"
-    side = "for" if factor > 1 else "against"
-    return f"{'strong' if strong > 10 else 'moderate'}, {side} them"
+    return f"{'strong' if strong > 10 else 'moderate'}{'' if factor > 1 else ', and against them'}"
