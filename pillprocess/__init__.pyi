@@ -102,9 +102,16 @@ from .comparison.compare import comparison_note as comparison_note
 
 # participants: a trial's own people
 from .participants.arms import person_arms as person_arms
+from .participants.checked import Participants as Participants
+from .participants.codebook import Codebook as Codebook
+from .participants.codebook import CodebookError as CodebookError
+from .participants.codebook import ColumnCodes as ColumnCodes
+from .participants.codebook import read_codebook as read_codebook
+from .participants.description import describe_columns as describe_columns
+from .participants.description import draft_codebook as draft_codebook
+from .participants.reading import ParticipantError as ParticipantError
+from .participants.reading import read_trial as read_trial
 from .participants.table import load_participants as load_participants
-from .participants.table import ParticipantError as ParticipantError
-from .participants.table import Participants as Participants
 
 # mediation: mediation in participants: model, effects, sensitivity, figures
 from .mediation.effects import natural_effects as natural_effects

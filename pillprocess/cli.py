@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pillprocess.output.help_topics import ByTopic
 from pillprocess.output.requirements import unmet_requirements
 from pillprocess.output.text import printable
+from pillprocess.trial.command import inspect, mediate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +27,6 @@ app = typer.Typer(
 )  # fmt: skip
 
 USERS_TO_MEND = (ValueError, RuntimeError, OSError, ArithmeticError, MemoryError, ImportError)
-Family = Literal["gaussian", "probit", "logit", "student_t"]  # as in mediation.families, which imports NumPy
 Calibrated = Literal[  # as in calibration.ranks.MODELS, which imports NumPy
     "decomposition", "decomposition-sampler", "mediation", "mediation-trials", "mediation-binary", "unblinding", "synthesis"
 ]  # fmt: skip
@@ -169,68 +170,8 @@ def reproduce(
     _print(table.to_string(index=False, float_format=lambda x: f"{x:.4f}", na_rep=""))
 
 
-@app.command()
-def mediate(
-    source: Annotated[Path, typer.Argument(help="CSV with one row per participant.")],
-    treatment: Annotated[str, typer.Option(help="Column of the arms.")],
-    outcome: Annotated[str, typer.Option(help="Column of the outcome.")],
-    mediator: Annotated[
-        list[str] | None,
-        typer.Option(help="Column of a mediator; may be given several times, or left out with --guess."),
-    ] = None,
-    guess: Annotated[
-        str | None,
-        typer.Option(help="Column of a treatment guess: labels of arms, 0/1, don't know; or of an expectation."),
-    ] = None,
-    guess_timing: Annotated[
-        Literal["pre_dose", "post_dose", "endpoint"] | None,
-        typer.Option(
-            help="When it was measured; a guess after dosing is a mediator, an expectation before it a moderator."
-        ),
-    ] = None,
-    reference: Annotated[str | None, typer.Option(help="The arm the others are compared with.")] = None,
-    baseline: Annotated[str | None, typer.Option(help="Column of the outcome before treatment.")] = None,
-    trial: Annotated[str | None, typer.Option(help="Column that names the trial, for several trials.")] = None,
-    covariate: Annotated[
-        list[str] | None, typer.Option(help="Column measured before treatment; may be repeated.")
-    ] = None,
-    participant: Annotated[str | None, typer.Option("--id", help="Column that names the participant.")] = None,
-    interaction: Annotated[bool, typer.Option(help="Let the mediator act differently under treatment.")] = True,
-    higher_is_better: Annotated[bool, typer.Option("--higher-is-better", help="The outcome is a good thing.")] = False,
-    order: Annotated[
-        list[str] | None, typer.Option(help="The mediators, causes first; parallel by default. Repeat per mediator.")
-    ] = None,
-    single_arm: Annotated[
-        Literal["set_aside", "keep"],
-        typer.Option(help="Trials with one arm: set_aside, or keep them for the mediator's path."),
-    ] = "set_aside",
-    incomplete: Annotated[
-        Literal["error", "set_aside"],
-        typer.Option(help="Rows with a blank covariate: error, or set_aside and list them."),
-    ] = "error",
-    active: Annotated[str | None, typer.Option(help="The one arm to compare; every other arm by default.")] = None,
-    mediator_time: Annotated[
-        str | None, typer.Option(help="When the mediator was measured, since dosing: a number or a column.")
-    ] = None,
-    outcome_time: Annotated[str | None, typer.Option(help="When the outcome was measured, likewise.")] = None,
-    family_mediator: Annotated[Family, typer.Option(help="Distribution of the mediator.")] = "gaussian",
-    family_outcome: Annotated[Family, typer.Option(help="Distribution of the outcome.")] = "gaussian",
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("mediation"),
-    seed: Annotated[int, typer.Option(help="Seed of every draw.", min=0)] = 1,
-    quiet: QuietOption = False,
-) -> None:
-    """Analyse mediation and belief in your own participants and write tables, figures, posterior and an AGReMA report."""
-    from pillprocess.trial.run import run_mediate
-
-    report = run_mediate(
-        source, active=active, mediator_time=mediator_time, outcome_time=outcome_time,
-        treatment=treatment, outcome=outcome, mediators=mediator or (), guess=guess, guess_timing=guess_timing,
-        reference=reference, baseline=baseline, trial=trial, covariates=covariate or (), id=participant,
-        interaction=interaction, higher_is_worse=not higher_is_better, family_mediator=family_mediator,
-        family_outcome=family_outcome, order=order, single_arm=single_arm, incomplete=incomplete, out=out, seed=seed,
-        progress=not quiet,
-    )  # fmt: skip
-    _print(f"Report: {report}")
+app.command(cls=ByTopic)(mediate)
+app.command()(inspect)
 
 
 @app.command()

@@ -198,3 +198,43 @@ def test_mediate_lists_every_problem_of_a_table_and_writes_nothing(tmp_path):
     assert "madrs" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+TRIAL = "id,arm,meq30,madrs_0,madrs_6\n" + "".join(
+    f"{i},{'drug' if i % 2 else 'placebo'},{20 + 7 * i % 41 + 20 * (i % 2)},{25 + 5 * i % 13},{12 + 11 * i % 23}\n"
+    for i in range(1, 61)
+)
+
+
+def test_inspect_drafts_a_codebook_and_mediate_checks_a_trial_by_it(tmp_path):
+    (tmp_path / "trial.csv").write_text(TRIAL.replace("\n7,drug,", "\n7,Drug,"), encoding="utf-8")
+    done = run("inspect", "trial.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "arm      treatment; placebo (30)" in done.stdout
+    assert "ASK: column 'arm': 'drug' (29 rows) and 'Drug' (1 rows) differ in capitals alone" in done.stdout
+    again = run("inspect", "trial.csv", cwd=tmp_path)
+    assert again.returncode == 1
+    assert "trial.toml exists and may hold answers; name another file with --out" in again.stderr
+    draft = (tmp_path / "trial.toml").read_text(encoding="utf-8")
+    for line in ('treatment = "arm"', 'outcome = "madrs_0"', 'mediators = ["meq30"]', 'id = "id"'):
+        draft = draft.replace(f"# {line}", line)
+    draft = draft.replace('outcome = "madrs_0"', 'outcome = "madrs_6"\nbaseline = "madrs_0"\nreference = "placebo"')
+    (tmp_path / "trial.toml").write_text(draft, encoding="utf-8")
+    asked = run("mediate", "trial.csv", "--codebook", "trial.toml", "--check", cwd=tmp_path)
+    assert asked.returncode == 1
+    assert "1 problem in trial.csv" in asked.stderr
+    (tmp_path / "trial.toml").write_text(
+        draft.replace("[columns.arm]  #", '[columns.arm]\ncodes = { "Drug" = "drug" }  #'), encoding="utf-8"
+    )
+    checked = run("mediate", "trial.csv", "--codebook", "trial.toml", "--check", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert "60 participants: 30 in drug, 30 in placebo; compared with placebo" in checked.stdout
+    assert "No problems; nothing was fitted." in checked.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["trial.csv", "trial.toml"]
+
+
+def test_the_help_of_mediate_is_grouped_by_topic():
+    text = run("mediate", "--help").stdout
+    topics = ["The file:", "Columns:", "Rows and arms:", "Model:", "The run:"]
+    assert [text.find(t) for t in topics] == sorted(text.find(t) for t in topics)
+    assert -1 not in [text.find(t) for t in topics]

@@ -1,16 +1,20 @@
 """Belief about the treatment: how a guess is coded, and when it was measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 import pandas as pd
 
-from pillprocess.participants.coding import code_arms, labels
+from pillprocess.participants.coding import code_arms, label, labels
 from pillprocess.participants.table import Participants
 
 Timing = Literal["pre_dose", "post_dose", "endpoint"]
 
 
+GuessCoding = Literal["labels", "belief"]
+TRUTH = {"true": "True", "false": "False"}
+WORDED = {"an active treatment": 1.0, "the reference": 0.0}
+"""What a codebook calls the two beliefs where a code list of 0 and 1 could mean either."""
 UNSURE = ("don't know", "do not know", "dont know", "not sure", "unsure")
 """Answers of people who were asked and named no treatment, in any case of letters."""
 
@@ -21,7 +25,9 @@ def is_unsure(guess: pd.Series) -> pd.Series:
     return said.isin(UNSURE)
 
 
-def code_guess(guess: pd.Series, *, active: str | Sequence[str], reference: str) -> pd.Series:
+def code_guess(
+    guess: pd.Series, *, active: str | Sequence[str], reference: str, coding: GuessCoding | None = None
+) -> pd.Series:
     """Code guesses as belief of having had an active treatment: 1, 0, or missing where no treatment was named.
 
     Parameters
@@ -30,7 +36,10 @@ def code_guess(guess: pd.Series, *, active: str | Sequence[str], reference: str)
         Labels of the arm each participant named, or 0/1 (or booleans) already; answers such as "don't know" (see
         `is_unsure`) and empty cells become missing.
     active, reference
-        Labels of the active arms and of the comparator. A column of 0 and 1 is taken as it is.
+        Labels of the active arms and of the comparator.
+    coding
+        How a column of 0 and 1 (or true and false) is read: as ``"belief"``, 1 for an active treatment; or as ``"labels"`` of arms
+        that are called so. It must be said where the two differ: with arms 0 = drug and 1 = placebo they are opposites.
 
     Returns
     -------
@@ -39,13 +48,30 @@ def code_guess(guess: pd.Series, *, active: str | Sequence[str], reference: str)
     Raises
     ------
     ValueError
-        Answers that are none of these.
+        Answers that are none of these, or that could mean either of two things.
     """
+    if coding not in (None, *get_args(GuessCoding)):
+        raise ValueError(f"coding = {coding!r}; it must be one of {', '.join(get_args(GuessCoding))}")
+    arms = [label(a) for a in ([active] if isinstance(active, str) else active)]
+    reference = label(reference)
     named = labels(guess).mask(is_unsure(guess))
-    arms = [active] if isinstance(active, str) else list(active)
+    named = named.map(lambda answer: TRUTH.get(answer.casefold(), answer), na_action="ignore")
     said = set(named.dropna())
-    coded = [{"0": 0.0, "1": 1.0}, {"False": 0.0, "True": 1.0}, dict.fromkeys(arms, 1.0) | {reference: 0.0}]
-    codes = next((c for c in coded if said <= set(c)), coded[-1])
+    by_label = {TRUTH.get(a.casefold(), a): 1.0 for a in arms} | {TRUTH.get(reference.casefold(), reference): 0.0}
+    beliefs = [{"0": 0.0, "1": 1.0}, {"False": 0.0, "True": 1.0}]
+    as_belief = next((c for c in beliefs if said <= set(c)), None)
+    differ = sorted(answer for answer in said & set(by_label) if as_belief and as_belief[answer] != by_label[answer])
+    if differ and coding is None:
+        raise ValueError(
+            f"column {guess.name!r}: {' and '.join(map(repr, sorted(said)))} may be labels of the arms ({', '.join(arms)} active, "
+            f"{reference} the reference) or belief (1 an active treatment, 0 the reference), and the two are opposites here. Codebook: "
+            f"under [columns.{guess.name}] write codes = {{ {_lines(by_label)} }} if they are labels of arms, or "
+            f"codes = {{ {_lines(as_belief or {})} }} if 1 is belief in an active treatment (coding='labels' or 'belief'). Nothing was "
+            "fitted"
+        )
+    codes = as_belief if as_belief and coding != "labels" else by_label
+    if as_belief is None and coding != "belief" and said - set(by_label) <= set(WORDED):
+        codes = by_label | {k: v for k, v in WORDED.items() if k not in by_label}
     unknown = sorted(said - set(codes))
     if unknown:
         raise ValueError(
@@ -54,6 +80,12 @@ def code_guess(guess: pd.Series, *, active: str | Sequence[str], reference: str)
             "not know. Nothing was fitted"
         )
     return named.map(codes).astype(float).rename(guess.name)
+
+
+def _lines(codes: Mapping[str, float]) -> str:
+    """Codebook entries that call each code by the belief it stands for."""
+    said = {1.0: "an active treatment", 0.0: "the reference"}
+    return ", ".join(f'"{code}" = "{said[value]}"' for code, value in sorted(codes.items()))
 
 
 def check_belief(people: Participants, *, belief: str, timing: Timing) -> None:

@@ -23,7 +23,8 @@ import xarray as xr
 from pytensor.tensor import TensorVariable
 
 from pillprocess.belief.coding import Timing
-from pillprocess.participants.coding import labels, not_numeric
+from pillprocess.participants.coding import label, labels, not_numeric
+from pillprocess.participants.dependence import is_determined
 
 
 def expectancy_moderation(
@@ -81,6 +82,7 @@ def expectancy_moderation(
         The expectation was not rated before dosing, or the table is unfit: every reason at once.
     """
     expectations = [expectancy] if isinstance(expectancy, str) else list(expectancy)
+    reference = label(reference)
     table = people.assign(**{"(scale)": labels(people[scale]) if scale in people else "outcome"})
     problems = _problems(
         table, treatment=treatment, reference=reference, outcome=outcome, expectations=expectations,
@@ -198,6 +200,8 @@ def _problems(
             problems.append(
                 f"column {column!r}: {int(table[column].isna().sum())} rows are missing; leave them out of the table"
             )
+    if not problems:
+        problems += _constants(table, treatment, outcome, expectations, baseline)
     arms = sorted(labels(table[treatment]).dropna().unique())
     if len(arms) != 2 or reference not in arms:
         problems.append(
@@ -224,6 +228,45 @@ def _problems(
                     f"column {column!r} changes within {int(moved.sum())} people, the first is {moved.index[moved][0]}; an "
                     "expectation rated before dosing has one value per person"
                 )
+    return problems
+
+
+def _constants(
+    table: pd.DataFrame, treatment: str, outcome: str, expectations: list[str], baseline: str | None
+) -> list[str]:
+    """Columns that do not vary, or that others determine, so that the model has nothing to learn from them."""
+    problems = []
+    for column in [*expectations, *([baseline] if baseline else [])]:
+        values = table[column].astype(float)
+        if values.nunique() < 2:
+            problems.append(
+                f"column {column!r} does not vary: it is {values.iloc[0]:g} for everybody, so nothing can depend on it; leave it out"
+            )
+    arm = labels(table[treatment])
+    for column in expectations if not problems else []:
+        still = table[column].astype(float).groupby(arm).nunique()
+        problems += [
+            f"column {column!r} does not vary in arm {a!r}, so whether the effect depends on it cannot be told from these people"
+            for a in still.index[still < 2]
+        ]
+    spread = table[outcome].astype(float).groupby([table["(scale)"], arm]).nunique()
+    for scale, most in spread.groupby(level=0).max().items():
+        if most < 2:
+            where = f" on scale {scale!r}" if table["(scale)"].nunique() > 1 else ""
+            problems.append(
+                f"column {outcome!r} does not vary within any arm{where}, so no effect on it can be estimated"
+            )
+    if not problems:
+        known = pd.concat(
+            [(arm == arm.iloc[0]).astype(float).rename("(arm)"), table[[baseline]] if baseline else table[[]]], axis=1
+        )
+        for column in expectations:
+            if not is_determined(table[column].astype(float), known.astype(float)):
+                known = known.assign(**{column: table[column]})
+                continue
+            problems.append(
+                f"column {column!r} follows exactly from the arm, the baseline or another expectation; leave one of them out"
+            )
     return problems
 
 

@@ -63,8 +63,9 @@ def unblinding(
     ----------
     people
         From `load_participants`, of one trial, with the belief (0 or 1) among the mediators and at most one other mediator,
-        the experience. Rows may be several per person: leave ``id`` out and give ``person`` here. Beliefs may be missing
-        where nobody repeats; experience and outcome may not.
+        the experience. Rows may be several per person: leave ``id`` out there, say
+        ``repeated_rows="modelled"`` and give ``person`` here. Beliefs may be missing where nobody repeats; experience and
+        outcome may not.
     belief
         Column of the belief.
     belief_timing

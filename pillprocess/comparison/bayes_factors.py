@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.comparison.comparability import ComparisonError, check_comparable, has_design
+from pillprocess.comparison.comparability import ComparisonError, check_comparable, check_named, has_design
 from pillprocess.gaussian.design import DesignError, data_attrs
 from pillprocess.gaussian.fit import integrate
 from pillprocess.gaussian.posterior_columns import design_of
@@ -49,6 +49,7 @@ def bayes_factors(
     ComparisonError
         Fits of different data, or without a design; a model without a prior probability; an unknown reference.
     """
+    check_named(fits)
     trees = {name: _as_fit(fit) if isinstance(fit, xr.Dataset) else fit for name, fit in fits.items()}
     check_comparable(trees, unit="trial")
     problems = [

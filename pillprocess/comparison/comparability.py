@@ -27,6 +27,7 @@ def check_comparable(fits: Mapping[str, xr.DataTree], *, unit: str) -> None:
     ------
     ComparisonError
     """
+    check_named(fits)
     problems = [] if len(fits) > 1 else [f"a comparison needs at least two fits; there is {len(fits)}"]
     problems += [f"'{name}': {reason}" for name, fit in fits.items() for reason in _own_problems(fit, unit)]
     if not problems:
@@ -35,6 +36,14 @@ def check_comparable(fits: Mapping[str, xr.DataTree], *, unit: str) -> None:
             problems += _pair_problems((first, fits[first]), (name, fits[name]))
     if problems:
         raise ComparisonError("these fits cannot be compared:\n" + "\n".join(problems))
+
+
+def check_named(fits: object) -> None:
+    """Raise ComparisonError unless these are fits by name."""
+    if not isinstance(fits, Mapping):
+        raise ComparisonError(
+            f'fits are compared by name: {{"pill": idata, "course": idata}}; got a {type(fits).__name__}'
+        )
 
 
 def has_design(fit: xr.DataTree) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.evidence.drugs import DRUGS
+from pillprocess.participants.coding import label
 from pillprocess.participants.table import Participants
 from pillprocess.rows.acute_scores import EXPERIENCES
 from pillprocess.rows.terms import dose_curve
@@ -57,6 +58,7 @@ def person_arms(
     """
     if experience not in people.mediators:
         raise ValueError(f"experience = {experience!r}; the mediators are {', '.join(people.mediators)}")
+    arms = arms.set_axis(pd.Index([label(a) for a in arms.index]), axis=0)
     missing = sorted(set(people.arm) - set(arms.index))
     if missing:
         raise ValueError(

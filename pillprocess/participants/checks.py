@@ -1,11 +1,15 @@
 """What makes a table of participants unfit for a mediation analysis, or doubtful: each check returns sentences."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from pillprocess.participants.coding import no_number, not_numeric
+from pillprocess.participants.codebook import Codebook
+from pillprocess.participants.coding import labels, no_number, not_numeric
+from pillprocess.participants.scales import plain_name
+from pillprocess.participants.times import read_times
 
 SMALLEST = 1e-12
 """Size of the largest value of a column below which it is rounding error, or in an absurd unit."""
@@ -24,9 +28,10 @@ def role_problems(table: pd.DataFrame, roles: Mapping[str, Sequence[str]], times
             given.setdefault(column, []).append(role)
     absent = [c for c in [*given, *times] if c not in table.columns]
     if absent:
-        hint = "; the file seems to be separated by ';' where ',' is expected" if ";" in str(table.columns[0]) else ""
         listed = ", ".join(map(str, table.columns))
-        problems += [f"column {c!r} is not in the table, which has {listed}{hint}" for c in dict.fromkeys(absent)]
+        problems += [
+            f"column {c!r} is not in the table, which has {listed}{_near(c, table)}" for c in dict.fromkeys(absent)
+        ]
     double = {c: " and ".join(r) for c, r in given.items() if len(r) > 1}
     problems += [f"column {c!r} has two roles, {r}; it can have one" for c, r in double.items()]
     problems += [f"column {c!r} occurs twice in the table" for c in given if (table.columns == c).sum() > 1]
@@ -35,7 +40,14 @@ def role_problems(table: pd.DataFrame, roles: Mapping[str, Sequence[str]], times
     return problems
 
 
-def duplicate_problems(table: pd.DataFrame, id: str | None) -> list[str]:
+def _near(name: str, table: pd.DataFrame) -> str:
+    """A column that may have been meant."""
+    plain = {plain_name(c): str(c) for c in table.columns}
+    near = difflib.get_close_matches(plain_name(name), list(plain), 1)
+    return f"; did you mean {plain[near[0]]!r}?" if near else ""
+
+
+def duplicate_problems(table: pd.DataFrame, id: str | None, treatment: str) -> list[str]:
     """Participants with more than one row."""
     if id is None:
         return []
@@ -47,6 +59,18 @@ def duplicate_problems(table: pd.DataFrame, id: str | None) -> list[str]:
     ]
     if len(groups) > MOST_NAMED:
         problems.append(f"column {id!r}: {len(groups) - MOST_NAMED} more participants have several rows")
+    arms = (
+        labels(table[treatment]).loc[repeated.index].groupby(labels(repeated)).nunique() if len(groups) else pd.Series()
+    )
+    if len(groups) and (arms > 1).mean() > 0.5:
+        problems.append(
+            f"column {id!r}: {int((arms > 1).sum())} people had several arms: a crossover, which is not modelled; keep each person's first "
+            "period (one row per person), which no carry-over can touch"
+        )
+    elif groups:
+        problems.append(
+            "if a row is a visit, the rows of a person are put together with --visit and --person (read_trial)"
+        )
     return problems
 
 
@@ -68,22 +92,34 @@ def incomplete_problems(table: pd.DataFrame, columns: Sequence[str]) -> list[str
 
 
 def time_problems(
-    table: pd.DataFrame, mediator_time: str | float | None, outcome_time: str | float | None
-) -> list[str]:
-    """Mediators measured before dosing, or not before the outcome."""
-
-    def times(given: str | float | None) -> pd.Series:
-        value = table[given] if isinstance(given, str) else pd.Series(given, index=table.index)
-        return pd.to_numeric(value, errors="coerce").astype(float)
-
-    mediator, outcome = times(mediator_time), times(outcome_time)
+    table: pd.DataFrame, mediator_time: str | float | None, outcome_time: str | float | None, codebook: Codebook
+) -> tuple[list[str], list[str]]:
+    """Mediators measured before dosing, or not before the outcome, and times that cannot be compared; and notes."""
+    (mediator, kind, problems), (outcome, other, unread) = (
+        read_times(given, table, unit=codebook.of(given).unit, role=role)
+        for given, role in ((mediator_time, "mediator's time"), (outcome_time, "outcome's time"))
+    )
+    problems += unread
+    if kind and other and kind != other and not problems:
+        words = {"date": "a date", "days": "a time with a unit", "number": "a number without a unit"}
+        problems.append(
+            f"times: {mediator_time!r} holds {words[kind]} and {outcome_time!r} {words[other]}; they cannot be compared. Write both in one "
+            "way, or say the unit of a column of numbers in the codebook"
+        )
+    if problems:
+        return problems, []
     early, late = mediator.index[mediator < 0], mediator.index[mediator >= outcome]
-    problems = []
-    if len(early):
+    if len(early) and kind != "date":
         problems.append(f"the mediator was measured before dosing on {_rows(early)}: it is a covariate, not a mediator")
     if len(late):
         problems.append(f"the mediator was not measured before the outcome on {_rows(late)}: it cannot carry an effect")
-    return problems
+    unknown = mediator.index[(mediator.isna() & (kind != "")) | (outcome.isna() & (other != ""))]
+    notes = (
+        [f"times are missing on {_rows(unknown)}: that the mediator came first was not checked there"]
+        if len(unknown)
+        else []
+    )
+    return problems, notes
 
 
 def constant_problems(

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pillprocess.participants.text_numbers import text_number_question
+
 LARGEST = 1e12
 """Size of a value up to which sums of squares can be trusted; nothing larger is measured in a person."""
 LONGEST = 60
@@ -110,7 +112,10 @@ def code_covariates(
         column = table[name]
         categorical = isinstance(column.dtype, pd.CategoricalDtype)
         words = pd.Index([]) if categorical else not_numeric(column)
-        if categorical or len(words) > len(column) / 2:
+        numeric = None if categorical else text_number_question(column)
+        if numeric:
+            problems.append(numeric)
+        elif categorical or len(words) > len(column) / 2:
             value = labels(column)
             order = [label(c) for c in column.cat.categories] if categorical else sorted(value.unique())
             present = set(value)
@@ -139,9 +144,19 @@ def cells(column: pd.Series, rows: pd.Index) -> str:
 
 
 def no_number(column: pd.Series, rows: pd.Index) -> str:
-    """Say which cells of a column are no number, or too large a one."""
+    """Say which cells of a column are no number, or too large a one, and the line of a codebook that would settle it."""
     large = pd.to_numeric(column.loc[rows], errors="coerce").notna().any()
-    return f"column {column.name!r}: {cells(column, rows)} not a number" + (f" of at most {LARGEST:g}" if large else "")
+    said = f"column {column.name!r}: {cells(column, rows)} not a number" + (f" of at most {LARGEST:g}" if large else "")
+    question = text_number_question(column)
+    words = list(dict.fromkeys(w for w in column.loc[rows] if isinstance(w, str)))
+    if question:
+        return f"{said}. {question.partition('computed with; ')[2]}"
+    if not words:
+        return said
+    listed = ", ".join(
+        '"' + w[:LONGEST].replace("\\", "\\\\").replace('"', '\\"') + '"' for w in words[:5] if w.isprintable()
+    )
+    return f"{said}. If nothing was observed there: codebook, under [columns.{column.name}] missing = [{listed}]"
 
 
 def listed(levels: Sequence[str]) -> str:

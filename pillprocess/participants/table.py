@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
+from pillprocess.participants.checked import Participants as Participants
 from pillprocess.participants.checks import (
     binary_notes,
     constant_problems,
@@ -22,125 +23,97 @@ from pillprocess.participants.checks import (
     time_problems,
     unobserved_notes,
 )
+from pillprocess.participants.codebook import Codebook, read_codebook
 from pillprocess.participants.coding import code_arms, code_covariates, code_dose, labels, numbers, single_arm_trials
-from pillprocess.participants.file import read_participants
-
-TreatmentKind = Literal["arms", "dose"]
-
-
-class ParticipantError(ValueError):
-    """The table of participants is not fit to be fitted; ``problems`` lists every reason."""
-
-    def __init__(self, problems: Sequence[str], name: str) -> None:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__("\n".join([f"{count} in {name}; nothing was fitted:", *problems]))
-        self.problems = tuple(problems)
-
-
-@dataclass(frozen=True)
-class Participants:
-    """Checked participants; every table has one row per participant and the same index.
-
-    Attributes
-    ----------
-    outcome
-        Outcome, missing where it was not observed.
-    mediators
-        One column per mediator, missing where it was not observed.
-    treatment
-        One column per active arm: 1 in that arm and 0 elsewhere; for a dose, one column that is 0 at the reference and
-        1 at the active dose.
-    covariates
-        Numeric design columns, the baseline first; a factor has one 0/1 column per level other than its reference.
-    trial, arm
-        Labels.
-    covariate_source
-        Column of the file that each design column came from, indexed by design column.
-    reference
-        Label of the comparator arm, or the reference dose.
-    higher_is_worse
-        Whether high outcomes are bad; nothing is recoded.
-    missing
-        ``column``, ``arm``, ``n``, ``missing``: how many values are not observed.
-    set_aside
-        ``what``, ``n``, ``reason``: trials and rows that take no part.
-    notes
-        Sentences for the report: codings, reference levels, doubts.
-    """
-
-    outcome: pd.Series
-    mediators: pd.DataFrame
-    treatment: pd.DataFrame
-    covariates: pd.DataFrame
-    trial: pd.Series
-    arm: pd.Series
-    covariate_source: pd.Series
-    reference: str
-    higher_is_worse: bool
-    missing: pd.DataFrame
-    set_aside: pd.DataFrame
-    notes: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.outcome)
+from pillprocess.participants.dependence import dependence_problems, product_problems
+from pillprocess.participants.people import (
+    crossover_problem,
+    identity_problems,
+    never_together,
+    repeated_people,
+)
+from pillprocess.participants.questions import (
+    direction_question,
+    label_questions,
+    role_questions,
+    value_questions,
+)
+from pillprocess.participants.reading import ParticipantError as ParticipantError
+from pillprocess.participants.reading import read_table as read_table
+from pillprocess.participants.roles import Roles, TreatmentKind, resolve_roles
+from pillprocess.participants.times import is_time
 
 
 def load_participants(
     source: pd.DataFrame | str | Path,
     *,
-    treatment: str,
-    outcome: str,
-    mediators: str | Sequence[str],
+    treatment: str | None = None,
+    outcome: str | None = None,
+    mediators: str | Sequence[str] | None = None,
     reference: str | float | None = None,
     active: str | float | None = None,
-    treatment_kind: TreatmentKind = "arms",
+    treatment_kind: TreatmentKind | None = None,
     baseline: str | None = None,
     trial: str | None = None,
-    covariates: Sequence[str] = (),
+    covariates: str | Sequence[str] = (),
     id: str | None = None,
     mediator_time: str | float | None = None,
     outcome_time: str | float | None = None,
-    higher_is_worse: bool = True,
-    single_arm: Literal["set_aside", "keep"] = "set_aside",
-    incomplete: Literal["error", "set_aside"] = "error",
+    higher_is_worse: bool | None = None,
+    randomised: bool | None = None,
+    single_arm: Literal["set_aside", "keep"] | None = None,
+    incomplete: Literal["error", "set_aside"] | None = None,
+    repeated_rows: Literal["different people", "modelled"] | None = None,
+    codebook: Codebook | str | Path | None = None,
 ) -> Participants:
     """Check a table of participants and give each column its role.
 
     Missing mediators and outcomes stay missing: the model treats them as missing at random given treatment and
-    covariates. Coding the treatment as text, as a categorical, as 0/1 or as booleans gives the same participants.
+    covariates. Coding the treatment as text, as a categorical, as 0/1 or as booleans gives the same participants. What
+    cannot be decided is asked: values that may be codes for missing or that no instrument gives, labels spelt in two
+    ways, rows that repeat a person, a direction that the outcome's name contradicts. Each question names the line of a
+    codebook that settles it, and nothing is returned until all are settled.
 
     Parameters
     ----------
     source
-        DataFrame, or path of a comma-separated file in UTF-8, with one row per participant. A blank cell, NA, N/A or NaN is
-        a value that was not observed.
+        DataFrame, or path of a file as in `read_trial`, with one row per participant. A blank cell, NA, N/A or NaN is a value
+        that was not observed.
     treatment, outcome, mediators
         Columns. The mediators are measured after treatment and before the outcome; there may be none where an expectation
-        moderates (`expectancy_moderation`), and `mediation` then refuses.
+        moderates (`expectancy_moderation`), and `mediation` then refuses. Whatever is not given here is taken from the
+        codebook; treatment and outcome must be named in one of them.
     reference
         The comparator's value of ``treatment``; may be left out when the treatment is coded 0/1, where it is 0.
     active
         The one arm compared with the reference (others are set aside and listed); by default every other arm. With
         ``treatment_kind="dose"``, the dose compared with the reference dose.
     treatment_kind
-        ``"arms"``: each value of the treatment is an arm. ``"dose"``: a number that acts linearly.
+        ``"arms"`` (default): each value of the treatment is an arm. ``"dose"``: a number that acts linearly.
     baseline
         Outcome before treatment; the first covariate.
     trial
-        Column of trial (or site, or person) labels, for effects that vary between trials.
+        Column of trial (or site) labels, for effects that vary between trials.
     covariates
         Columns measured before treatment; text and categoricals become 0/1 columns.
     id
         Column of participant labels, each of which may occur once.
     mediator_time, outcome_time
-        When mediators and outcome were measured, as a time since dosing or a column of times.
+        When mediators and outcome were measured, as a time since dosing or a column of times: numbers, "week 6", dates.
     higher_is_worse
-        Whether high outcomes are bad.
+        Whether high outcomes are bad; by default they are, and an outcome that looks like an improvement is asked about.
+    randomised
+        Whether treatment was randomised (default); the words of the report follow.
     single_arm
-        Trials with a single arm are ``"set_aside"``, or ``"keep"``: kept with a free intercept, so that they inform the
+        Trials with a single arm are ``"set_aside"`` (default), or ``"keep"``: kept with a free intercept, so that they inform the
         mediator-outcome slope alone.
     incomplete
-        Participants without treatment, trial, a covariate or an id are an ``"error"``, or ``"set_aside"`` and listed.
+        Participants without treatment, trial, a covariate or an id are an ``"error"`` (default), or ``"set_aside"`` and listed.
+    repeated_rows
+        Rows that look like one person again are refused, unless they are ``"different people"``, or ``"modelled"``: a model is told
+        whose they are (``person`` of `unblinding`).
+    codebook
+        What columns and cells mean, and answers to questions: from `read_codebook`, or its path.
 
     Returns
     -------
@@ -156,47 +129,96 @@ def load_participants(
     UserWarning
         Fewer than 10 participants in an arm, or a mediator that does not vary in one arm.
     """
-    mediators = [mediators] if isinstance(mediators, str) else list(mediators)
-    before = ([baseline] if baseline else []) + list(covariates)
-    table, name = read_table(source)
-    roles = {
+    book = read_codebook(codebook) if isinstance(codebook, str | Path) else codebook or Codebook()
+    roles, problems = resolve_roles(
+        {
+            "treatment": treatment, "outcome": outcome, "mediators": mediators, "reference": reference, "active": active,
+            "treatment_kind": treatment_kind, "baseline": baseline, "trial": trial, "covariates": covariates, "id": id,
+            "mediator_time": mediator_time, "outcome_time": outcome_time, "higher_is_worse": higher_is_worse,
+            "randomised": randomised, "single_arm": single_arm, "incomplete": incomplete,
+        },
+        book,
+    )  # fmt: skip
+    if repeated_rows not in (None, "different people", "modelled"):
+        problems.append(f"repeated_rows = {repeated_rows!r}; it must be 'different people' or 'modelled'")
+    table, name, said = read_table(source, codebook=book)
+    if problems:
+        raise ParticipantError(problems, name)
+    return _checked(table, name, roles, replace(book, repeated_rows=repeated_rows or book.repeated_rows), said)
+
+
+def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said: Sequence[str]) -> Participants:
+    """Check the table of people in the order in which one fault would hide another, and lay out what is kept."""
+    treatment, outcome, mediators, trial, id = (
+        roles.treatment,
+        roles.outcome,
+        list(roles.mediators),
+        roles.trial,
+        roles.id,
+    )
+    named = {
         "treatment": [treatment], "outcome": [outcome], "mediator": mediators,
-        "baseline": [baseline] if baseline else [], "trial": [trial] if trial else [], "covariate": list(covariates),
-        "id": [id] if id else [],
+        "baseline": [roles.baseline] if roles.baseline else [], "trial": [trial] if trial else [],
+        "covariate": list(roles.covariates), "id": [id] if id else [],
     }  # fmt: skip
-    mediator_time, outcome_time = (_time(given, table) for given in (mediator_time, outcome_time))
-    times = [c for c in (mediator_time, outcome_time) if isinstance(c, str)]
-    problems = role_problems(table, roles, times)
+    times = [_time(given, table) for given in (roles.mediator_time, roles.outcome_time)]
+    problems = role_problems(table, named, [t for t in times if isinstance(t, str) and not is_time(t)])
     if problems:
         raise ParticipantError(problems, name)
 
-    given = [treatment, *([trial] if trial else []), *before, *([id] if id else [])]
-    observed = [outcome, *mediators, *([baseline] if baseline else [])]
-    problems = duplicate_problems(table, id) + time_problems(table, mediator_time, outcome_time)
-    problems += number_problems(table, observed + ([treatment] if treatment_kind == "dose" else []))
-    problems += incomplete_problems(table, given) if incomplete == "error" else []
+    given = [treatment, *([trial] if trial else []), *roles.before, *([id] if id else [])]
+    observed = [outcome, *mediators, *([roles.baseline] if roles.baseline else [])]
+    dose = roles.treatment_kind == "dose"
+    late, time_notes = time_problems(table, times[0], times[1], book)
+    problems = duplicate_problems(table, id, treatment) + identity_problems(table, id) + late
+    problems += number_problems(table, observed + ([treatment] if dose else []))
+    problems += incomplete_problems(table, given) if roles.incomplete == "error" else []
+    problems += label_questions(
+        table, [c for c in (None if dose else treatment, trial) if c], book, (roles.reference, roles.active)
+    )
+    problems += role_questions(roles.before, outcome, mediators, book)
+    again = repeated_people(
+        table, treatment=treatment, outcome=outcome, mediators=mediators, before=roles.before, id=id,
+        settled=book.repeated_rows != "" or bool(trial and trial == id),
+    )  # fmt: skip
     aside = [(f"rows without {c}", int(table[c].isna().sum()), "incomplete") for c in given if table[c].isna().any()]
     table = table.dropna(subset=given)
-    code = code_dose if treatment_kind == "dose" else code_arms
-    T, arm, reference_label, coding_problems = code(table[treatment], reference, active)
+    code = code_dose if dose else code_arms
+    T, arm, reference_label, coding_problems = code(table[treatment], roles.reference, roles.active)
     problems += coding_problems
     trials = labels(table[trial]) if trial else pd.Series("trial", index=table.index)
-    single = [] if coding_problems else single_arm_trials(T[arm.notna()], trials[arm.notna()])
+    crossed = crossover_problem(trials[arm.notna()], arm[arm.notna()], trial) if trial and not coding_problems else []
+    problems += crossed or again
+    single = [] if coding_problems or crossed else single_arm_trials(T[arm.notna()], trials[arm.notna()])
     if single and set(single) == set(trials[arm.notna()]):
         problems.append("no trial has two arms: nothing here compares the treatment with its reference")
-    kept = arm.notna() & ~(trials.isin(single) & (single_arm == "set_aside"))
-    X, source_column, notes, covariate_problems = code_covariates(table[kept], before)
+    kept = arm.notna() & ~(trials.isin(single) & (roles.single_arm == "set_aside"))
+    X, source_column, notes, covariate_problems = code_covariates(table[kept], roles.before)
     problems += covariate_problems
+    asked, value_notes = value_questions(table[kept], [*observed, *roles.covariates], arm[kept], book)
+    problems += asked
+    better = direction_question(table[kept], outcome, roles.baseline, book)
+    if better and roles.higher_is_worse is None:
+        problems.append(
+            f"outcome {outcome!r} looks like an improvement: {better}. Say --higher-is-better, or --higher-is-worse if it is not "
+            "(higher_is_worse=False or True; codebook: under [trial] higher_is_worse = false)"
+        )
+    unread = not kept.any() or bool(
+        covariate_problems or coding_problems or number_problems(table, observed) or crossed
+    )
+    if not unread:
+        problems += _told_apart(table[kept], roles, T[kept], arm[kept], X, trials[kept])
     if problems:
         raise ParticipantError(list(dict.fromkeys(problems)), name)
 
     unused = labels(table.loc[arm.isna(), treatment]).value_counts()
-    aside += [(f"arm {a}", n, f"only {active!r} is compared with the reference") for a, n in unused.items()]
+    aside += [(f"arm {a}", n, f"only {roles.active!r} is compared with the reference") for a, n in unused.items()]
     in_trial = trials.value_counts()
-    table, T, arm, trials = table[kept], T[kept], arm[kept], trials[kept]
+    held = table[kept]
+    T, arm, trials = T[kept], arm[kept], trials[kept]
     for label in single:
         own = f"{label} (single arm)"
-        if single_arm == "set_aside":
+        if roles.single_arm == "set_aside":
             aside.append((f"trial {label}", int(in_trial[label]), "one arm: it compares nothing"))
             continue
         X[own] = (trials == label).astype(float)
@@ -204,32 +226,48 @@ def load_participants(
         notes.append(
             f"trial {label!r} has one arm: with its own intercepts it informs the mediator-outcome slope alone"
         )
-    M, y = numbers(table[mediators]), numbers(table[[outcome]])[outcome]
+    M, y = numbers(held[mediators]), numbers(held[[outcome]])[outcome]
     problems = constant_problems(y, M, X, arm, trials) + rank_problems(T, X)
     if problems:
-        raise ParticipantError(problems, name)
+        raise ParticipantError(list(dict.fromkeys(problems)), name)
 
+    worse = roles.higher_is_worse is not False
     doubts = size_notes(arm) + mediator_notes(M, arm, reference_label)
-    notes += binary_notes(M, y) + unobserved_notes(M, y)
+    notes += binary_notes(M, y) + unobserved_notes(M, y) + time_notes + value_notes
     for doubt in doubts:
-        warnings.warn(doubt, stacklevel=2)
-    notes += outcome_notes(y, X[baseline] if baseline else None, higher_is_worse) + doubts
+        warnings.warn(doubt, stacklevel=3)
+    notes += outcome_notes(y, X[roles.baseline] if roles.baseline else None, worse) + doubts
+    if better and worse:
+        notes.append(f"outcome {outcome!r} looks like an improvement ({better}), and you say that higher is worse")
+    if not roles.randomised:
+        notes.append(
+            "treatment was not randomised: effects are associations given the covariates, unless those are all that matters"
+        )
     return Participants(
         outcome=y, mediators=M, treatment=T, covariates=X, trial=trials.rename("trial"), arm=arm.rename("arm"),
-        covariate_source=pd.Series(source_column, dtype=object), reference=reference_label,
-        higher_is_worse=higher_is_worse, missing=_missing(pd.concat([M, y], axis=1), arm),
-        set_aside=pd.DataFrame(aside, columns=["what", "n", "reason"]), notes=tuple(notes),
+        covariate_source=pd.Series(source_column, dtype=object), reference=reference_label, higher_is_worse=worse,
+        randomised=roles.randomised, missing=_missing(pd.concat([M, y], axis=1), arm),
+        set_aside=pd.DataFrame(aside, columns=["what", "n", "reason"]), notes=tuple([*said, *notes]),
     )  # fmt: skip
 
 
-def read_table(source: pd.DataFrame | str | Path) -> tuple[pd.DataFrame, str]:
-    """Table indexed by line of the file (or its own index), and the name that errors call it by."""
-    if isinstance(source, pd.DataFrame):
-        return source.copy(), "the table of participants"
-    table, problems = read_participants(Path(source))
-    if problems:
-        raise ParticipantError(problems, Path(source).name)
-    return table, Path(source).name
+def _told_apart(
+    table: pd.DataFrame,
+    roles: Roles,
+    treatment: pd.DataFrame,
+    arm: pd.Series,
+    covariates: pd.DataFrame,
+    trial: pd.Series,
+) -> list[str]:
+    """Columns that do not vary, were never seen together, or determine each other."""
+    M, y = numbers(table[list(roles.mediators)]), numbers(table[[roles.outcome]])[roles.outcome]
+    problems = constant_problems(y, M, covariates, arm, trial) + rank_problems(treatment, covariates)
+    problems += never_together(y, M)
+    problems = problems or dependence_problems(y, M, treatment, covariates)
+    checked = dict.fromkeys(roles.mediators, "mediator") | dict.fromkeys(roles.before, "covariate")
+    if roles.treatment_kind != "dose":
+        problems += product_problems(table, checked | {roles.outcome: "outcome"}, arm)
+    return problems
 
 
 def _time(given: str | float | None, table: pd.DataFrame) -> str | float | None:
@@ -242,7 +280,9 @@ def _time(given: str | float | None, table: pd.DataFrame) -> str | float | None:
 
 def _missing(observed: pd.DataFrame, arm: pd.Series) -> pd.DataFrame:
     """How many values of each column are missing in each arm."""
-    absent = observed.isna().groupby(arm).sum().rename_axis("arm").reset_index()
-    report = absent.melt(id_vars="arm", var_name="column", value_name="missing")
-    report["n"] = report["arm"].map(arm.value_counts())
-    return report[["column", "arm", "n", "missing"]]
+    size = arm.value_counts()
+    rows = [
+        (str(column), a, int(size[a]), int(observed.loc[arm == a, column].isna().sum()))
+        for column in observed for a in sorted(size.index)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["column", "arm", "n", "missing"])

@@ -63,7 +63,7 @@ def microdose_mediation(
         rows = trial[trial["scale"] == scale]
         people = load_participants(
             rows, treatment="treatment", reference="placebo", outcome="score", mediators="guessed_microdose",
-            higher_is_worse=scale == "STAIT",
+            higher_is_worse=scale == "STAIT", repeated_rows="modelled",
         )  # fmt: skip
         fits = {}
         for order in ("belief_first", "outcome_first"):

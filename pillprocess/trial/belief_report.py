@@ -62,7 +62,7 @@ def belief_answers(people: Participants, belief: BeliefAnalysis, *, with_total: 
         if with_total:
             yield (
                 f"Total effect of {arm} against {reference} on {outcome}: {estimate_text(te)}, with probability {better:.3f} that it "
-                "is an improvement. It rests on randomisation alone."
+                f"is an improvement. {rests_on(people)}"
             )
         yield (
             f"If belief acts on {outcome}, {estimate_text(first['through_belief'])} of the effect of {arm} passes through belief and "
@@ -77,6 +77,17 @@ def belief_answers(people: Participants, belief: BeliefAnalysis, *, with_total: 
                 f"{estimate_text(first['through_belief'])} through belief and {estimate_text(first['through_experience'])} through the "
                 f"experience alone. The two parts have a posterior correlation of {r:+.2f}: {_told_apart(r)}."
             )
+
+
+def rests_on(people: Participants) -> str:
+    """What a total effect rests on."""
+    if people.randomised:
+        return "It rests on randomisation alone."
+    given = " given the covariates" if len(people.covariates.columns) else ", unadjusted"
+    return (
+        f"Treatment was not randomised: this is a difference between the arms{given}, and an effect only if nothing else that acts on "
+        "the outcome differs between them."
+    )
 
 
 def _told_apart(r: float) -> str:

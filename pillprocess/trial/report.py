@@ -22,7 +22,7 @@ from pillprocess.output.pages import render_page, versions
 from pillprocess.output.visual_style import house_style
 from pillprocess.participants.table import Participants
 from pillprocess.review.figures import embedded
-from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes
+from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes, rests_on
 
 FAMILY_WORDS = {
     "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
@@ -100,7 +100,9 @@ def mediation_axes(analysis: MediationAnalysis) -> dict[tuple[str, ...], Axes]:
     return axes
 
 
-def render_mediation(report: MediationReport, figures: dict[str, Figure], *, source: Path, seed: int) -> str:
+def render_mediation(
+    report: MediationReport, figures: dict[str, Figure], *, source: Path, seed: int, codebook: str | Path | None = None
+) -> str:
     """Render the report as one self-contained HTML page.
 
     Parameters
@@ -113,6 +115,8 @@ def render_mediation(report: MediationReport, figures: dict[str, Figure], *, sou
         The table of participants.
     seed
         The seed that was used.
+    codebook
+        The codebook, where there is one.
 
     Returns
     -------
@@ -132,7 +136,7 @@ def render_mediation(report: MediationReport, figures: dict[str, Figure], *, sou
         "participants": len(people),
         "mediators": [str(q) for q in mediation.people.mediators.columns] if mediation else [],
         "model": mediation_model(mediation) if mediation else {}, "belief": belief, "when": WHEN, "notes": people.notes,
-        "doubts": list(dict.fromkeys(doubts)), "provenance": provenance(source, seed),
+        "doubts": list(dict.fromkeys(doubts)), "provenance": provenance(source, seed, codebook), "randomised": people.randomised,
     }  # fmt: skip
     return render_page("mediation.html", context, wing="trial", writes=estimate_text)
 
@@ -159,7 +163,7 @@ def answers(analysis: MediationAnalysis) -> Iterator[str]:
         better = te["p_below"] if people.higher_is_worse else 1 - te["p_below"]
         yield (
             f"Total effect of {arm} against {reference} on {outcome}: {estimate_text(te)}, with probability {better:.3f} that it is "
-            "an improvement. It rests on randomisation alone."
+            f"an improvement. {rests_on(people)}"
         )
         yield (
             f"Through {mediators}: {estimate_text(rows['tnie'])} (tnie). Not through it: {estimate_text(rows['pnde'])} (pnde). The split "
@@ -213,10 +217,13 @@ def _robustness(analysis: MediationAnalysis, arm: str) -> Iterator[str]:
         yield text
 
 
-def provenance(source: Path, seed: int) -> dict[str, str]:
-    """Versions, seed and checksum of the table."""
-    checksum = hashlib.sha256(source.read_bytes()).hexdigest()
-    return versions(seed) | {"table": source.name, "checksum of the table (SHA-256)": checksum}
+def provenance(source: Path, seed: int, codebook: str | Path | None = None) -> dict[str, str]:
+    """Versions, seed, and checksums of the table and its codebook."""
+    files = {"table": source} | ({"codebook": Path(codebook)} if codebook is not None else {})
+    told = versions(seed)
+    for what, path in files.items():
+        told |= {what: path.name, f"checksum of the {what} (SHA-256)": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return told
 
 
 def file_names(keys: Iterable[tuple[str, ...]]) -> list[str]:

@@ -1,17 +1,15 @@
 """What the mediate command does: read a trial, analyse mediator, guess or expectation, write."""
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
-
-from pillprocess.belief.coding import Timing, coded_guesses, guess_problems
+from pillprocess.belief.coding import Timing
 from pillprocess.output.results import results_folder, write_tables
-from pillprocess.participants.table import ParticipantError, Participants, TreatmentKind, load_participants, read_table
+from pillprocess.participants.roles import TreatmentKind
 from pillprocess.review.run import steps
+from pillprocess.trial.reading import chosen_roles, load_trial
 
 if TYPE_CHECKING:
     from pillprocess.mediation.families import Family
@@ -20,24 +18,28 @@ if TYPE_CHECKING:
 def run_mediate(
     source: str | Path,
     *,
-    treatment: str,
-    outcome: str,
+    treatment: str | None = None,
+    outcome: str | None = None,
     out: Path,
     mediators: Sequence[str] = (),
     guess: str | None = None,
     guess_timing: Timing | None = None,
     reference: str | None = None,
     active: str | None = None,
-    treatment_kind: TreatmentKind = "arms",
+    treatment_kind: TreatmentKind | None = None,
     baseline: str | None = None,
     trial: str | None = None,
     covariates: Sequence[str] = (),
     id: str | None = None,
     mediator_time: str | float | None = None,
     outcome_time: str | float | None = None,
-    higher_is_worse: bool = True,
-    single_arm: Literal["set_aside", "keep"] = "set_aside",
-    incomplete: Literal["error", "set_aside"] = "error",
+    higher_is_worse: bool | None = None,
+    randomised: bool | None = None,
+    single_arm: Literal["set_aside", "keep"] | None = None,
+    incomplete: Literal["error", "set_aside"] | None = None,
+    codebook: str | Path | None = None,
+    visit: str | None = None,
+    person: str | None = None,
     interaction: bool = True,
     family_mediator: "Family" = "gaussian",
     family_outcome: "Family" = "gaussian",
@@ -54,8 +56,12 @@ def run_mediate(
     source
         Path of the table.
     treatment, outcome, reference, active, treatment_kind, baseline, trial, covariates, id, mediator_time, outcome_time,
-    higher_is_worse, single_arm, incomplete
+    higher_is_worse, randomised, single_arm, incomplete
         As in `load_participants`.
+    codebook
+        Path of a codebook, as `pillprocess inspect` drafts it; what is given here goes before what it says.
+    visit, person
+        As in `read_trial`.
     out
         Folder for the results; earlier results there are replaced when the new ones are complete.
     mediators
@@ -82,45 +88,20 @@ def run_mediate(
     ParticipantError, ValueError, ConvergenceError, ResultsError
         Nothing is then left behind, and earlier results stay as they were.
     """
-    started, name = time.perf_counter(), Path(source).name
-    problems = guess_problems(
-        guess, guess_timing, mediators=mediators, before=[*([baseline] if baseline else []), *covariates],
-        families=(family_mediator, family_outcome), treatment_kind=treatment_kind,
+    started = time.perf_counter()
+    roles, book, guess, guess_timing = chosen_roles(
+        source, codebook=codebook, visit=visit, person=person, guess=guess, guess_timing=guess_timing,
+        families=(family_mediator, family_outcome), treatment=treatment, outcome=outcome, mediators=mediators, reference=reference,
+        active=active, treatment_kind=treatment_kind, baseline=baseline, trial=trial, covariates=covariates, id=id,
+        mediator_time=mediator_time, outcome_time=outcome_time, higher_is_worse=higher_is_worse, randomised=randomised,
+        single_arm=single_arm, incomplete=incomplete,
     )  # fmt: skip
-    if not mediators and guess is None:
-        problems.append(
-            "no mediator was named; name its column with --mediator, or that of a treatment guess with --guess"
-        )
-    if problems:
-        raise ParticipantError(problems, name)
-
-    def load(table: pd.DataFrame, columns: Sequence[str]) -> Participants:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # kept in the participants' notes, which the report prints
-            try:
-                return load_participants(
-                    table, treatment=treatment, outcome=outcome, mediators=columns, reference=reference, active=active,
-                    treatment_kind=treatment_kind, baseline=baseline, trial=trial, covariates=covariates, id=id,
-                    mediator_time=mediator_time, outcome_time=outcome_time, higher_is_worse=higher_is_worse,
-                    single_arm=single_arm, incomplete=incomplete,
-                )  # fmt: skip
-            except ParticipantError as error:
-                raise ParticipantError(error.problems, name) from None
-
-    record: dict[str, object] = {"command": "mediate", "source": name, "seed": seed}
+    mediators, baseline = roles.mediators, roles.baseline
+    record: dict[str, object] = {"command": "mediate", "source": Path(source).name, "seed": seed}
     with results_folder(out, record) as work, steps(progress) as step:
         step("participants")
-        table = read_table(source)[0]
         believed = None if guess_timing == "pre_dose" else guess
-        if believed is None:
-            people = load(table, mediators)
-        else:
-            coded = coded_guesses(table, guess=believed, treatment=treatment, reference=reference, active=active)
-            people = load(coded, [believed, *mediators])
-        if guess is not None and guess not in table.columns:
-            listed = ", ".join(map(str, table.columns))
-            raise ParticipantError([f"column {guess!r} is not in the table, which has {listed}"], name)
-        experienced = people if believed is None or not mediators else load(table, mediators)
+        table, people, experienced = load_trial(source, roles, book, guess=guess, believed=believed)
 
         step("loading PyMC")
         from pillprocess.belief.analysis import analyse_belief
@@ -151,7 +132,7 @@ def run_mediate(
         step("figures and report")
         report = MediationReport(people, mediation, belief)
         figures = draw_figures(report)
-        page = render_mediation(report, figures, source=Path(source), seed=seed)
+        page = render_mediation(report, figures, source=Path(source), seed=seed, codebook=codebook)
         (work / "report.html").write_text(page, encoding="utf-8")
         save_figures(figures, work / "figures")
         write_tables(report.tables, work / "tables")

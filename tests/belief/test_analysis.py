@@ -28,10 +28,10 @@ def trial(n: int = 120, *, c: float = 0.0, b: float = -8.0) -> pd.DataFrame:
     rng = np.random.default_rng(6)
     drug = np.arange(n) % 2
     believed = (-0.6 + 1.2 * drug + rng.normal(size=n)) > 0
-    madrs = 20 + c * drug + b * believed + rng.normal(0, 6, n)
+    madrs = np.clip(20 + c * drug + b * believed + rng.normal(0, 6, n), 0, 60)
     table = pd.DataFrame(
         {"arm": np.where(drug, "drug", "placebo"), "guess": np.where(believed, "drug", "placebo"), "madrs": madrs,
-         "meq30": 30 + 25 * drug + rng.normal(0, 12, n), "hope": rng.normal(50, 20, n), "madrs_0": rng.normal(30, 5, n)}
+         "meq30": np.clip(30 + 25 * drug + rng.normal(0, 12, n), 0, 100), "hope": rng.normal(50, 20, n), "madrs_0": rng.normal(30, 5, n)}
     ).astype({"guess": object})  # fmt: skip
     table.loc[[3, 8, 21], "guess"] = "don't know"
     table.loc[5, "meq30"] = np.nan
@@ -197,23 +197,23 @@ def test_rows_that_are_left_unfit_without_the_incomplete_ones_are_refused():
 
 
 def test_an_expectation_moderates_and_the_report_says_why(by_hand, path):
-    table = trial()
+    table = trial().rename(columns={"meq30": "worry"})
     table.loc[2, "hope"] = np.nan
-    people = quiet_load(table, [], baseline="madrs_0", covariates=["meq30"], incomplete="set_aside")
+    people = quiet_load(table, [], baseline="madrs_0", covariates=["worry"], incomplete="set_aside")
     belief = analyse_expectancy(people, table["hope"], baseline="madrs_0", seed=1)
     report = MediationReport(people, None, belief)
     figures = draw_figures(report)
     assert set(figures) == {"moderation"}
     assert belief.tables["moderation"]["term"].tolist() == ["c", "g", "h"]
     assert report.tables["set_aside"].to_numpy().tolist() == [
-        ["rows without meq30", 1, "incomplete"],
+        ["rows without worry", 1, "incomplete"],
         ["rows without hope", 1, "the moderation model needs it"],
     ]
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render_mediation(report, figures, source=path, seed=1)))
     assert "Does the effect on madrs depend on hope?" in text
     assert f"Drug x expectancy: {estimate_text(belief.tables['moderation'].set_index('term').loc['h'])}" in text
     assert "not as a mediator but as a moderator" in text
-    assert "adjusts for the baseline alone, not for meq30" in text
+    assert "adjusts for the baseline alone, not for worry" in text
 
 
 def test_an_expected_arm_is_an_expectation(by_hand):

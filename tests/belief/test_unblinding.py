@@ -40,7 +40,13 @@ def simulate(
 
 
 def loaded(table: pd.DataFrame, **roles: object) -> Participants:
-    usual = {"treatment": "arm", "reference": "placebo", "outcome": "y", "mediators": ["guess"]}
+    usual = {
+        "treatment": "arm",
+        "reference": "placebo",
+        "outcome": "y",
+        "mediators": ["guess"],
+        "repeated_rows": "modelled",
+    }
     return load_participants(table, **(usual | roles))
 
 

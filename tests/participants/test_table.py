@@ -180,11 +180,13 @@ def test_rows_of_a_file_are_its_lines(tmp_path: Path):
         load_participants(path, **ROLES)
 
 
-def test_a_file_with_semicolons_is_recognised(tmp_path: Path):
+def test_a_file_with_semicolons_and_decimal_commas_is_read_and_said(tmp_path: Path):
     path = tmp_path / "german.csv"
-    trial().to_csv(path, index=False, sep=";", decimal=",")
-    with pytest.raises(ParticipantError, match="row 1: the file has semicolons between its cells; write commas"):
-        load_participants(path, **ROLES)
+    table = trial().assign(meq=lambda t: t["meq"] + 0.5)
+    table.to_csv(path, index=False, sep=";", decimal=",")
+    people = load_participants(path, **ROLES)
+    np.testing.assert_array_equal(people.mediators["meq"], table["meq"])
+    assert "german.csv was read as semicolons between cells, decimal commas" in people.notes
 
 
 def test_participants_of_whom_nothing_was_observed_are_named():
@@ -196,7 +198,7 @@ def test_participants_of_whom_nothing_was_observed_are_named():
 
 def test_columns_of_zero_and_one_are_said_to_have_families_of_their_own():
     table = trial().assign(response=lambda t: (t["madrs"] < 12).astype(int))
-    notes = load_participants(table, **(ROLES | {"outcome": "response"})).notes
+    notes = load_participants(table, **(ROLES | {"outcome": "response"}), higher_is_worse=False).notes
     assert [note for note in notes if "holds 0 and 1 alone" in note] == [
         "outcome 'response' holds 0 and 1 alone: family_outcome 'probit' or 'logit' models its risk, the Gaussian default a "
         "straight line through it"
@@ -214,7 +216,10 @@ def test_a_file_that_is_not_there_or_no_table_is_said_so(tmp_path: Path):
 def test_a_cell_of_a_baseline_that_is_no_number_is_named_once():
     with pytest.raises(ParticipantError) as caught:
         load_participants(with_value("madrs_0", 3, "?"), **ROLES, baseline="madrs_0")
-    assert caught.value.problems == ("column 'madrs_0': row 3 ('?') is not a number",)
+    assert caught.value.problems == (
+        "column 'madrs_0': row 3 ('?') is not a number. If nothing was observed there: codebook, under [columns.madrs_0] "
+        'missing = ["?"]',
+    )
 
 
 def test_incomplete_rows_can_be_set_aside_and_are_then_listed():

@@ -25,7 +25,7 @@ from tests.mediation.trees import tree
 def trial(n: int = 80) -> pd.DataFrame:
     rng = np.random.default_rng(3)
     drug = np.arange(n) % 2
-    meq = 20 + 35 * drug + rng.normal(0, 14, n)
+    meq = np.clip(20 + 35 * drug + rng.normal(0, 14, n), 0, 100)
     baseline = rng.normal(30, 5, n)
     change = -0.4 * baseline - 4 - 2 * drug - 0.12 * meq + rng.normal(0, 6, n)
     table = pd.DataFrame(
@@ -117,7 +117,7 @@ def test_doubts_raised_on_the_way_are_kept(by_hand, path):
 def test_families_without_a_sensitivity_analysis_say_so(by_hand, path):
     table = trial()
     table["response"] = (table["madrs_change"] < table["madrs_change"].median()).astype(int)
-    people = load_participants(table, **(ROLES | {"outcome": "response"}))
+    people = load_participants(table, **(ROLES | {"outcome": "response"}), higher_is_worse=False)
     analysis = analyse_mediation(people, family_outcome="logit", seed=1)
     assert analysis.sensitivity == {}
     assert analysis.tables["sensitivity"].empty
@@ -143,7 +143,7 @@ def test_figures_of_arms_that_differ_in_signs_or_capitals_have_names_of_their_ow
 def test_two_arms_whose_names_differ_in_a_sign_alone_both_get_their_figures(by_hand, path):
     rng = np.random.default_rng(8)
     n = 90
-    table = pd.DataFrame({"arm": np.tile(["placebo", "10 mg", "10_mg"], n // 3), "meq30": rng.normal(size=n)})
+    table = pd.DataFrame({"arm": np.tile(["placebo", "10 mg", "10_mg"], n // 3), "meq30": 50 + rng.normal(size=n)})
     table["y"] = rng.normal(size=n)
     people = load_participants(table, treatment="arm", reference="placebo", outcome="y", mediators=["meq30"])
     report = MediationReport(people, analyse_mediation(people, seed=1))
@@ -160,8 +160,8 @@ def test_several_mediators_arms_and_trials_are_all_in_the_tables(by_hand, path):
         {"arm": np.tile(["placebo", "10 mg", "25 mg"], n // 3), "site": np.repeat(list("abcdef"), n // 6)}
     )
     dose = table["arm"].map({"placebo": 0, "10 mg": 1, "25 mg": 2})
-    table["belief"], table["meq30"] = dose + rng.normal(size=n), dose + rng.normal(size=n)
-    table["madrs"] = -dose + rng.normal(size=n)
+    table["belief"], table["meq30"] = dose + rng.normal(size=n), 50 + dose + rng.normal(size=n)
+    table["madrs"] = 30 - dose + rng.normal(size=n)
     people = load_participants(
         table, treatment="arm", reference="placebo", outcome="madrs", mediators=["belief", "meq30"], trial="site"
     )

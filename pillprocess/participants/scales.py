@@ -1,0 +1,128 @@
+"""Which instrument the name of a column names, what values it can have, and whether it is scored before or after dosing."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+import pandas as pd
+
+from pillprocess.evidence.tables import embedded_folder
+
+EXPERIENCES = {
+    "MEQ30": (5.0, 100.0, 150.0), "MEQ": (5.0, 100.0, 150.0), "CADSS": (76.0, 92.0, 112.0), "5D-ASC": (100.0,), "11D-ASC": (100.0,),
+    "ASC": (100.0,), "EBI": (100.0, 800.0), "EDI": (100.0, 800.0),
+}  # fmt: skip
+"""Scales of the acute experience, with the highest score of each common scoring (a mean of items, a percentage, a sum); the
+lowest is 0: 30 items of 0 to 5 (MEQ30), 19, 23 or 28 of 0 to 4 (CADSS), 8 of 0 to 100 (EBI, EDI), percentages (ASC)."""
+
+OTHER_NAMES = {
+    "HDRS": "HAMD", "HRSD": "HAMD", "HAM-D": "HAMD", "HAM-D17": "HAMD17", "HDRS17": "HAMD17", "HRSD17": "HAMD17", "PHQ": "PHQ-9",
+    "PCL": "PCL-5", "QIDS-SR": "QIDS-SR16", "BDI2": "BDI-II", "GRID-HAM-D": "GRID-HAMD", "HAMA": "HAM-A", "IDS-SR30": "IDS-SR",
+}  # fmt: skip
+DIFFERENCE = (
+    "change",
+    "delta",
+    "diff",
+    "reduc",
+    "improv",
+    "decreas",
+    "drop",
+    "gain",
+    "pct",
+    "perc",
+    "zscore",
+    "std",
+    "log",
+    "ratio",
+)
+"""Parts of a name that say that the column is no score but something made of scores."""
+BETTER = (
+    "reduc",
+    "improv",
+    "decreas",
+    "drop",
+    "gain",
+    "recover",
+    "remiss",
+    "respon",
+    "wellbeing",
+    "well_being",
+    "benefit",
+    "abstin",
+)
+"""Parts of a name that say that more of it is better."""
+FOLLOWS = (
+    r"(?=$|_|\d|bl|base|pre|post|wk|w\d|d\d|day|v\d|t\d|m\d|tot|sum|score|change|delta|diff|reduc|improv|drop|gain)"
+)
+AFTER = re.compile(
+    r"(^|_)(post|fu|follow_?up|end(point)?|w(ee)?k_?[1-9]\d*|[1-9]\d*_?w(ee)?ks?|m(onth)?_?[1-9]\d*|t[1-9]|v[2-9])(_|$)"
+)
+"""Parts of a name that say that it was measured after dosing."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An instrument: its name, lowest score, possible highest scores (none where unknown), and what is known of it."""
+
+    name: str
+    low: float
+    highs: tuple[float, ...]
+    higher_is_worse: bool | None
+    acute: bool
+
+
+@cache
+def known_scales() -> dict[str, Scale]:
+    """Every instrument that is recognised, by name: those of ``instruments.csv``, and scales of the experience."""
+    table = pd.read_csv(embedded_folder() / "instruments.csv")
+    table = table[table["kind"] != "event"]
+    scales = {
+        str(r.instrument): Scale(
+            str(r.instrument), float(r.range_min) if pd.notna(r.range_min) else float("-inf"),
+            (float(r.range_max),) if pd.notna(r.range_max) else (), bool(r.higher_is_worse), False,
+        )
+        for r in table.itertuples()
+    }  # fmt: skip
+    return scales | {name: Scale(name, 0.0, highs, None, True) for name, highs in EXPERIENCES.items()}
+
+
+def plain_name(name: object) -> str:
+    """A column's name in small letters, with ``_`` for whatever is neither letter nor digit."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", str(name))
+    return re.sub(r"[^0-9a-z]+", "_", spaced.casefold()).strip("_")
+
+
+@cache
+def recognised(name: str) -> Scale | None:
+    """The instrument that a column's name names; of several, one that every one of them would allow.
+
+    ``hamd6`` may be the six items or week 6: where two instruments fit, no highest score is checked that one of them allows.
+    """
+    plain = plain_name(name)
+    scales = known_scales()
+    aliases = {alias: alias for alias in scales} | {k: v for k, v in OTHER_NAMES.items() if v in scales}
+    found = []
+    for alias, scale in aliases.items():
+        parts = re.split(r"[^0-9a-z]+", re.sub(r"(?<=[a-z])(?=\d)", "-", alias.casefold()))
+        if re.search(rf"(?:^|_){'_?'.join(parts)}{FOLLOWS}", plain):
+            found.append(scales[scale])
+    if not found:
+        return None
+    longest = max(found, key=lambda s: len(s.name))
+    highs = () if any(not s.highs for s in found) else tuple(sorted({h for s in found for h in s.highs}))
+    return Scale(longest.name, min(s.low for s in found), highs, longest.higher_is_worse, all(s.acute for s in found))
+
+
+def is_difference(name: object) -> bool:
+    """Whether a name says that the column was made of scores: a change, a percentage, a z value."""
+    return any(word in plain_name(name) for word in (*DIFFERENCE,)) or plain_name(name).endswith("_z")
+
+
+def says_better(name: object) -> bool:
+    """Whether a name says that more is better."""
+    return any(word in plain_name(name) for word in BETTER)
+
+
+def says_after(name: object) -> bool:
+    """Whether a name says that the column was measured after dosing."""
+    return AFTER.search(re.sub(r"(?<=[a-z])_?(?=w\d|wk\d|week\d)", "_", plain_name(name))) is not None
