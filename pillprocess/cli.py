@@ -28,7 +28,8 @@ app = typer.Typer(
 
 USERS_TO_MEND = (ValueError, RuntimeError, OSError, ArithmeticError, MemoryError, ImportError)
 Calibrated = Literal[  # as in calibration.ranks.MODELS, which imports NumPy
-    "decomposition", "decomposition-sampler", "mediation", "mediation-trials", "mediation-binary", "unblinding", "synthesis"
+    "decomposition", "decomposition-sampler", "mediation", "mediation-trials", "mediation-binary", "unblinding", "synthesis",
+    "power",
 ]  # fmt: skip
 EvidenceOption = Annotated[
     Path | None, typer.Option("--evidence", help="Folder of evidence tables; the embedded ones by default.")
@@ -231,7 +232,9 @@ def compare(
 
 @app.command()
 def calibrate(
-    model: Annotated[Calibrated, typer.Argument(help="The model to calibrate.")],
+    model: Annotated[
+        Calibrated, typer.Argument(help="The model to calibrate; power: could the evidence tell the accounts apart?")
+    ],
     replications: Annotated[int, typer.Option(help="Data sets to simulate and fit.", min=1)] = 200,
     seed: Annotated[int, typer.Option(help="Seed; replication i has the i-th seed that follows from it.", min=0)] = 1,
     out: Annotated[Path, typer.Option(help="Folder for the results; the model's are in OUT/MODEL.")] = Path(
@@ -248,8 +251,13 @@ def calibrate(
     A run that was stopped goes on where it was; more replications may be asked for later. Exit status 1 if a quantity is
     not calibrated.
     """
-    from pillprocess.calibration.run import run_calibrate
+    from pillprocess.calibration.run import run_calibrate, run_power
 
+    if model == "power":
+        table = run_power(datasets=replications, seed=seed, out=out)
+        typer.echo(table.to_string(index=False, float_format=lambda x: f"{x:.2f}"))
+        typer.echo(f"Fits and table: {out / model}")
+        return
     verdicts, note = run_calibrate(
         model, replications=replications, seed=seed, out=out, executor=executor, progress=not quiet
     )

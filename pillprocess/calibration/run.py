@@ -43,6 +43,23 @@ def run_calibrate(
     return verdicts, calibration_note(verdicts)
 
 
+def run_power(*, datasets: int, seed: int, out: Path) -> pd.DataFrame:
+    """Simulate evidence of the embedded tables' shape in every world, fit it, and write the table to ``out/power``.
+
+    Returns
+    -------
+    DataFrame as :func:`pillprocess.power_table`, which holds the committed one.
+    """
+    from pillprocess.calibration.worlds import fit_worlds, power
+    from pillprocess.evidence.tables import load_evidence
+    from pillprocess.synthesis.items import synthesis_items
+
+    folder = out / "power"
+    table = power(fit_worlds(synthesis_items(load_evidence()), datasets=datasets, seed=seed, folder=folder)).round(4)
+    _write(folder / "power.csv", lambda path: table.to_csv(path, index=False, lineterminator="\n"))
+    return table
+
+
 @contextmanager
 def executor_called(name: str) -> Iterator[Executor | None]:
     """Executor of that name: ``serial`` (None), ``process`` (a process per core) or ``dask`` (a local cluster).
