@@ -137,7 +137,7 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
         evidence = _evidence(shares)
         spread = between.loc[term_of[variable]] if term_of[variable] in between.index else NO_SPREAD
         other, r = _partner(correlations, NAMES.get(variable, variable))
-        top = leverage[leverage["variable"] == variable].nlargest(3, "leverage")
+        top = leverage[(leverage["variable"] == variable) & (leverage["leverage"] >= 0.005)].nlargest(3, "leverage")
         rows.append(
             {
                 "term": NAMES.get(variable, variable),

@@ -51,7 +51,7 @@ def plot_identifiability(
             ec="white", lw=0.3,
         )  # fmt: skip
         note = f"k = {row.n_trials}; " if "n_trials" in ledger else ""
-        note += f"most leverage: {row.carried_by}"
+        note += f"most leverage: {row.carried_by}" if row.carried_by else "no trial moves it"
         note += f"; entangled with {row.entangled_with}" if row.entangled_with else ""
         unbroken = note.replace(" %", "\u00a0%").replace(" = ", "\u00a0=\u00a0")
         ax.text(0.5, y + 0.21, textwrap.fill(unbroken, letters), fontsize=SMALL, va="bottom", linespacing=1.05)
