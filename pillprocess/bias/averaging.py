@@ -24,8 +24,7 @@ from pillprocess.bias.models import KINDS, MODELS, Model, Priors, effect_grid, f
 from pillprocess.bias.posterior import Posterior
 from pillprocess.bias.significance import check_steps, trial_intervals
 from pillprocess.evidence.tables import Evidence
-from pillprocess.rows.arms import arm_changes
-from pillprocess.rows.contrasts import contrasts
+from pillprocess.rows.contrasts import model_rows
 from pillprocess.rows.drug_contrasts import dose_readings, drug_contrasts
 
 type Array = NDArray[np.float64]
@@ -163,8 +162,7 @@ def bias_adjusted(
 def contrast_table(evidence: Evidence | pd.DataFrame) -> pd.DataFrame:
     """The drug-control contrasts of an evidence base, of its model rows, or of a table that already holds them."""
     if isinstance(evidence, Evidence):
-        arms = arm_changes(evidence)
-        return drug_contrasts(pd.concat([arms, contrasts(evidence, besides=arms)], ignore_index=True))
+        return drug_contrasts(pd.concat(model_rows(evidence), ignore_index=True))
     return drug_contrasts(evidence) if "drug_given" in evidence else evidence
 
 

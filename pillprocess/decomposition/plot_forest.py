@@ -17,6 +17,7 @@ from pillprocess.output.visual_style import (
     Width,
     beside,
     finish,
+    in_drawn_order,
     legend_above,
     mark_beyond,
     panel,
@@ -183,7 +184,7 @@ def _words(column: str, values: pd.Series) -> list[str]:
 def _headed(table: pd.DataFrame) -> list[pd.Series | str]:
     """Rows in drug order, each drug under a heading with its number of trials and, where given, of people."""
     out: list[pd.Series | str] = []
-    drugs = [d for d in DRUG_COLOURS if d in set(table["drug"])]
+    drugs = in_drawn_order(table["drug"])
     for drug in [*drugs, *(d for d in dict.fromkeys(table["drug"]) if d not in drugs)]:
         own = table[table["drug"] == drug]
         trials = own[own["kind"] == "trial"]

@@ -16,6 +16,7 @@ from pillprocess.output.visual_style import (
     SMALL,
     Width,
     finish,
+    in_drawn_order,
     panel,
     width_mm,
     wrapped,
@@ -170,8 +171,10 @@ def _counted(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 def _places(nodes: pd.DataFrame, edges: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Drugs at the right in their order, controls at the left beside what they were compared with."""
-    order = {drug: i for i, drug in enumerate(DRUG_COLOURS)}
-    right = sorted(nodes.loc[~nodes["control"], "node"], key=lambda n: (order[n.split(" ")[0]], "therapy" not in n))
+    order = {drug: i for i, drug in enumerate(in_drawn_order(nodes["drug"].astype(str)))}
+    right = sorted(
+        nodes.loc[~nodes["control"], "node"], key=lambda n: (order.get(n.split(" ")[0], len(order)), "therapy" not in n)
+    )
     height = {name: 1 - i / max(len(right) - 1, 1) for i, name in enumerate(right)}
     centre = {}
     for name in nodes.loc[nodes["control"], "node"]:

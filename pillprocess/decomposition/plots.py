@@ -23,6 +23,7 @@ from pillprocess.output.visual_style import (
     TERM_OF_VARIABLE,
     Width,
     finish,
+    in_drawn_order,
     legend_above,
     panel,
     percent_learned,
@@ -144,7 +145,7 @@ def plot_predictive_check(
         Line2D(
             [], [], color=DRUG_COLOURS[d], marker=DRUG_MARKERS[d], mfc="white", mec="black", ms=3.2, mew=0.6, lw=1.6, label=d
         )
-        for d in DRUG_COLOURS if d in set(drug_of)
+        for d in in_drawn_order(map(str, drug_of))
     ]  # fmt: skip
     handles.append(Line2D([], [], marker="o", color="black", ms=4, lw=0, label="outside"))
     legend_above(ax, handles)

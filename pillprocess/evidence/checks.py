@@ -1,15 +1,26 @@
 """Checks that the evidence tables fit together: keys, words, sources, references, inclusion, arms."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
 from pillprocess.evidence.files import CsvTable, report
-from pillprocess.evidence.schema import CONTROL_DRUGS, DRUGS, SCHEMAS
+from pillprocess.evidence.schema import CONTROL_DRUGS, DRUGS, OPEN_WORDS, SCHEMAS
 from pillprocess.evidence.table_schema import TableSchema
 
 Tables = dict[str, CsvTable]
+
+BRING = {
+    "study_drug": "; a drug of your own needs a row in reference_doses.csv",
+    "route": "; a route of your own needs a row in reference_doses.csv",
+    "dose_unit": "; a unit of your own needs a row in reference_doses.csv",
+    "condition": "; a condition of your own needs a row in vocabulary.csv",
+    "dimension": "; a dimension of your own needs a row in vocabulary.csv",
+    "predictor_dimension": "; a dimension of your own needs a row in vocabulary.csv",
+    "construct": "; a construct of your own needs a row in vocabulary.csv",
+}
+"""How a folder brings a word of its own."""
 
 COMPARED_DESIGNS = ("parallel", "crossover", "open_label_parallel", "dose_comparison")
 
@@ -20,14 +31,14 @@ def check_tables(tables: Tables) -> list[pd.DataFrame]:
     for name, table in tables.items():
         problems += check_blanks(table, SCHEMAS[name])
         problems += check_keys(table, SCHEMAS[name])
-        problems += check_words(table, SCHEMAS[name])
+        problems += check_words(table, SCHEMAS[name], own_words(tables))
         problems += check_source(table, SCHEMAS[name])
     problems += check_references(tables)
     problems += check_inclusion(tables)
     problems += check_primary(tables["outcomes"])
     problems += check_arms_per_trial(tables)
     problems += check_copied_arms(tables["outcomes"])
-    problems += check_drugs(tables["arms"])
+    problems += check_drugs(tables["arms"], own_words(tables)["study_drug"])
     return problems
 
 
@@ -59,12 +70,21 @@ def check_keys(table: CsvTable, schema: TableSchema) -> Iterator[pd.DataFrame]:
     yield report(table, "", again, texts)
 
 
-def check_words(table: CsvTable, schema: TableSchema) -> Iterator[pd.DataFrame]:
+def own_words(tables: Tables) -> dict[str, list[str]]:
+    """Words that a folder brings itself, by column: those of its reference doses and of its vocabulary.csv."""
+    doses, vocabulary = tables["reference_doses"].cells, tables["vocabulary"].cells
+    words = {column: [word for word in dict.fromkeys(doses[source]) if word] for column, source in OPEN_WORDS.items()}
+    for column, word in zip(vocabulary["column"], vocabulary["word"], strict=True):
+        words.setdefault(column, []).append(word)
+    return words
+
+
+def check_words(table: CsvTable, schema: TableSchema, own: Mapping[str, Sequence[str]]) -> Iterator[pd.DataFrame]:
     """Words outside a column's vocabulary, marks other than 0 and 1, shares and percents outside their limits."""
     for column in table.given & schema.words.keys():
-        words = schema.words[column].split()
+        words = list(dict.fromkeys([*schema.words[column].split(), *own.get(column, [])]))
         wrong = (table.cells[column] != "") & ~table.cells[column].isin(words)
-        yield report(table, column, wrong, f"must be one of {', '.join(words)}")
+        yield report(table, column, wrong, f"must be one of {', '.join(words)}" + BRING.get(column, ""))
     for column in table.given.intersection(schema.flags.split()):
         wrong = table.data[column].notna() & ~table.data[column].isin([0, 1])
         yield report(table, column, wrong, "must be 0 or 1")
@@ -163,10 +183,10 @@ def check_copied_arms(outcomes: CsvTable) -> Iterator[pd.DataFrame]:
         yield report(outcomes, mean, _of_all_rows(copied, outcomes), text)
 
 
-def check_drugs(arms: CsvTable) -> Iterator[pd.DataFrame]:
+def check_drugs(arms: CsvTable, own: Sequence[str]) -> Iterator[pd.DataFrame]:
     """Drugs that do not fit the arm's role; misspelt drugs. A control may be any drug outside the study drugs."""
     drug, role = arms.cells["drug"], arms.cells["role"]
-    study_drugs = DRUGS.split()
+    study_drugs = list(dict.fromkeys([*DRUGS.split(), *own]))
     wrong = role.isin(["active", "low_dose", "single_arm"]) & ~drug.isin(["", *study_drugs])
     yield report(arms, "drug", wrong, f"in an active arm it must be one of {', '.join(study_drugs)}")
     wrong = role.isin(["inert_placebo", "active_placebo"]) & drug.isin(study_drugs)

@@ -8,6 +8,7 @@ from pillprocess.evidence.files import CsvTable, report
 
 LARGEST_MG = {"psilocybin": 60, "LSD": 1, "MDMA": 250, "ketamine": 200, "esketamine": 250}
 LARGEST_MG_PER_KG = 3
+LARGEST_TIMES = 10
 """Guards against a mistaken unit, more than twice any embedded dose (30, 0.2, 125, 50 and 115 mg; 1 mg/kg)."""
 
 BY_WEIGHT = ("ketamine", "esketamine")
@@ -15,7 +16,7 @@ INJECTED = ("iv", "im", "sc")
 MG_PER_UNIT = {"mg": 1.0, "mg/70kg": 1.0, "ug": 0.001, "mg/kg": 70.0}
 
 
-def check_doses(arms: CsvTable) -> Iterator[pd.DataFrame]:
+def check_doses(arms: CsvTable, references: CsvTable) -> Iterator[pd.DataFrame]:
     """Doses without unit and units without dose; doses of nothing; doses no one is given."""
     data, cells = arms.data, arms.cells
     if {"dose", "dose_unit"} <= arms.given:
@@ -35,6 +36,7 @@ def check_doses(arms: CsvTable) -> Iterator[pd.DataFrame]:
     wrong = data["dose_mg_per_kg"] > LARGEST_MG_PER_KG
     yield report(arms, "dose_mg_per_kg", wrong, f"more than {LARGEST_MG_PER_KG} mg/kg; is the unit right?")
     yield from _check_comparable_doses(arms)
+    yield from _check_own_drugs(arms, references)
 
 
 def check_reference_doses(table: CsvTable) -> Iterator[pd.DataFrame]:
@@ -45,6 +47,30 @@ def check_reference_doses(table: CsvTable) -> Iterator[pd.DataFrame]:
     most = most.mask(table.cells["dose_column"] == "dose_mg_per_kg", LARGEST_MG_PER_KG)
     wrong = (dose > most) | (dose > 0) & (dose < most / 1000)
     yield report(table, "dose", wrong, [f"not between {m / 1000:g} and {m:g}; is the unit right?" for m in most[wrong]])
+
+
+def _check_own_drugs(arms: CsvTable, references: CsvTable) -> Iterator[pd.DataFrame]:
+    """Doses of a folder's own drugs that lack what their reference dose is compared in, or are many times as large."""
+    cells = arms.cells
+    for reference in (
+        references.data[~references.data["drug"].isin(LARGEST_MG)].dropna(subset=["dose", "dose_column"]).itertuples()
+    ):
+        column = str(reference.dose_column)
+        if column not in arms.data:
+            continue
+        given = cells["drug"].eq(reference.drug) & cells["route"].eq(reference.route) & arms.data["dose"].notna()
+        text = f"reference_doses.csv compares {reference.drug} {reference.route} in {column}"
+        yield report(arms, column, given & arms.data[column].isna(), text)
+        if column == "dose":
+            wrong = given & (cells["dose_unit"] != reference.dose_unit)
+            yield report(arms, "dose_unit", wrong, f"the reference dose is in {reference.dose_unit}")
+        wrong = given & (arms.data[column] > LARGEST_TIMES * reference.dose)
+        yield report(
+            arms,
+            column,
+            wrong,
+            f"more than {LARGEST_TIMES} times the reference dose {reference.dose:g}; is the unit right?",
+        )
 
 
 def _check_comparable_doses(arms: CsvTable) -> Iterator[pd.DataFrame]:

@@ -30,7 +30,7 @@ def check_figures(tables: Tables) -> list[pd.DataFrame]:
     problems += check_events(tables["expectancy"], ("count",))
     problems += check_range(outcomes, instruments)
     problems += check_change(outcomes, instruments)
-    problems += check_doses(tables["arms"])
+    problems += check_doses(tables["arms"], tables["reference_doses"])
     problems += check_reference_doses(tables["reference_doses"])
     problems += check_constructs(tables)
     problems += check_intervals(tables)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from pillprocess.evidence.csv_text import decode, separator
+from pillprocess.evidence.schema import REQUIRED_TABLES
 from pillprocess.evidence.table_schema import TableSchema
 
 PROBLEM_COLUMNS = ["file", "row", "column", "trial", "arm", "problem"]
@@ -105,7 +106,7 @@ def read_table(path: Path, schema: TableSchema) -> tuple[CsvTable, list[pd.DataF
         return empty_table(file, schema), [*problems, problem(file, "is empty")]
     header = _header(records[0][1])
     problems += _check_header(file, header, schema)
-    if len(records) == 1:
+    if len(records) == 1 and path.stem in REQUIRED_TABLES:
         problems.append(problem(file, "has a header and no rows"))
     whole = [(line, cells[: len(header)]) for line, cells in records[1:] if _fits(cells, header)]
     for line, cells in records[1:]:

@@ -17,6 +17,7 @@ from pillprocess.output.visual_style import (
     SMALL,
     Width,
     finish,
+    in_drawn_order,
     panel,
     width_mm,
     wrapped,
@@ -155,7 +156,7 @@ def _grouped(table: pd.DataFrame, narrow: bool) -> pd.DataFrame:
     signs = THERAPY_SIGNS if narrow else THERAPY_WORDS
     counts = " (" + rows["trials"].astype(str) + ", " + rows["people"] + ")"
     rows["label"] = rows["therapy"].map(signs) + " v " + rows["comparator"] + counts
-    rank = {name: i for i, name in enumerate([*DRUG_COLOURS, *THERAPY_WORDS])}
+    rank = {name: i for i, name in enumerate([*in_drawn_order(rows["drug"]), *THERAPY_WORDS])}
     by_rank = rows.assign(drug_rank=rows["drug"].map(rank), therapy_rank=rows["therapy"].map(rank))
     return by_rank.sort_values(["drug_rank", "therapy_rank", "trials"], ascending=[True, True, False], kind="stable")
 

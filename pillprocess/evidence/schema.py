@@ -93,14 +93,9 @@ SCHEMAS = {
         key="drug route dose_column",
         required="drug route dose dose_unit dose_column source_url",
         filled="drug route dose dose_unit dose_column",
-        text="source_url notes",
+        text="drug route dose_unit source_url notes",
         numbers="dose",
-        words={
-            "drug": DRUGS,
-            "route": ROUTES,
-            "dose_unit": DOSE_UNITS,
-            "dose_column": "dose_mg_equiv dose_mg_per_kg",
-        },
+        words={"dose_column": "dose dose_mg_equiv dose_mg_per_kg"},
     ),
     "contrasts": TableSchema(
         key="trial_id arm_id reference_arm_id instrument outcome_type time_days timepoint effect_type basis subgroup",
@@ -253,6 +248,12 @@ SCHEMAS = {
         filled="trial_id doubt source",
         text="doubt effect source",
     ),
+    "vocabulary": TableSchema(
+        key="column word",
+        required="column word meaning",
+        filled="column word meaning",
+        text="column word meaning",
+    ),
     "preclinical": TableSchema(
         key="drug level effect",
         required="drug level effect direction source_url",
@@ -262,8 +263,11 @@ SCHEMAS = {
     ),
 }
 
-REQUIRED_TABLES = ("trials", "arms", "outcomes")
-"""Tables a folder must have."""
+REQUIRED_TABLES = ("trials", "arms")
+"""Tables a folder must have, with rows; and outcomes or contrasts beside them."""
+
+OPEN_WORDS = {"study_drug": "drug", "route": "route", "dose_unit": "dose_unit"}
+"""Columns whose words a folder extends by its reference doses, and the column of them that holds the words."""
 
 EMBEDDED_IF_ABSENT = ("instruments", "reference_doses")
 """Tables taken from the embedded evidence where a folder has none."""

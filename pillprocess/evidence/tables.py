@@ -26,7 +26,7 @@ class Evidence:
     Attributes
     ----------
     trials, arms, outcomes, instruments, reference_doses, contrasts, subjective, associations, expectancy, mediation,
-    therapy, acute_contrasts, scale_bridge, pooled_effects, risk_of_bias, doubts, preclinical
+    therapy, acute_contrasts, scale_bridge, pooled_effects, risk_of_bias, doubts, vocabulary, preclinical
         The tables. Numbers are float, 0/1 marks that are never blank are int, blank text is missing.
     folder
         Where the files were read from.
@@ -50,6 +50,7 @@ class Evidence:
     pooled_effects: pd.DataFrame
     risk_of_bias: pd.DataFrame
     doubts: pd.DataFrame
+    vocabulary: pd.DataFrame
     preclinical: pd.DataFrame
     folder: Path
     checksum: str
@@ -219,6 +220,8 @@ def _read(folder: Path) -> tuple[dict[str, CsvTable], pd.DataFrame]:
     paths = _files(folder)
     missing = [name for name in REQUIRED_TABLES if name not in paths]
     problems = [problem(f"{name}.csv", f"the folder {folder} has no such file") for name in missing]
+    if not {"outcomes", "contrasts"} & set(paths):
+        problems.append(problem("outcomes.csv", f"the folder {folder} has no such file, and no contrasts.csv"))
     problems += _check_file_names(folder, paths)
     tables = {}
     for name, schema in SCHEMAS.items():

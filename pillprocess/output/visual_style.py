@@ -6,7 +6,7 @@ well as in hue, and terms that are close in lightness carry a hatch, so that a g
 
 import io
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -38,10 +38,34 @@ IMPROVED, IMPROVES, FAVOURS_DRUG = ("improved", "worse"), ("improves", "worsens"
 """What lies left and right of 0: a change, an effect, a comparison of drug and control."""
 
 GREY, INK, PRIOR = "#6E6E6E", "#1A1A1A", "#BFBFBF"
-DRUG_COLOURS = {
+
+
+class _ByRule(dict[str, str]):
+    """The drugs of the embedded evidence as drawn by hand; any other by its name, so that it looks alike in every figure."""
+
+    def __init__(self, drawn: dict[str, str], spare: tuple[str, ...]):
+        super().__init__(drawn)
+        self.spare = spare
+
+    def __missing__(self, drug: str) -> str:
+        return self.spare[sum(map(ord, drug)) % len(self.spare)]
+
+
+DRUG_COLOURS = _ByRule({
     "psilocybin": "#3B2C85", "LSD": "#4FA3D9", "MDMA": "#C8501A", "ketamine": "#12694A", "esketamine": "#D9B93B", "all": "#111111",
-}  # fmt: skip
-DRUG_MARKERS = {"psilocybin": "o", "LSD": "^", "MDMA": "D", "ketamine": "s", "esketamine": "v", "all": "P"}
+}, ("#8C2D4F", "#2A7F9E", "#6B8E23", "#A0522D", "#5B4B8A", "#B5651D"))  # fmt: skip
+DRUG_MARKERS = _ByRule(
+    {"psilocybin": "o", "LSD": "^", "MDMA": "D", "ketamine": "s", "esketamine": "v", "all": "P"},
+    ("p", "h", "<", ">", "8", "d"),
+)
+
+
+def in_drawn_order(drugs: Iterable[str]) -> list[str]:
+    """The drugs each once: the embedded evidence's in the order of every figure, then others by name."""
+    held = set(drugs)
+    return [*(d for d in DRUG_COLOURS if d in held), *sorted(held - set(DRUG_COLOURS))]
+
+
 TERM_COLOURS = {
     "course": "#DADADA", "waitlist": "#A8905A", "comparator": "#4A4A4A", "therapy": "#E69F00", "expectancy": "#F7E463",
     "experience": "#B0468F", "drug": "#1F4E9C", "drug:therapy": "#35B08F", "small study": "#7A5C99",

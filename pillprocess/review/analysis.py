@@ -32,7 +32,7 @@ from pillprocess.output.tables import effect_table
 from pillprocess.review.belief_pair import belief_pair
 from pillprocess.rows.arms import arm_changes, set_aside
 from pillprocess.rows.change_scores import learned_correlation
-from pillprocess.rows.contrasts import contrasts, contrasts_set_aside
+from pillprocess.rows.contrasts import contrasts, contrasts_set_aside, model_rows
 from pillprocess.rows.terms import HEADLINE, HYPOTHESES, with_belief_by_design
 
 type Step = Callable[[str], None]
@@ -79,8 +79,7 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
         The headline fit did not converge.
     """
     step(STEPS[0])
-    arms = arm_changes(evidence)
-    differences = contrasts(evidence, besides=arms)
+    arms, differences = model_rows(evidence)
     rows = pd.concat([arms, differences], ignore_index=True)
     design = decomposition_design(arms, differences)
     step(STEPS[1])
@@ -213,8 +212,8 @@ def sensitivity_table(evidence: Evidence, *, seed: int) -> tuple[pd.DataFrame, p
     DataFrame, one row per choice: mean and 95 % interval of the drug term, the interaction, the therapy term, and the
     heterogeneity, with the number of trials. And the choices that this evidence does not allow, with the reason.
     """
-    arms = arm_changes(evidence)
-    both = (arms, contrasts(evidence, besides=arms))
+    both = model_rows(evidence)
+    arms = both[0]
     learned = learned_correlation(evidence)
     low, high = float(learned["r_low"]), float(learned["r_high"])
     firm = arms[arms["evidence_quality"].isin(["published", "computed_from_ipd", "back_calculated"])]
@@ -258,8 +257,7 @@ def sensitivity_table(evidence: Evidence, *, seed: int) -> tuple[pd.DataFrame, p
 
 
 def _of_construct(evidence: Evidence, construct: str) -> xr.Dataset:
-    arms = arm_changes(evidence, constructs=(construct,))
-    return decomposition_design(arms, contrasts(evidence, constructs=(construct,), besides=arms))
+    return decomposition_design(*model_rows(evidence, constructs=(construct,)))
 
 
 def _with_pooled_arms(evidence: Evidence) -> xr.Dataset:

@@ -13,10 +13,9 @@ from pillprocess.decomposition.plot_forest import plot_forest
 from pillprocess.decomposition.plot_ledger import plot_identifiability, plot_influence
 from pillprocess.decomposition.plot_network import plot_network
 from pillprocess.decomposition.plots import plot_contributions, plot_predictive_check, plot_prior_posterior
-from pillprocess.evidence.drugs import DRUGS
 from pillprocess.evidence.plot_coverage import plot_evidence_map
 from pillprocess.evidence.tables import Evidence
-from pillprocess.output.visual_style import Width, house_style, svg
+from pillprocess.output.visual_style import Width, house_style, in_drawn_order, svg
 from pillprocess.review.analysis import Analysis
 from pillprocess.synthesis.effects import controlled_trials
 from pillprocess.synthesis.fits import items_of
@@ -105,7 +104,7 @@ def in_drug_order(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _drug_rank(column: pd.Series) -> pd.Series:
-    return column.map({d: i for i, d in enumerate(DRUGS)}) if column.name == "study_drug" else column
+    return column.map({d: i for i, d in enumerate(in_drawn_order(column))}) if column.name == "study_drug" else column
 
 
 def forest_rows(analysis: Analysis, evidence: Evidence) -> pd.DataFrame:

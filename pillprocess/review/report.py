@@ -3,9 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pillprocess.evidence.drugs import DRUGS
 from pillprocess.evidence.tables import Evidence
 from pillprocess.output.pages import estimate, render_page, versions
+from pillprocess.output.visual_style import in_drawn_order
 from pillprocess.review.analysis import Analysis
 from pillprocess.review.figures import embedded
 from pillprocess.review.limitations import limitations
@@ -64,7 +64,7 @@ def render_report(
         "synthesis": synthesis_answer(analysis.tables, analysis.synthesis_note) if "synthesis" in analysis.fits else [],
         "synthesis_why": analysis.synthesis_note,
         "path_names": PATH_NAMES,
-        "drugs": [drug for drug in DRUGS if drug in set(rows["study_drug"])],
+        "drugs": in_drawn_order(rows["study_drug"]),
         "figures": images,
         "narrow": {name: embedded(figure) for name, figure in narrow.items()} if narrow else dict.fromkeys(images, ""),
         "facts": {

@@ -73,14 +73,12 @@ def run_decompose(
     from pillprocess.inference.fit import fit
     from pillprocess.output.tables import interval_table
     from pillprocess.review.belief_pair import belief_pair
-    from pillprocess.rows.arms import arm_changes
-    from pillprocess.rows.contrasts import contrasts
+    from pillprocess.rows.contrasts import model_rows
 
     with steps(progress) as step:
         step("model rows")
         tables = load_evidence(evidence)
-        arms = arm_changes(tables, constructs=constructs)
-        differences = contrasts(tables, constructs=constructs, besides=arms)
+        arms, differences = model_rows(tables, constructs=constructs)
         design = decomposition_design(arms, differences, terms=named_terms(terms), baseline=cast(Baseline, baseline))
         step("fit in closed form")
         idata = fit(design, seed=seed)
@@ -109,14 +107,12 @@ def run_compare(
 ) -> tuple[pd.DataFrame, str]:
     """Compare the hypotheses on an evidence folder; the table and what it decides in words."""
     from pillprocess.review.analysis import compare_hypotheses
-    from pillprocess.rows.arms import arm_changes
-    from pillprocess.rows.contrasts import contrasts
+    from pillprocess.rows.contrasts import model_rows
 
     with steps(progress) as step:
         step("model rows")
         tables = load_evidence(evidence)
-        arms = arm_changes(tables, constructs=constructs)
-        differences = contrasts(tables, constructs=constructs, besides=arms)
+        arms, differences = model_rows(tables, constructs=constructs)
         step(f"hypotheses, each {unit} left out")
         return compare_hypotheses(arms, differences, seed=1, unit=unit, baseline=cast(Baseline, baseline))
 

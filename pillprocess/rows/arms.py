@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pillprocess.evidence.drugs import DRUGS
+from pillprocess.evidence.drugs import with_own_drugs
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.change_scores import change_sd, learned_correlation, mean_change, scale_to_reference
 from pillprocess.rows.counted import counted_elsewhere
@@ -43,12 +43,13 @@ def describe_arms(evidence: Evidence) -> pd.DataFrame:
     arms["n_randomised"] = arms["n"].where(arms["n_basis"].isna())
     arms["therapy_hours"] = arms["therapy_hours_nondrug"]
     arms["waitlist"] = (arms["role"] == "waitlist").astype(float)
-    other_drug = ~arms["drug"].isin([*DRUGS, "placebo", "none"]) & (arms["role"] == "comparator")
+    drugs = with_own_drugs(evidence.reference_doses["drug"])
+    other_drug = ~arms["drug"].isin([*drugs, "placebo", "none"]) & (arms["role"] == "comparator")
     arms["comparator"] = other_drug.astype(float)
     arms = add_dose(arms, evidence.reference_doses)
-    arms = add_belief(arms, evidence.expectancy)
+    arms = add_belief(arms, evidence.expectancy, drugs)
     arms = add_experience(arms, evidence.subjective, evidence.reference_doses)
-    arms["drug_given"] = arms["drug"].where(arms["drug"].isin(DRUGS), arms["study_drug"])
+    arms["drug_given"] = arms["drug"].where(arms["drug"].isin(drugs), arms["study_drug"])
     arms["reason"] = _reason_arm(arms)
     return arms.set_index(["trial", "arm"], drop=False).rename_axis([None, None])
 
@@ -60,14 +61,14 @@ def _reason_arm(arms: pd.DataFrame) -> pd.Series:
         "healthy volunteers": arms["trial_population"] != "patients",
         "the arm is excluded: ": arms["include_arm"] != 1,
         "its people are counted in ": arms["counted_in"] != "",
-        "the drug is outside the five: ": arms["dose_from"] == "other drug",
+        "the drug has no reference dose: ": arms["dose_from"] == "other drug",
         "therapy not reported": arms["therapy"].isna(),
     }
     detail = {
         "the trial is excluded: ": arms["trial_exclude_reason"],
         "the arm is excluded: ": arms["exclude_arm_reason"],
         "its people are counted in ": arms["counted_in"],
-        "the drug is outside the five: ": arms["drug"],
+        "the drug has no reference dose: ": arms["drug"],
     }
     reason = pd.Series("", index=arms.index, dtype=object)
     for text, applies in reasons.items():
@@ -142,7 +143,7 @@ def arm_changes(
     evidence: Evidence,
     *,
     constructs: tuple[str, ...] | None = None,
-    drugs: tuple[str, ...] = DRUGS,
+    drugs: tuple[str, ...] | None = None,
     unit: Unit = "sd",
     window: tuple[float, float] | None = None,
     correlation: float | None = None,
@@ -156,7 +157,7 @@ def arm_changes(
     constructs
         Keep trials whose primary outcome measures one of these (e.g. ``("depression", "ptsd")``); all by default.
     drugs
-        Keep trials of these study drugs.
+        Keep trials of these study drugs; all by default.
     unit
         ``"sd"``: change over the instrument's reference SD. ``"points"``: the instrument's own points.
     window
@@ -185,14 +186,15 @@ def arm_changes(
         A row in the window lies after its trial's randomised comparison.
     """
     check_choice("constructs", constructs, set(evidence.instruments["construct"]))
-    check_choice("drugs", drugs, set(DRUGS))
+    check_choice("drugs", drugs, set(with_own_drugs(evidence.reference_doses["drug"])))
     if unit not in ("sd", "points"):
         raise ValueError(f"unit = {unit!r}; it must be 'sd' or 'points'")
     if correlation is not None and not -1 < correlation < 1:
         raise ValueError(f"correlation = {correlation}; it must lie between -1 and 1")
     table = _candidates(evidence, unit, window, correlation)
     rows = table[table["reason"] == ""]
-    rows = rows[rows["trial"].isin(rows.loc[rows["study_drug"].isin(drugs), "trial"])]
+    if drugs is not None:
+        rows = rows[rows["trial"].isin(rows.loc[rows["study_drug"].isin(drugs), "trial"])]
     if constructs is not None:
         rows = rows[rows["construct"].isin(constructs)]
     if rows.empty:

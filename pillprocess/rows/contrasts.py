@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from pillprocess.evidence.drugs import DRUGS
+from pillprocess.evidence.drugs import with_own_drugs
 from pillprocess.evidence.tables import Evidence
-from pillprocess.rows.arms import COLUMNS, check_choice, describe_arms, is_published, still_randomised
+from pillprocess.rows.arms import COLUMNS, arm_changes, check_choice, describe_arms, is_published, still_randomised
 from pillprocess.rows.change_scores import scale_to_reference
 
 EVENT_TYPES = ("response", "remission", "abstinence")
@@ -24,7 +24,7 @@ def contrasts(
     evidence: Evidence,
     *,
     constructs: tuple[str, ...] | None = None,
-    drugs: tuple[str, ...] = DRUGS,
+    drugs: tuple[str, ...] | None = None,
     besides: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Turn published between-arm differences into model rows.
@@ -49,14 +49,45 @@ def contrasts(
         Unknown construct or drug.
     """
     check_choice("constructs", constructs, set(evidence.instruments["construct"]))
-    check_choice("drugs", drugs, set(DRUGS))
+    check_choice("drugs", drugs, set(with_own_drugs(evidence.reference_doses["drug"])))
     rows = _standardise(evidence)
-    rows = rows[(rows["reason"] == "") & rows["study_drug"].isin(drugs)]
+    rows = rows[rows["reason"] == ""]
+    if drugs is not None:
+        rows = rows[rows["study_drug"].isin(drugs)]
     if constructs is not None:
         rows = rows[rows["construct"].isin(constructs)]
     if besides is not None:
         rows = rows[~rows["trial"].isin(besides["trial"])]
     return rows[[*COLUMNS, "n_arm", "n_reference", *(f"reference_{c}" for c in SIDES)]].reset_index(drop=True)
+
+
+def model_rows(
+    evidence: Evidence, *, constructs: tuple[str, ...] | None = None, drugs: tuple[str, ...] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Turn an evidence base into arm rows and rows of differences; one of the two may be empty.
+
+    Parameters
+    ----------
+    evidence, constructs, drugs
+        As in :func:`pillprocess.arm_changes`.
+
+    Returns
+    -------
+    The rows of :func:`pillprocess.arm_changes` and, of the other trials, those of :func:`pillprocess.contrasts`.
+
+    Raises
+    ------
+    ValueError
+        Neither an arm nor a difference is usable.
+    """
+    try:
+        arms = arm_changes(evidence, constructs=constructs, drugs=drugs)
+    except ValueError:
+        differences = contrasts(evidence, constructs=constructs, drugs=drugs)
+        if differences.empty:
+            raise
+        return differences.iloc[:0], differences
+    return arms, contrasts(evidence, constructs=constructs, drugs=drugs, besides=arms)
 
 
 def contrasts_set_aside(evidence: Evidence) -> pd.DataFrame:
@@ -79,6 +110,7 @@ def contrasts_set_aside(evidence: Evidence) -> pd.DataFrame:
 
 def _standardise(evidence: Evidence) -> pd.DataFrame:
     """Every primary between-arm comparison with its best row in reference SDs, or the reason there is none."""
+    drugs = with_own_drugs(evidence.reference_doses["drug"])
     table = evidence.contrasts
     arms = describe_arms(evidence)
     table = table[(table["level"] == "between_arm") & (table["include"] == 1) & (table["primary"] == 1)].copy()
@@ -115,7 +147,7 @@ def _standardise(evidence: Evidence) -> pd.DataFrame:
         n_randomised=table["arm_id_n_randomised"] + table["reference_arm_id_n_randomised"],
         people=n.mask(once, n / 2), randomised=still_randomised(day),
         published=is_published(described["trial_published"], table["basis"]),
-        evidence_quality=table["basis"], source_url=table["source_url"], reason=_reasons(table),
+        evidence_quality=table["basis"], source_url=table["source_url"], reason=_reasons(table, drugs),
     )  # fmt: skip
 
 
@@ -167,7 +199,7 @@ def _log(ratio: pd.Series) -> pd.Series:
     return np.log(ratio.where(ratio > 0))
 
 
-def _reasons(table: pd.DataFrame) -> pd.Series:
+def _reasons(table: pd.DataFrame, drugs: tuple[str, ...]) -> pd.Series:
     """Why a comparison has no model row, or ''."""
     reason = pd.Series("", index=table.index, dtype=object)
     for text, applies in {
@@ -175,8 +207,8 @@ def _reasons(table: pd.DataFrame) -> pd.Series:
         == "relapse",
         "effect type cannot be put in SD units: ": ~table["comparable"],
         "which sign favours the arm is not stated": table["favours"].isna(),
-        "the two arms got different study drugs; give their arm rows instead": table["arm_id_drug"].isin(DRUGS)
-        & table["reference_arm_id_drug"].isin(DRUGS)
+        "the two arms got different study drugs; give their arm rows instead": table["arm_id_drug"].isin(drugs)
+        & table["reference_arm_id_drug"].isin(drugs)
         & (table["arm_id_drug"] != table["reference_arm_id_drug"]),
         "no standard error can be formed": table["y_se"].isna(),
     }.items():

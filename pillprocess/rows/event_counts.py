@@ -15,7 +15,7 @@ def response_counts(
     differences: pd.DataFrame,
     *,
     constructs: tuple[str, ...] | None = None,
-    drugs: tuple[str, ...] = DRUGS,
+    drugs: tuple[str, ...] | None = None,
 ) -> pd.DataFrame:
     """Responders by arm, for controlled trials that published no usable mean change or difference of means.
 
@@ -30,7 +30,9 @@ def response_counts(
     rows = rows[np.array([described["reason"].get(k, "no such arm") == "" for k in keys], bool)]
     keys = list(zip(rows["trial"], rows["arm"], strict=True))
     rows = rows.assign(study_drug=[described["study_drug"][k] for k in keys])
-    rows = rows[rows["study_drug"].isin(drugs) & rows["construct"].isin(SYMPTOMS) & rows["instrument"].ne("relapse")]
+    if drugs is not None:
+        rows = rows[rows["study_drug"].isin(drugs)]
+    rows = rows[rows["construct"].isin(SYMPTOMS) & rows["instrument"].ne("relapse")]
     if constructs is not None:
         rows = rows[rows["construct"].isin(constructs)]
     by_means = differences[~differences["y_from"].str.contains("ln OR")]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pillprocess.evidence.drugs import DRUGS
+from pillprocess.evidence.drugs import DRUGS, with_own_drugs
 
 TERMS = ("drug", "therapy", "drug:therapy", "expectancy", "experience")
 
@@ -43,7 +43,7 @@ def add_dose(arms: pd.DataFrame, reference_doses: pd.DataFrame) -> pd.DataFrame:
     ``dose_from`` says so.
     """
     arms = arms.copy()
-    active = arms["drug"].isin(DRUGS)
+    active = arms["drug"].isin(with_own_drugs(reference_doses["drug"]))
     control = arms["drug"].isin(["placebo", "none"]) | arms["role"].isin(
         ["active_placebo", "inert_placebo", "comparator", "waitlist"]
     )
@@ -88,7 +88,7 @@ def therapy_curve(arms: pd.DataFrame, measure: str) -> np.ndarray:
     raise ValueError(f"therapy_measure = {measure!r}; it must be 'presence' or 'hours'")
 
 
-def add_belief(arms: pd.DataFrame, expectancy: pd.DataFrame) -> pd.DataFrame:
+def add_belief(arms: pd.DataFrame, expectancy: pd.DataFrame, drugs: tuple[str, ...] = DRUGS) -> pd.DataFrame:
     """Add ``expectancy``: the share of an arm that believes it had the active drug, and ``expectancy_from``.
 
     Open arms and arms without a pill know. Blinded arms take their trial's reported guesses; where none are reported, the
@@ -96,7 +96,7 @@ def add_belief(arms: pd.DataFrame, expectancy: pd.DataFrame) -> pd.DataFrame:
     it follows from the treatment alone, while a reported guess is measured after dosing.
     """
     arms = arms.copy()
-    active = arms["drug"].isin(DRUGS) & (arms["role"] != "low_dose")
+    active = arms["drug"].isin(drugs) & (arms["role"] != "low_dose")
     correct = _correct_guesses(expectancy)
     own = [correct.get((t, a), correct.get((t, "all"))) for t, a in zip(arms["trial"], arms["arm"], strict=True)]
     reported = pd.Series([np.nan if v is None else v for v in own], index=arms.index, dtype=float)
@@ -180,7 +180,7 @@ def experience_per_dose(subjective: pd.DataFrame, reference_doses: pd.DataFrame)
         weight = cells["n"] * cells["x"]
         slope = (weight * cells["s"]).sum() / (weight * cells["x"]).sum() if len(cells) else np.nan
         table[drug] = {"slope": slope, "n_trials": cells["trial_id"].nunique(), "people": cells["n"].sum()}
-    return pd.DataFrame.from_dict(table, orient="index").rename_axis("drug")
+    return pd.DataFrame.from_dict(table, orient="index", columns=["slope", "n_trials", "people"]).rename_axis("drug")
 
 
 def add_experience(arms: pd.DataFrame, subjective: pd.DataFrame, reference_doses: pd.DataFrame) -> pd.DataFrame:
@@ -190,7 +190,7 @@ def add_experience(arms: pd.DataFrame, subjective: pd.DataFrame, reference_doses
     :func:`experience_per_dose`: 0 without a study drug, and 0 where the drug was given under general anaesthesia.
     """
     slopes = experience_per_dose(subjective, reference_doses)
-    active = arms["drug"].isin(DRUGS)
+    active = arms["drug"].isin(with_own_drugs(reference_doses["drug"]))
     blocked = active & (arms["awake"] == 0)
     value = (arms["drug"].map(slopes["slope"]) * arms["dose"]).where(active & ~blocked, 0.0)
     source = (

@@ -168,7 +168,7 @@ def test_an_outcome_that_gives_no_row_is_set_aside_with_the_reason(one_arm, cell
     ("cells", "reason"),
     [
         ({"include_arm": 0, "exclude_arm_reason": "factorial margin"}, "the arm is excluded: factorial margin"),
-        ({"drug": "deuterated_psilocin"}, "the drug is outside the five: deuterated_psilocin"),
+        ({"drug": "deuterated_psilocin"}, "the drug has no reference dose: deuterated_psilocin"),
         ({"therapy": None}, "therapy not reported"),
     ],
 )

@@ -161,7 +161,7 @@ def test_contrasts_of_trials_outside_the_included_patient_trials_are_left_out(tr
         (POINTS | {"arm_id": "margin"}, "the arm is excluded: factorial margin"),
         (POINTS | {"reference_arm_id": "margin"}, "the arm is excluded: factorial margin"),
         (POINTS | {"reference_arm_id": "rival"}, "the two arms got different study drugs; give their arm rows instead"),
-        (POINTS | {"arm_id": "other"}, "the drug is outside the five: ayahuasca"),
+        (POINTS | {"arm_id": "other"}, "the drug has no reference dose: ayahuasca"),
     ],
 )  # fmt: skip
 def test_a_difference_that_gives_no_row_is_set_aside_with_the_reason(trial, cells, reason):
