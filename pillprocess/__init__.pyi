@@ -193,6 +193,12 @@ from .calibration.bands import check_calibration as check_calibration
 from .calibration.plot import plot_calibration as plot_calibration
 from .calibration.ranks import calibrate as calibrate
 
+# review: what changed between two evidence bases, and the headline as the trials came in
+from .review.diff import cumulative_effects as cumulative_effects
+from .review.diff import evidence_changes as evidence_changes
+from .review.diff import headline_changes as headline_changes
+from .review.diff import headline_effects as headline_effects
+
 # output: what every result shares
 from .output.tables import effect_table as effect_table
 from .output.visual_style import save_figure as save_figure

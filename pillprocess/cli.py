@@ -134,6 +134,35 @@ def evidence(
 
 
 @app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="Folder of evidence tables.")],
+    new: Annotated[Path | None, typer.Argument(help="Another; the embedded evidence by default.")] = None,
+    cumulative: Annotated[bool, typer.Option(help="Also follow the headline through the years, in NEW.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Print the rows and cells in which two evidence bases differ, and what that does to each headline, in closed form."""
+    from pillprocess.evidence.tables import load_evidence
+    from pillprocess.review.diff import cumulative_effects, evidence_changes, headline_changes
+
+    before, after = load_evidence(old), load_evidence(new)
+    tables = {"changes": evidence_changes(before, after), "headline": headline_changes(before, after)}
+    if cumulative:
+        tables["cumulative"] = cumulative_effects(after)
+    if json:
+        _print_json(dict(tables))
+        return
+    counts = tables["changes"].groupby(["file", "change"]).size()
+    _print("\n".join(f"{file}: {n} {word}" for (file, word), n in counts.items()) or "The tables are the same.")
+    if len(tables["changes"]):
+        _print(tables["changes"].head(40).to_string(index=False, max_colwidth=60))
+    _print("Drug effect at the reference dose, without (0) and with (1) therapy; moved: in SDs of the old posterior")
+    _print(tables["headline"].to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="-"))
+    if cumulative:
+        _print("The same, of the trials published up to each year")
+        _print(tables["cumulative"].to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+
+
+@app.command()
 def reproduce(
     what: Annotated[
         str,
