@@ -1,6 +1,7 @@
 """The public names, by wing, in the order of the work: read this first."""
 
 # evidence: the tables in data/, checked, and what they cover
+from .evidence.add import add_trial as add_trial
 from .evidence.coverage import evidence_map as evidence_map
 from .evidence.drugs import DRUGS as DRUGS
 from .evidence.plot_coverage import plot_evidence_map as plot_evidence_map

@@ -134,6 +134,26 @@ def evidence(
 
 
 @app.command()
+def add(
+    file: Annotated[Path | None, typer.Argument(help="TOML with the trial; left out, an example is printed.")] = None,
+    folder: Annotated[Path, typer.Argument(help="Folder of evidence tables to add it to; a new one is made.")] = Path(
+        "evidence"
+    ),
+) -> None:
+    """Add a trial to a folder of evidence tables, or print every problem of it; what follows from the figures is filled."""
+    from pillprocess.evidence.add import EXAMPLE, add_trial
+    from pillprocess.evidence.questions import describe_question
+
+    if file is None:
+        _print(EXAMPLE)
+        return
+    asked = add_trial(file, folder)
+    for row in asked.to_dict("records"):
+        typer.echo(describe_question(row))
+    typer.echo(f"Added to {folder}; open questions: {len(asked)}.")
+
+
+@app.command()
 def diff(
     old: Annotated[Path, typer.Argument(help="Folder of evidence tables.")],
     new: Annotated[Path | None, typer.Argument(help="Another; the embedded evidence by default.")] = None,

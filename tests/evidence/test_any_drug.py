@@ -33,10 +33,10 @@ def neighbours(tmp_path: Path) -> Path:
             text["arms"] += f"{trial},drug,active,{drug},{drug},{dose},{unit},{route},{j},20,1,{equivalent},simulated\n"
             text["arms"] += f"{trial},placebo,inert_placebo,placebo,{drug},,,{route},{j},20,1,,simulated\n"
             text["outcomes"] += (
-                f"{trial},drug,MADRS,depression,1,14,20,1,30,6,{18 + j + len(drug) / 10},9,8,simulated\n"
+                f"{trial},drug,MADRS,depression,1,14,20,1,30,6,{18 + j * 1.25 + len(drug) / 10},9,8,simulated\n"
             )
             text["outcomes"] += (
-                f"{trial},placebo,MADRS,depression,1,14,20,1,31,6,{25 + j + len(drug) / 10},9,8,simulated\n"
+                f"{trial},placebo,MADRS,depression,1,14,20,1,31,6,{25 + j * 1.25 + len(drug) / 10},9,8,simulated\n"
             )
     for table, content in text.items():
         (tmp_path / f"{table}.csv").write_text(content, encoding="utf-8")
