@@ -66,9 +66,10 @@ def test_a_folder_of_other_drugs_loads_without_a_question(neighbours: Path) -> N
 
 
 def test_a_folder_of_other_drugs_gives_each_its_effect_and_is_compared(neighbours: Path) -> None:
-    _, (_, effects), *_ = run_decompose(
+    tables = run_decompose(
         "headline", baseline="exchangeable", constructs=None, seed=1, evidence=neighbours, progress=False
     )
+    effects = tables["drug_effects"][1]
     assert set(effects["drug"]) == {row[0] for row in NEIGHBOURS}
     assert (effects["mean"] < -0.3).all()
     table, note = run_compare("trial", constructs=None, baseline="exchangeable", evidence=neighbours, progress=False)
@@ -116,9 +117,10 @@ def test_a_condition_of_ones_own_is_brought_by_the_vocabulary(neighbours: Path) 
 def test_a_folder_of_contrasts_alone_is_decomposed_and_compared(contrasts_alone: Path, outcomes: str | None) -> None:
     if outcomes:
         (contrasts_alone / "outcomes.csv").write_text(outcomes, encoding="utf-8")
-    (heading, _), (_, effects), *_ = run_decompose(
+    tables = run_decompose(
         "headline", baseline="exchangeable", constructs=None, seed=1, evidence=contrasts_alone, progress=False
     )
+    heading, effects = tables["terms"][0], tables["drug_effects"][1]
     assert heading.startswith("4 trials, 4 rows")
     assert effects.loc[effects["therapy"] == 0, "mean"].iloc[0] == pytest.approx(-0.6, abs=0.1)
     table, _ = run_compare("trial", constructs=None, baseline="exchangeable", evidence=contrasts_alone, progress=False)
