@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from pillprocess.evidence.checks import Tables
 from pillprocess.evidence.company import RATIOS, SOURCE, included
@@ -182,14 +183,17 @@ def question_contrasts(tables: Tables) -> Iterator[pd.DataFrame]:
     yield ask(contrasts, "estimate", wrong, [f"the control did better than the drug, by {x:.2g} SD" for x in against[wrong].abs()],
               "see which sign favours which arm at the source")  # fmt: skip
     harmonic = np.sqrt(1 / sizes(tables, "arm_id") + 1 / sizes(tables, "reference_arm_id"))
-    se = data["se"].fillna((data["ci_high"] - data["ci_low"]) / 3.92)
+    by_interval = data["se"].fillna((data["ci_high"] - data["ci_low"]) / 3.92)
+    z = -special.ndtri(data["p"].where((data["p"] > 0) & cells["p_op"].isin(["=", ""])) / 2)
+    by_p = (data["estimate"].abs() / z).where(z > 0.5)
+    se = by_interval.fillna(by_p)
     implied = se / harmonic / usual["sd"].where(points, np.where(standardised, np.sqrt(1 + size**2 / 8), np.nan))
     crossed = cells["trial_id"].isin(
         tables["trials"].cells.loc[tables["trials"].cells["design"].eq("crossover"), "trial_id"]
     )
     wrong = counted & ((implied > 2.5) | (implied < np.where(crossed, 0.15, 0.3)))
-    column = pd.Series(np.where(data["se"].notna(), "se", "ci_low"), data.index)
-    for name in ("se", "ci_low"):
+    column = pd.Series(np.where(data["se"].notna(), "se", np.where(by_interval.notna(), "ci_low", "p")), data.index)
+    for name in ("se", "ci_low", "p"):
         here = wrong & (column == name)
         yield ask(contrasts, name, here, [f"with the arms' sizes it makes the SD {x:.2g} times the usual one" for x in implied[here]],
                   "see whether it is a standard error, an SD or a 95 % interval")  # fmt: skip

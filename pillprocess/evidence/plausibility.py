@@ -20,11 +20,17 @@ from pillprocess.evidence.field import (
     question_times,
 )
 from pillprocess.evidence.questions import gather
-from pillprocess.evidence.twins import question_arms_compared, question_primary, question_same_people, question_twins
+from pillprocess.evidence.twins import (
+    question_arms_compared,
+    question_primary,
+    question_same_people,
+    question_twins,
+    question_two_metrics,
+)
 
 KINDS = (
     question_intervals, question_percentages, question_people, question_therapy, question_scores, question_spread,
-    question_changes, question_baselines, question_contrasts, question_times, question_doses, question_twins,
+    question_changes, question_baselines, question_contrasts, question_times, question_doses, question_twins, question_two_metrics,
     question_arms_compared, question_primary, question_same_people,
 )  # fmt: skip
 

@@ -102,6 +102,29 @@ def question_twins(tables: Tables) -> Iterator[pd.DataFrame]:
     )
 
 
+def question_two_metrics(tables: Tables) -> Iterator[pd.DataFrame]:
+    """Standardised differences that the same comparison's difference in points does not give."""
+    contrasts = tables["contrasts"]
+    data = contrasts.data.assign(row=contrasts.data.index, sd=of_instrument(tables, "contrasts")["sd"])
+    counted = data[included(tables, "contrasts") & data["outcome_type"].isin(["continuous", np.nan])]
+    same = ["trial_id", "arm_id", "reference_arm_id", "instrument", "time_days", "timepoint", "subgroup"]
+    points = counted[counted["effect_type"] == "mean_difference"].drop_duplicates(same)
+    pairs = counted[counted["effect_type"].isin(["cohen_d", "hedges_g"])].merge(
+        points, on=same, suffixes=("", "_points")
+    )
+    ratio = (pairs["estimate_points"] / pairs["estimate"] / pairs["sd"]).abs()
+    pairs = pairs.assign(implied=ratio * pairs["sd"])[
+        (np.log(ratio).abs() > np.log(3)) & (pairs["estimate_points"].abs() > 0.1 * pairs["sd"])
+    ]
+    pairs = pairs.drop_duplicates("row").set_index("row")
+    wrong = pd.Series(contrasts.data.index.isin(pairs.index), contrasts.data.index)
+    texts = [
+        f"with the difference in points it makes the SD {x:.3g}, usual is {y:.3g}"
+        for x, y in zip(pairs["implied"], pairs["sd"], strict=True)
+    ]
+    yield ask(contrasts, "estimate", wrong, texts, SOURCE)
+
+
 def question_arms_compared(tables: Tables) -> Iterator[pd.DataFrame]:
     """Primary outcomes in which the control did better than the drug, or the drug better than any trial shows."""
     outcomes = tables["outcomes"]
