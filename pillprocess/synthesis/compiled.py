@@ -35,7 +35,7 @@ def compile_synthesis(model: pm.Model) -> Refit:
 
     Returns
     -------
-    ``refit(items=None, *, seed, draws=1000, tune=1000, chains=4, target_accept=0.95, checked=False, **choices)``: a fit to other
+    ``refit(items=None, *, seed, draws=1000, tune=500, chains=4, target_accept=0.95, checked=False, **choices)``: a fit to other
     items of the same shape (see ``without``), or under other terms, causal_share, confounding, pooling, informed, prior_bias_sd,
     prior_transport_sd or prior_therapy; by default the model's own. ``checked``: the fit passes :func:`pillprocess.check_fit`; one
     that does not is drawn again, twice as long and in smaller steps, at most twice, and then raises ConvergenceError.
@@ -52,7 +52,7 @@ def compile_synthesis(model: pm.Model) -> Refit:
         *,
         seed: int,
         draws: int = 1000,
-        tune: int = 1000,
+        tune: int = 500,
         chains: int = 4,
         target_accept: float = 0.95,
         progress: bool = False,
