@@ -27,7 +27,7 @@ from pillprocess.output import uniformity
 from pillprocess.output.results import ResultsError
 
 OUTSIDE = {
-    "decomposition": ["psi", "tau"],
+    "decomposition": ["contribution[course]", "contribution[drug:therapy]"],
     "decomposition-sampler": ["chi"],
     "mediation-trials": ["tau[alpha_m[experience]]"],
     "synthesis": ["without_experience[LSD]", "a[ketamine]"],
