@@ -70,7 +70,7 @@ def template() -> Participants:
     )  # fmt: skip
     return load_participants(
         table, treatment="arm", reference="placebo", outcome="outcome", baseline="baseline",
-        mediators=["guess", "experience"],
+        mediators=["guess", "experience"], higher_is_worse=True,
     )  # fmt: skip
 
 
