@@ -30,12 +30,12 @@ OUTSIDE = {
     "decomposition": ["contribution[course]", "contribution[drug:therapy]"],
     "decomposition-sampler": ["chi"],
     "mediation-trials": ["tau[alpha_m[experience]]"],
-    "synthesis": ["without_experience[LSD]", "a[ketamine]"],
     "unblinding": ["a_belief_raw[psilocybin]"],
 }
-"""Outside their own 95 % band: 7 of 148 quantities, where chance alone puts 7 (smallest p .013; smallest corrected .41). Chains are
-short for the synthesis: 82 of 200 fits had fewer than 99 effective draws of some quantity, 46 had divergent transitions. Those
-of the synthesis are of its earlier form, with one causal share for all drugs."""
+"""Quantities outside their own 95 % band, which chance alone puts there once in twenty."""
+
+COMMITTED = [name for name in ranking.MODELS if name != "synthesis"]
+"""The synthesis has not been calibrated in its present form: no ranks are committed for it."""
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -395,14 +395,19 @@ def test_a_replication_ranks_what_the_committed_run_ranked(model, monkeypatch):
         record = ranking.replicate(model, seed=3, index=0)
     finally:
         ranking._ready.cache_clear()
-    committed = pd.read_csv(REFERENCE / f"{model}.csv", comment="#", index_col="replication", nrows=1)
-    assert list(record["ranks"]) == [c for c in committed if c not in ("divergences", "lowest_ess")]
+    if model in COMMITTED:
+        committed = pd.read_csv(REFERENCE / f"{model}.csv", comment="#", index_col="replication", nrows=1)
+        assert list(record["ranks"]) == [c for c in committed if c not in ("divergences", "lowest_ess")]
     assert all(0 <= rank <= RANKED for rank in record["ranks"].values())
     assert len(set(record["ranks"].values())) > 3
 
 
-@pytest.mark.parametrize("model", list(ranking.MODELS))
-def test_the_committed_ranks_of_every_model_are_uniform(model):
+def test_ranks_are_committed_for_the_models_that_say_so_and_no_other():
+    assert sorted(path.stem for path in REFERENCE.glob("*.csv")) == sorted(COMMITTED)
+
+
+@pytest.mark.parametrize("model", COMMITTED)
+def test_the_committed_ranks_of_a_model_are_uniform(model):
     wide = pd.read_csv(REFERENCE / f"{model}.csv", comment="#", index_col="replication")
     ranks = wide.drop(columns=["divergences", "lowest_ess"]).melt(
         var_name="quantity", value_name="rank", ignore_index=False
