@@ -62,6 +62,7 @@ from .decomposition.plots import plot_prior_posterior as plot_prior_posterior
 from .decomposition.predictive import new_trial_predictive as new_trial_predictive
 from .decomposition.predictive import predictive_check as predictive_check
 from .decomposition.predictive import prior_predictive as prior_predictive
+from .decomposition.therapy_effects import therapy_effects as therapy_effects
 
 # bias: what small, selected and open trials add to an effect
 from .bias.averaging import bias_adjusted as bias_adjusted

@@ -3,23 +3,20 @@
 import numpy as np
 import pandas as pd
 
-from pillprocess.rows.terms import REPORTED, dose_curve, therapy_curve
+from pillprocess.rows.terms import REPORTED
 
 TERM_COLUMNS = ["dose", "therapy", "waitlist", "comparator", "expectancy", "experience"]
 
 
-def describe_rows(rows: pd.DataFrame, dose_shape: str, therapy_measure: str) -> pd.DataFrame:
-    """Each row's terms; for a contrast, the first arm's minus the reference's."""
+def describe_rows(rows: pd.DataFrame, amounts: pd.DataFrame) -> pd.DataFrame:
+    """Each row's terms, with the amounts of :func:`therapy_amounts`; for a contrast, the first arm's minus the reference's."""
     is_contrast = (rows["kind"] == "contrast").to_numpy()
-    if therapy_measure == "hours" and is_contrast.any():
-        raise ValueError("therapy_measure='hours' needs arm rows: contrasts do not carry the hours of both arms")
     table = rows[TERM_COLUMNS].astype(float)
-    table["dose"] = dose_curve(table["dose"].to_numpy(), dose_shape)
-    table["therapy"] = therapy_curve(rows, therapy_measure)
+    table["dose"], table["therapy"] = amounts["dose"], amounts["amount"]
     table["dose_therapy"] = table["dose"] * table["therapy"]
     if is_contrast.any():
         reference = rows[[f"reference_{c}" for c in TERM_COLUMNS]].astype(float).set_axis(TERM_COLUMNS, axis=1)
-        reference["dose"] = dose_curve(reference["dose"].to_numpy(), dose_shape)
+        reference["dose"], reference["therapy"] = amounts["reference_dose"], amounts["reference_amount"]
         reference["dose_therapy"] = reference["dose"] * reference["therapy"]
         table = table - reference[table.columns].mul(is_contrast, axis=0).fillna(0.0)
     return table.assign(drug_given=rows["drug_given"].to_numpy())

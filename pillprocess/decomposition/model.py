@@ -37,6 +37,13 @@ import xarray as xr
 from pillprocess.decomposition.columns import Columns, design_dataset, differences_covariance
 from pillprocess.decomposition.described_rows import check_rows, conditioning, describe_rows, trials_that_contrast
 from pillprocess.decomposition.small_study import SmallStudy, add_small_study
+from pillprocess.decomposition.therapy_amounts import (
+    add_therapy_types,
+    add_unreported_hours,
+    hours_from,
+    therapy_amounts,
+    untyped,
+)
 from pillprocess.rows.terms import HEADLINE, check_terms
 
 if TYPE_CHECKING:
@@ -61,6 +68,7 @@ def decomposition_design(
     moderators: pd.DataFrame | None = None,
     prior_drug_sd: float = 0.7,
     prior_therapy_sd: float = 0.7,
+    prior_therapy_type_sd: float | None = None,
     prior_course_sd: float = 5.0,
     prior_waitlist_sd: float = 0.7,
     prior_comparator_sd: float = 0.7,
@@ -91,7 +99,9 @@ def decomposition_design(
     dose_shape
         ``"linear"``, ``"log"`` or ``"emax"``, each 1 at the reference dose.
     therapy_measure
-        ``"presence"`` (0/1) or ``"hours"`` outside dosing days, saturating.
+        ``"presence"`` (0/1) or ``"hours"`` outside dosing days, saturating. Hours that are not reported have a prior, learned
+        from the rows with the same ``therapy_type`` (:mod:`pillprocess.decomposition.therapy_amounts`): the rows' coordinate
+        ``therapy_hours_from`` says where theirs come from.
     small_study
         ``"pet"``, ``"peese"``, ``"pet_size"`` or ``"peese_size"``: let small trials exaggerate the difference of drug and control
         (:mod:`pillprocess.decomposition.small_study`); the drug effect is then that of a trial of infinite size.
@@ -100,6 +110,9 @@ def decomposition_design(
         coefficient of its name times the property times the dose. A trial without a row has 0.
     prior_drug_sd, prior_therapy_sd, prior_waitlist_sd, prior_comparator_sd
         SDs of the zero-mean normal priors of the main terms, in reference SDs.
+    prior_therapy_type_sd
+        Let therapy enter by ``therapy_type``: each type's effect is psi + psi_type, psi_type ~ N(0, prior_therapy_type_sd^2), in
+        reference SDs. The SD is fixed: the trials that compare types are too few to learn it. By default all types are one.
     prior_course_sd
         The same for the course of a construct. It is wide, so that the data overwhelm it: a prior that pulls the course of
         the control arms to 0 hands what it takes to the therapy.
@@ -123,7 +136,7 @@ def decomposition_design(
     ------
     ValueError
         Unknown terms, baseline, dose shape, small-study term or prior; blank or non-finite values; a trial in both tables; duplicated rows;
-        differences of one trial that follow from one another.
+        therapy without its type where it enters by type; differences of one trial that follow from one another.
 
     References
     ----------
@@ -141,7 +154,8 @@ def decomposition_design(
     if rows.empty:
         raise ValueError("nothing was fitted: there are no rows")
     check_rows(rows, arms, contrasts, terms)
-    described = describe_rows(rows, dose_shape, therapy_measure)
+    amounts = therapy_amounts(rows, dose_shape, therapy_measure)
+    described = describe_rows(rows, amounts)
     drugs = sorted(set(described.loc[described["dose"] != 0, "drug_given"]))
     columns = Columns(len(rows))
     _add_course(columns, rows, baseline, single_arm, prior_course_sd, prior_free_baseline_sd)
@@ -149,6 +163,16 @@ def decomposition_design(
     columns.coefficient("chi", "", "", "comparator", described["comparator"], prior_comparator_sd)
     if "therapy" in terms:
         columns.coefficient("psi", "", "", "therapy", described["therapy"], prior_therapy_sd, kept=True)
+        if prior_therapy_type_sd is not None:
+            if not 0 < prior_therapy_type_sd < np.inf:
+                raise ValueError(
+                    f"prior_therapy_type_sd = {prior_therapy_type_sd}; it must be > 0, or None for one therapy"
+                )
+            if problems := untyped(amounts, rows):
+                raise ValueError("therapy cannot enter by type:\n" + "\n".join(problems))
+            add_therapy_types(columns, amounts, prior_therapy_type_sd)
+        sd = float(np.hypot(prior_therapy_sd, prior_therapy_type_sd or 0.0))
+        add_unreported_hours(columns, amounts, sd, prior_interaction_sd if "drug:therapy" in terms else None)
     if "expectancy" in terms:
         columns.coefficient("epsilon", "", "", "expectancy", described["expectancy"], prior_expectancy_sd, kept=True)
     if "experience" in terms:
@@ -178,7 +202,7 @@ def decomposition_design(
         else ("invgamma", prior_tau_shape, prior_tau_rate)
     )
     unit = rows["unit"].iloc[0]
-    return design_dataset(
+    design = design_dataset(
         rows, columns, differences_covariance(rows), (family, a, b),
         attrs={
             "model": "decomposition", "terms": sorted(terms), "baseline": baseline, "single_arm": single_arm,
@@ -187,6 +211,11 @@ def decomposition_design(
             "outcome": "change in reference SD" if unit == "sd" else f"change in points of {rows['instrument'].iloc[0]}",
         },
     )  # fmt: skip
+    return (
+        design.assign_coords(therapy_hours_from=("row", hours_from(amounts, rows)))
+        if therapy_measure == "hours"
+        else design
+    )
 
 
 def decomposition(

@@ -25,9 +25,9 @@ UNCONTROLLED = ("single_arm", "case_series")
 COLUMNS = [
     "trial", "arm", "label", "kind", "reference_arm", "study_drug", "drug", "drug_given", "role", "condition", "construct", "instrument",
     "time_days", "design", "blinding", "n", "n_randomised", "people", "randomised",
-    "y", "se", "unit", "y_from", "se_from", "scale_from", "dose", "dose_from", "therapy",
-    "therapy_hours", "waitlist", "comparator", "expectancy", "expectancy_from", "expectancy_by_design", "experience", "experience_from",
-    "evidence_quality", "published", "source_url",
+    "y", "se", "unit", "y_from", "se_from", "scale_from", "dose", "dose_from",
+    "therapy", "therapy_type", "therapy_hours", "waitlist", "comparator", "expectancy", "expectancy_from", "expectancy_by_design",
+    "experience", "experience_from", "evidence_quality", "published", "source_url",
 ]  # fmt: skip
 
 
@@ -42,6 +42,7 @@ def describe_arms(evidence: Evidence) -> pd.DataFrame:
     arms["counted_in"] = arms["trial"].map(counted_elsewhere(evidence))
     arms["n_randomised"] = arms["n"].where(arms["n_basis"].isna())
     arms["therapy_hours"] = arms["therapy_hours_nondrug"]
+    arms["therapy_type"] = arms["psychotherapy"].fillna("").where(arms["therapy"] == 1, "")
     arms["waitlist"] = (arms["role"] == "waitlist").astype(float)
     drugs = with_own_drugs(evidence.reference_doses["drug"])
     other_drug = ~arms["drug"].isin([*drugs, "placebo", "none"]) & (arms["role"] == "comparator")
@@ -170,7 +171,8 @@ def arm_changes(
     -------
     DataFrame, one row per arm: ``y`` (mean change; negative is improvement), ``se``, how each was derived (``y_from``,
     ``se_from``, ``scale_from``, ``dose_from``, ``expectancy_from``), and the arm's terms: ``dose`` (1 = the drug's
-    reference dose), ``therapy``, ``waitlist``, ``comparator``, ``expectancy``, ``experience``. ``n`` counts the people
+    reference dose), ``therapy``, ``waitlist``, ``comparator``, ``expectancy``, ``experience``; ``therapy_type`` is the therapy's name in
+    the tables and ``therapy_hours`` its hours outside dosing days, blank where not reported. ``n`` counts the people
     analysed, ``n_randomised`` those randomised (missing where not known), ``people`` is n, or 0 where another arm of a
     crossover counts them; ``randomised`` is 0 after the trial's ``randomised_until`` and without control; ``published`` is 0
     for figures known from a sponsor, the press or a congress alone.

@@ -14,7 +14,17 @@ from pillprocess.rows.arms import COLUMNS, arm_changes, check_choice, describe_a
 from pillprocess.rows.change_scores import scale_to_reference
 
 EVENT_TYPES = ("response", "remission", "abstinence")
-SIDES = ["dose", "therapy", "waitlist", "comparator", "expectancy", "expectancy_by_design", "experience"]
+SIDES = [
+    "dose",
+    "therapy",
+    "therapy_type",
+    "therapy_hours",
+    "waitlist",
+    "comparator",
+    "expectancy",
+    "expectancy_by_design",
+    "experience",
+]
 KEY = ["trial_id", "arm_id", "reference_arm_id"]
 FAVOURS = {"negative_favours_arm": 1, "below_1_favours_arm": 1, "positive_favours_arm": -1, "above_1_favours_arm": -1}
 """The sign that makes a negative difference favour the first arm."""

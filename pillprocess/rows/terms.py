@@ -74,16 +74,14 @@ def dose_curve(dose: np.ndarray, shape: str) -> np.ndarray:
 
 
 def therapy_curve(arms: pd.DataFrame, measure: str) -> np.ndarray:
-    """Amount of therapy: presence (0 or 1), or hours outside dosing days, saturating as 1 - exp(-hours / 10)."""
+    """Amount of therapy: presence (0 or 1), or hours outside dosing days, saturating as 1 - exp(-hours / 10).
+
+    Blank where there is therapy and its hours are not reported.
+    """
     if measure == "presence":
         return arms["therapy"].to_numpy(float)
     if measure == "hours":
         hours = arms["therapy_hours"].where(arms["therapy"] != 0, 0.0)
-        if hours.isna().any():
-            missing = ", ".join(arms.loc[hours.isna(), "label"])
-            raise ValueError(
-                f"therapy hours outside dosing days are not reported for: {missing}; leave these out or use presence"
-            )
         return 1 - np.exp(-hours.to_numpy(float) / 10)
     raise ValueError(f"therapy_measure = {measure!r}; it must be 'presence' or 'hours'")
 

@@ -407,10 +407,7 @@ def test_the_names_of_trials_arms_and_drugs_change_nothing(arms, contrasts):
         ({"prior_tau": "halfcauchy"}, "prior_tau = 'halfcauchy'; it must be 'halfnormal' or 'invgamma'"),
         ({"dose_shape": "sigmoid"}, "dose_shape = 'sigmoid'; it must be 'linear', 'log' or 'emax'"),
         ({"therapy_measure": "sessions"}, "therapy_measure = 'sessions'; it must be 'presence' or 'hours'"),
-        (
-            {"therapy_measure": "hours"},
-            "therapy hours outside dosing days are not reported for: t1: drug, t1: placebo, t2: high",
-        ),
+        ({"prior_therapy_type_sd": 0.0}, "prior_therapy_type_sd = 0.0; it must be > 0, or None for one therapy"),
     ],
 )
 def test_a_choice_that_is_not_known_is_refused(arms, choice, message):

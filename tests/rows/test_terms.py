@@ -96,11 +96,9 @@ def test_therapy_is_presence_or_saturating_hours():
     np.testing.assert_allclose(therapy_curve(arms, "hours"), [1 - np.exp(-1), 0, 1 - np.exp(-3)], rtol=1e-15)
 
 
-def test_therapy_without_hours_cannot_be_counted_in_hours():
+def test_the_amount_of_therapy_without_hours_is_blank():
     arms = pd.DataFrame({"label": list("abc"), "therapy": [1, 0, 1], "therapy_hours": [10.0, np.nan, np.nan]})
-    message = "therapy hours outside dosing days are not reported for: c; leave these out or use presence"
-    with pytest.raises(ValueError, match=message):
-        therapy_curve(arms, "hours")
+    np.testing.assert_allclose(therapy_curve(arms, "hours"), [1 - np.exp(-1), 0, np.nan], rtol=1e-15)
 
 
 def test_an_unknown_measure_of_therapy_is_refused():
