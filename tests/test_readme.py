@@ -21,11 +21,15 @@ def test_the_ten_lines_run_and_their_table_is_the_printed_one(capsys):
     assert "verdict" in capsys.readouterr().out
     table = pp.effect_table(pp.relative_effects(names["idata"])).set_index(["drug", "therapy"])
     printed = re.findall(
-        r"^ *(\w+) +([01]\.0) +(-?\d\.\d\d) +(\d\.\d\d) +(-?\d\.\d\d) +(-?\d\.\d\d)", README, re.MULTILINE
+        r"^ *(\w+) +([01]\.0) +(\d+) +(own trials|carried over from other drugs) +(-?\d\.\d\d) +(\d\.\d\d) +(-?\d\.\d\d) +(-?\d\.\d\d)$",
+        README,
+        re.MULTILINE,
     )
     assert len(printed) == len(table) == 10
-    for drug, therapy, *values in printed:
-        row = table.loc[(drug, float(therapy)), ["mean", "sd", "ci_low", "ci_high"]]
+    for drug, therapy, trials, evidence, *values in printed:
+        own = table.loc[(drug, float(therapy))]
+        assert (int(trials), evidence) == (own["trials"], own["evidence"])
+        row = own[["mean", "sd", "ci_low", "ci_high"]]
         # Quantiles of 4,000 draws move by about .01 between platforms.
         assert all(abs(float(v) - x) <= 0.021 for v, x in zip(values, row, strict=True)), (drug, therapy)
 
