@@ -53,7 +53,9 @@ from .decomposition.model import decomposition as decomposition
 from .decomposition.model import decomposition_design as decomposition_design
 from .decomposition.plot_ledger import plot_identifiability as plot_identifiability
 from .decomposition.plot_ledger import plot_influence as plot_influence
+from .decomposition.multiverse import multiverse as multiverse
 from .decomposition.plot_left_out import plot_loto_pit as plot_loto_pit
+from .decomposition.plot_multiverse import plot_multiverse as plot_multiverse
 from .decomposition.plot_network import plot_network as plot_network
 from .decomposition.plots import plot_contributions as plot_contributions
 from .decomposition.plot_forest import plot_forest as plot_forest
@@ -63,6 +65,7 @@ from .decomposition.predictive import new_trial_predictive as new_trial_predicti
 from .decomposition.predictive import predictive_check as predictive_check
 from .decomposition.predictive import prior_predictive as prior_predictive
 from .decomposition.therapy_effects import therapy_effects as therapy_effects
+from .decomposition.shares import not_drug_share as not_drug_share
 
 # bias: what small, selected and open trials add to an effect
 from .bias.averaging import bias_adjusted as bias_adjusted

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from pillprocess.bias.funnel import plot_funnels
 from pillprocess.decomposition.plot_forest import plot_forest
 from pillprocess.decomposition.plot_ledger import plot_identifiability, plot_influence
+from pillprocess.decomposition.plot_left_out import plot_loto_pit
+from pillprocess.decomposition.plot_multiverse import plot_multiverse
 from pillprocess.decomposition.plot_network import plot_network
 from pillprocess.decomposition.plots import plot_contributions, plot_predictive_check, plot_prior_posterior
 from pillprocess.evidence.plot_coverage import plot_evidence_map
@@ -65,6 +67,10 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
             axes["funnels"] = plot_funnels(
                 tables["funnel"], width=width, title="Does the effect fall with the size of the trial?"
             )
+        axes["left_out"] = plot_loto_pit(tables["left_out"], width=width, title="Each trial predicted from all others")
+        for quantity in ("share", "drug", "interaction", "therapy"):
+            if tables["multiverse"][quantity].notna().any():
+                axes[f"multiverse_{quantity}"] = plot_multiverse(tables["multiverse"], quantity=quantity, width=width)
         if "synthesis" in analysis.fits:
             axes |= synthesis_axes(analysis, width=width)
         figures = {name: ax.figure for name, ax in axes.items() if isinstance(ax.figure, Figure)}
