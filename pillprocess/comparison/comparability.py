@@ -9,6 +9,17 @@ NEEDED = ("data_hash", "outcome", "scale", "conditioning")
 LOG_LIKELIHOOD = {"trial": "y_trial", "arm": "y"}
 
 
+BY_TRIAL = "log_likelihood_by_trial"
+"""Group of the trials' joint densities: apart from the rows', so that ArviZ finds one array in ``log_likelihood``."""
+
+
+def unit_density(fit: xr.DataTree, unit: str) -> xr.DataArray:
+    """Log-likelihood of a fit by ``"arm"`` or ``"trial"``, in whichever group it stands."""
+    name = LOG_LIKELIHOOD[unit]
+    group = next(g for g in ("log_likelihood", BY_TRIAL) if g in fit.children and name in fit[g].dataset)
+    return fit[group].dataset[name]
+
+
 class ComparisonError(ValueError):
     """Fits that cannot be compared; the message names every reason and the way out."""
 
@@ -56,7 +67,8 @@ def _own_problems(fit: xr.DataTree, unit: str) -> list[str]:
     problems = (
         [f"lacks the attributes {', '.join(missing)}, which say what was fitted; fit it with fit()"] if missing else []
     )
-    densities = set(fit["log_likelihood"].dataset.data_vars) if "log_likelihood" in fit.children else set()
+    groups = [fit[name].dataset for name in ("log_likelihood", BY_TRIAL) if name in fit.children]
+    densities = {name for group in groups for name in group.data_vars}
     joint = sorted(str(name) for name in densities - set(LOG_LIKELIHOOD.values()))
     if joint:
         problems.append(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.comparison.comparability import LOG_LIKELIHOOD, ComparisonError, check_comparable, has_design
+from pillprocess.comparison.comparability import ComparisonError, check_comparable, has_design, unit_density
 from pillprocess.gaussian.held_out import HeldOut, held_out_densities, held_out_sets
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, Index, System, Trial, assemble
 from pillprocess.gaussian.posterior_columns import columns, design_of
@@ -47,7 +47,7 @@ def compare(
         One row per fit, the best first: ``rank``, ``elpd``, ``elpd_diff`` and ``se_diff`` (against the best), ``p_worse``
         (probability of predicting worse than the best, normal approximation), ``weight`` (stacking, to six decimals)
         and ``k_hat`` (the largest before refits; missing where all scores are exact). ``attrs`` holds ``unit``,
-        ``n_units``, ``not_scored`` (trials) and ``n_refits`` (by fit).
+        ``n_units``, ``not_scored`` (trials), ``n_refits`` (by fit) and ``arviz``: when az.compare would mislead.
 
     Raises
     ------
@@ -71,7 +71,19 @@ def compare(
         not_scored = len(np.unique(design_of(next(iter(fits.values())))["trial"])) - n_units
     n_refits = {name: int((score["k_hat"] > LARGEST_K).sum()) for name, score in scores.items()}
     table.attrs = {"unit": unit, "n_units": n_units, "not_scored": not_scored, "n_refits": n_refits}
+    table.attrs["arviz"] = arviz_words(fits, unit)
     return table
+
+
+def arviz_words(fits: Mapping[str, xr.DataTree], unit: str) -> str:
+    """Say when ``az.compare`` of the same fits would answer another question, or "" where it would not."""
+    if not any(has_design(fit) for fit in fits.values()):
+        return ""
+    rest = "" if unit == "arm" else f", where this table leaves out each {unit} as a whole"
+    return (
+        "az.loo and az.compare take the log-likelihood of single rows given the deviations of the row's own trial, which the row itself "
+        f"has informed{rest}: importance sampling often fails there (k-hat above {LARGEST_K}), and the ranking may differ."
+    )
 
 
 def check_unit(unit: str) -> None:
@@ -110,7 +122,7 @@ def unit_scores(fit: xr.DataTree, unit: str, *, name: str, refit: Callable[[str]
         Indexed by unit: ``elpd`` and ``k_hat`` (missing where the score did not come from importance sampling).
     """
     if not has_design(fit):
-        density = fit["log_likelihood"][LOG_LIKELIHOOD[unit]]
+        density = unit_density(fit, unit)
         density = density.rename({density.dims[-1]: "unit"})
         scores = importance_scores(density)
         high = scores.index[scores["k_hat"] > LARGEST_K].astype(str)

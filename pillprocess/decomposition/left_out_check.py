@@ -15,7 +15,7 @@ import xarray as xr
 from scipy.special import ndtr, ndtri
 from scipy.stats import spearmanr
 
-from pillprocess.gaussian.fit import in_canonical_order
+from pillprocess.gaussian.fit import in_canonical_order, integrate
 from pillprocess.gaussian.held_out import control_row, is_contrast
 from pillprocess.gaussian.left_out import MOST_NODES, Left, leave_each_trial_out
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, assemble
@@ -25,6 +25,7 @@ from pillprocess.output.uniformity import p_value
 RANKED = 99
 UNUSUAL = 0.01
 BISECTIONS = 50
+FEW_NODES = 500
 COURSE, CONTRAST, OWN = "course", "contrast", "baseline of its own"
 
 
@@ -49,7 +50,8 @@ def loto_pit(idata: xr.DataTree | xr.Dataset, *, level: float = 0.95, nodes: int
     row, of the contrast with the first arm where it is one) and, where the design has a drug term, ``dose``.
     """
     design = in_canonical_order(idata if isinstance(idata, xr.Dataset) else design_of(idata))
-    left, system = leave_each_trial_out(design, nodes=nodes), assemble(design)
+    grid = integrate(design, tolerance=1e-2 if nodes >= FEW_NODES else 0.2)
+    left, system = leave_each_trial_out(design, grid=grid, nodes=nodes), assemble(design)
     contrast, own = is_contrast(design), _own_baseline(design)
     variance, labels, y = np.diag(design["covariance"].to_numpy()), design["row"].to_numpy(), design["y"].to_numpy()
     dose = design["X"].sel(coefficient="delta").to_numpy() if "delta" in design["coefficient"].to_numpy() else None

@@ -6,7 +6,7 @@ import xarray as xr
 
 from pillprocess.gaussian.fit import in_canonical_order
 from pillprocess.gaussian.posterior_columns import columns, design_of
-from pillprocess.gaussian.scales import FAMILIES
+from pillprocess.gaussian.prior import scale_draws
 
 
 def prior_predictive(design: xr.Dataset, *, seed: int, draws: int = 2000) -> xr.DataTree:
@@ -28,7 +28,7 @@ def prior_predictive(design: xr.Dataset, *, seed: int, draws: int = 2000) -> xr.
     """
     rng = np.random.default_rng(seed)
     beta = rng.normal(design["prior_mean"], design["prior_sd"], (draws, design.sizes["coefficient"]))
-    tau = {str(s): _scale_draws(rng, design.sel(scale=s), draws) for s in design["scale"].to_numpy()}
+    tau = {str(s): scale_draws(rng, design.sel(scale=s), draws) for s in design["scale"].to_numpy()}
     b = np.empty((draws, design.sizes["effect"]))
     for i, scale in enumerate(design["effect_scale"].to_numpy()):
         b[:, i] = tau[str(scale)] * rng.standard_normal(draws)
@@ -137,20 +137,3 @@ def predictive_check(
             "inside": (low <= y) & (y <= high),
         }
     )  # fmt: skip
-
-
-def _scale_draws(rng: np.random.Generator, prior: xr.Dataset, draws: int) -> np.ndarray:
-    family, a, b = str(prior["prior_scale_family"].item()), float(prior["prior_scale_a"]), float(prior["prior_scale_b"])
-    if family == "halfnormal":
-        return np.abs(rng.normal(0, a, draws))
-    if family == "invgamma":
-        return np.sqrt(b / rng.gamma(a, 1.0, draws))
-    if family == "invgamma_sd":
-        return b / rng.gamma(a, 1.0, draws)
-    if family == "halfcauchy":
-        return np.abs(a * rng.standard_cauchy(draws))
-    if family == "uniform":
-        return rng.uniform(a, b, draws)
-    raise ValueError(
-        f"scale '{prior['scale'].item()}': prior family {family!r} is not known; use {', '.join(FAMILIES)}"
-    )

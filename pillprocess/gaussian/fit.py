@@ -20,14 +20,16 @@ import xarray as xr
 
 import pillprocess
 from pillprocess.gaussian.design import DesignError, check_design, data_attrs, parameter_names
-from pillprocess.gaussian.draws import draw, predict
+from pillprocess.gaussian.draws import draw, predict, told_apart
 from pillprocess.gaussian.interpolation import draw_nodes
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, System, assemble, log_likelihood
 from pillprocess.gaussian.posterior_columns import last
+from pillprocess.gaussian.prior import log_prior, prior_draws
 from pillprocess.gaussian.quadrature import Lattice, integrate_lattice, log_sum
 from pillprocess.gaussian.scales import ScalePrior
 
 CHUNK = 250
+PRIOR_DRAWS = 1000
 MOST_SCALES = 4
 
 
@@ -150,10 +152,10 @@ def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int =
     Returns
     -------
     DataTree
-        Groups ``posterior`` (every coefficient, effect and scale, by chain and draw), ``log_likelihood`` (``y`` by row and
-        ``y_trial`` by trial, given all parameters), ``posterior_predictive`` (``y``), ``observed_data`` and
-        ``constant_data`` (the design). Attributes: ``route``, ``log_marginal_likelihood``, library and version, ``seed``,
-        ``data_hash``, ``outcome``, ``conditioning``, ``scale``.
+        Groups ``posterior`` (every coefficient, effect and scale, by chain and draw), ``log_likelihood`` (``y`` by row, given all
+        parameters), ``log_likelihood_by_trial`` (``y_trial``), ``posterior_predictive`` (``y``), ``prior``, ``prior_predictive``,
+        ``log_prior`` (of coefficients and scales), ``observed_data`` and ``constant_data`` (the design). Attributes: ``route``,
+        ``log_marginal_likelihood``, library and version, ``seed``, ``data_hash``, ``outcome``, ``conditioning``, ``scale``.
 
     Raises
     ------
@@ -174,11 +176,10 @@ def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int =
     row = {"row": canonical["row"].to_numpy()}
     trial = {"trial": [one.name for one in system.trials]}
     as_given = {"row": design["row"].to_numpy(), "trial": list(dict.fromkeys(design["trial"].to_numpy().tolist()))}
-    density = xr.Dataset(
-        {"y": last("row", pointwise), "y_trial": last("trial", trial_density)}, coords=index | row | trial
-    )
+    density = xr.Dataset({"y": last("row", told_apart(pointwise, seed))}, coords=index | row)
+    by_trial = xr.Dataset({"y_trial": last("trial", trial_density)}, coords=index | trial)
     replicated = xr.Dataset({"y": last("row", y - residual + error)}, coords=index | row)
-    posterior = posterior_dataset(canonical, theta, tau, rng).assign_coords(index)
+    posterior = posterior_dataset(canonical, theta, tau, rng).assign_coords(index).sel(labels_by_dim(design))
     return xr.DataTree.from_dict(
         {
             "/": xr.Dataset(
@@ -191,13 +192,29 @@ def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int =
                 }
                 | data_attrs(design)
             ),
-            "/posterior": posterior.sel(labels_by_dim(design)),
-            "/log_likelihood": density.sel(as_given),
+            "/posterior": posterior,
+            "/log_likelihood": density.sel(row=as_given["row"]),
+            "/log_likelihood_by_trial": by_trial.sel(trial=as_given["trial"]),
             "/posterior_predictive": replicated.sel(row=as_given["row"]),
             "/observed_data": xr.Dataset({"y": ("row", design["y"].to_numpy())}, coords={"row": as_given["row"]}),
             "/constant_data": design,
         }
+        | prior_groups(design, posterior, seed=seed)
     )
+
+
+def prior_groups(design: xr.Dataset, posterior: xr.Dataset, *, seed: int) -> dict[str, xr.Dataset]:
+    """Groups ``prior`` and ``prior_predictive`` (one chain of draws) and ``log_prior`` (at the posterior draws), as ArviZ names them."""
+    canonical = in_canonical_order(design)
+    theta, tau, y = prior_draws(canonical, seed=seed, draws=PRIOR_DRAWS)
+    index = {"chain": [0], "draw": np.arange(PRIOR_DRAWS)}
+    prior = posterior_dataset(canonical, theta[:, None], tau, np.random.default_rng([seed, 2])).assign_coords(index)
+    rows = xr.Dataset({"y": last("row", y[:, None])}, coords=index | {"row": canonical["row"].to_numpy()})
+    return {
+        "/prior": prior.sel(labels_by_dim(design)),
+        "/prior_predictive": rows.sel(row=design["row"].to_numpy()),
+        "/log_prior": log_prior(design, posterior),
+    }
 
 
 def in_canonical_order(design: xr.Dataset) -> xr.Dataset:

@@ -49,8 +49,9 @@ def fit(
 
     Returns
     -------
-    DataTree with ``posterior``, ``log_likelihood``, ``posterior_predictive``, ``observed_data`` and, for a design,
-    ``constant_data`` holding the design. Its attributes name route, library versions, seed and data hash.
+    DataTree with ``posterior``, ``log_likelihood``, ``posterior_predictive``, ``observed_data`` and, for a design, ``prior``,
+    ``prior_predictive``, ``log_prior`` and ``constant_data`` holding the design. A model with a ``pm.Potential`` has no log-likelihood
+    by observation and no predictive draws. Its attributes name route, library versions, seed and data hash.
 
     Raises
     ------

@@ -10,7 +10,8 @@ import pytensor
 import xarray as xr
 from pymc.backends.arviz import find_observations
 
-from pillprocess.gaussian.draws import predict
+from pillprocess.gaussian.draws import predict, told_apart
+from pillprocess.gaussian.fit import prior_groups
 from pillprocess.gaussian.normal_equations import assemble
 from pillprocess.gaussian.posterior_columns import columns, last
 from pillprocess.inference.nuts import draw_chains
@@ -33,8 +34,9 @@ def sample(
 
     Returns
     -------
-    DataTree with ``posterior``, ``sample_stats``, ``observed_data`` and, for a model built from a design,
-    ``log_likelihood``, ``posterior_predictive`` and ``constant_data``.
+    DataTree with ``posterior``, ``sample_stats``, ``observed_data``, ``log_likelihood`` and ``posterior_predictive`` (not of a model
+    with a ``pm.Potential``, whose data are not known to it) and, for a model built from a design, its prior's groups and
+    ``constant_data``.
 
     Raises
     ------
@@ -62,6 +64,8 @@ def sample(
     if design is not None:
         attrs |= {k: design.attrs[k] for k in ("data_hash", "outcome", "conditioning", "scale")}
         idata = _with_design(idata, design, seed)
+    elif model.observed_RVs and not model.potentials:
+        idata = _with_predictions(model, idata, seed)
     idata.attrs.update(attrs)
     return idata
 
@@ -81,6 +85,15 @@ def _labelled(model: pm.Model, values: "dict[str, np.ndarray]") -> xr.Dataset:
     return xr.Dataset(data, coords={d: list(v) for d, v in model.coords.items() if d in used and v is not None})
 
 
+def _with_predictions(model: pm.Model, idata: xr.DataTree, seed: int) -> xr.DataTree:
+    """Add what a user's own model says of its data: pointwise log-likelihood and predictive draws."""
+    with model:
+        pm.compute_log_likelihood(idata, progressbar=False)
+        drawn = pm.sample_posterior_predictive(idata, random_seed=seed, progressbar=False)
+    idata["posterior_predictive"] = drawn["posterior_predictive"]
+    return idata
+
+
 def _with_design(idata: xr.DataTree, design: xr.Dataset, seed: int) -> xr.DataTree:
     """Add the groups that come from the design: pointwise and per-trial log-likelihood, predictive draws, the design."""
     posterior = idata["posterior"].dataset
@@ -97,16 +110,17 @@ def _with_design(idata: xr.DataTree, design: xr.Dataset, seed: int) -> xr.DataTr
     pointwise = -0.5 * (residual**2 / variance + np.log(2 * np.pi * variance))
     index = {name: posterior[name].to_numpy() for name in ("chain", "draw")}
     row, trial = {"row": design["row"].to_numpy()}, {"trial": [one.name for one in system.trials]}
-    likelihood = xr.Dataset(
-        {"y": last("row", pointwise), "y_trial": last("trial", per_trial)}, coords=index | row | trial
-    )
+    likelihood = xr.Dataset({"y": last("row", told_apart(pointwise, seed))}, coords=index | row)
+    by_trial = xr.Dataset({"y_trial": last("trial", per_trial)}, coords=index | trial)
     predictive = xr.Dataset({"y": last("row", y - residual + error)}, coords=index | row)
     return xr.DataTree.from_dict(
         {f"/{name}": node.dataset for name, node in idata.children.items() if name != "constant_data"}
         | {
             "/posterior": posterior,
             "/log_likelihood": likelihood,
+            "/log_likelihood_by_trial": by_trial,
             "/posterior_predictive": predictive,
             "/constant_data": design,
         }
+        | prior_groups(design, posterior, seed=seed)
     )

@@ -283,7 +283,9 @@ def test_log_likelihood_and_predictions_follow_from_the_draws():
     assert likelihood["y"].to_numpy() == pytest.approx(stats.norm(expected, np.sqrt(np.diag(covariance))).logpdf(y))
     here = trial == "3"
     joint = stats.multivariate_normal(expected[here], covariance[np.ix_(here, here)]).logpdf(y[here])
-    assert float(likelihood["y_trial"].sel(trial="3")) == pytest.approx(joint)
+    assert float(
+        fit["log_likelihood_by_trial"].dataset["y_trial"].isel(chain=1, draw=7).sel(trial="3")
+    ) == pytest.approx(joint)
     predicted = fit["posterior_predictive"]["y"].transpose("row", "chain", "draw").to_numpy().reshape(8, -1)
     d = fit["posterior"]["d"].transpose("treatment", "chain", "draw").to_numpy().reshape(4, -1)
     u = fit["posterior"]["u"].transpose("arm", "chain", "draw").to_numpy().reshape(15, -1)

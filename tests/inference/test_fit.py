@@ -224,9 +224,10 @@ def test_the_sampler_gives_every_group_of_a_fit(design):
         ]
         for trial, rows in {"t1": [0, 1], "t2": [2, 3], "c1": [4, 5]}.items()
     }
-    assert likelihood["trial"].to_numpy().tolist() == ["t1", "t2", "c1"]
+    by_trial = idata["log_likelihood_by_trial"].dataset
+    assert by_trial["trial"].to_numpy().tolist() == ["t1", "t2", "c1"]
     for trial, expected in per_trial.items():
-        found = likelihood["y_trial"].sel(trial=trial).transpose("chain", "draw").to_numpy().ravel()[:20]
+        found = by_trial["y_trial"].sel(trial=trial).transpose("chain", "draw").to_numpy().ravel()[:20]
         np.testing.assert_allclose(found, expected, rtol=1e-9)
     noise = (idata["posterior_predictive"]["y"] - theta).transpose("chain", "draw", "row").to_numpy().reshape(-1, 6)
     # 600 draws: the standard error of a variance is 6 %, of a covariance less

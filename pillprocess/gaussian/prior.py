@@ -1,0 +1,96 @@
+"""The prior of a design, as draws and as log densities: what ArviZ compares a posterior with."""
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from pillprocess.gaussian.normal_equations import Array
+from pillprocess.gaussian.scales import FAMILIES
+
+
+def scale_draws(rng: np.random.Generator, prior: xr.Dataset, draws: int) -> np.ndarray:
+    """Draw one scale from its prior.
+
+    Raises
+    ------
+    ValueError
+        A prior family that is not known.
+    """
+    family, a, b = str(prior["prior_scale_family"].item()), float(prior["prior_scale_a"]), float(prior["prior_scale_b"])
+    if family == "halfnormal":
+        return np.abs(rng.normal(0, a, draws))
+    if family == "invgamma":
+        return np.sqrt(b / rng.gamma(a, 1.0, draws))
+    if family == "invgamma_sd":
+        return b / rng.gamma(a, 1.0, draws)
+    if family == "halfcauchy":
+        return np.abs(a * rng.standard_cauchy(draws))
+    if family == "uniform":
+        return rng.uniform(a, b, draws)
+    raise ValueError(
+        f"scale '{prior['scale'].item()}': prior family {family!r} is not known; use {', '.join(FAMILIES)}"
+    )
+
+
+def prior_draws(design: xr.Dataset, *, seed: int, draws: int) -> tuple[Array, Array, Array]:
+    """Draw parameters (parameter, draw), scales (draw, scale) and rows (row, draw) from the prior."""
+    rng = np.random.default_rng([seed, 1])
+    tau = np.stack(
+        [scale_draws(rng, design.sel(scale=s), draws) for s in design["scale"].to_numpy()] or [np.zeros(draws)], axis=1
+    )
+    names = design["scale"].to_numpy().tolist()
+    beta = rng.normal(
+        design["prior_mean"].to_numpy()[:, None],
+        design["prior_sd"].to_numpy()[:, None],
+        (design.sizes["coefficient"], draws),
+    )
+    sd = np.array([tau[:, names.index(s)] for s in design["effect_scale"].to_numpy().tolist()]).reshape(-1, draws)
+    theta = np.concatenate([beta, sd * rng.standard_normal(sd.shape)])
+    loadings = np.concatenate([design["X"].to_numpy(), design["Z"].to_numpy()], axis=1)
+    noise = np.linalg.cholesky(design["covariance"].to_numpy()) @ rng.standard_normal((len(loadings), draws))
+    return theta, tau[:, : len(names)], loadings @ theta + noise
+
+
+def log_prior(design: xr.Dataset, posterior: xr.Dataset) -> xr.Dataset:
+    """Log prior density of every coefficient and scale at their posterior draws.
+
+    Effects are left out: given their scale they are part of the model, and raising their density to a power would not be a
+    weaker prior but another model.
+    """
+    out = {}
+    for variable in dict.fromkeys(design["coefficient_variable"].to_numpy().tolist()):
+        here = np.flatnonzero(design["coefficient_variable"].to_numpy() == variable)
+        dim = str(design["coefficient_dim"].to_numpy()[here[0]])
+        coords = {dim: design["coefficient_label"].to_numpy()[here]} if dim else {}
+        mean, sd = (
+            xr.DataArray(design[name].to_numpy()[here], dims=dim, coords=coords)
+            if dim
+            else xr.DataArray(design[name].to_numpy()[here[0]])
+            for name in ("prior_mean", "prior_sd")
+        )
+        out[variable] = -0.5 * ((posterior[variable] - mean) / sd) ** 2 - np.log(sd * np.sqrt(2 * np.pi))
+    for scale in design["scale"].to_numpy().tolist():
+        prior = design.sel(scale=scale)
+        family, a, b = (
+            str(prior["prior_scale_family"].item()),
+            float(prior["prior_scale_a"]),
+            float(prior["prior_scale_b"]),
+        )
+        out[scale] = posterior[scale].copy(data=_log_density(family, a, b, posterior[scale].to_numpy()))
+    return xr.Dataset(
+        {name: values.drop_vars([c for c in values.coords if c not in values.dims]) for name, values in out.items()}
+    )
+
+
+def _log_density(family: str, a: float, b: float, tau: Array) -> Array:
+    match family:
+        case "halfnormal":
+            return stats.halfnorm(scale=a).logpdf(tau)
+        case "halfcauchy":
+            return stats.halfcauchy(scale=a).logpdf(tau)
+        case "uniform":
+            return stats.uniform(a, b - a).logpdf(tau)
+        case "invgamma":
+            return stats.invgamma(a, scale=b).logpdf(tau**2) + np.log(2 * tau)
+        case _:
+            return stats.invgamma(a, scale=b).logpdf(tau)
