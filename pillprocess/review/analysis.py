@@ -32,7 +32,7 @@ from pillprocess.inference.fit import check_fit, fit
 from pillprocess.output.tables import effect_table
 from pillprocess.review.belief_pair import belief_pair
 from pillprocess.review.choices import IN_THE_REPORT, sensitivity_table, shares_by_belief, unfitted
-from pillprocess.rows.arms import arm_changes, set_aside
+from pillprocess.rows.arms import set_aside
 from pillprocess.rows.change_scores import learned_correlation
 from pillprocess.rows.contrasts import contrasts_set_aside, model_rows
 from pillprocess.rows.terms import HYPOTHESES, with_belief_by_design
