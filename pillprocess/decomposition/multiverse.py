@@ -15,8 +15,7 @@ from pillprocess.gaussian.fit import Grid, in_canonical_order, integrate
 from pillprocess.gaussian.left_out import heaviest
 from pillprocess.gaussian.normal_equations import assemble, combination_moments
 from pillprocess.gaussian.quadrature import QuadratureError
-from pillprocess.rows.arms import arm_changes
-from pillprocess.rows.contrasts import contrasts
+from pillprocess.rows.contrasts import model_rows
 from pillprocess.rows.terms import HEADLINE
 
 Z975 = 1.959964
@@ -93,8 +92,7 @@ def _rows_of(evidence: Evidence, which: str) -> tuple[pd.DataFrame, pd.DataFrame
     """Arms and differences that an option keeps, or why there are none."""
     constructs = ("depression",) if which == "depression only" else None
     try:
-        arms = arm_changes(evidence, constructs=constructs)
-        differences = contrasts(evidence, constructs=constructs, besides=arms)
+        arms, differences = model_rows(evidence, constructs=constructs)
     except ValueError as error:
         return str(error)
     if which == "published only":
