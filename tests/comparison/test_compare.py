@@ -219,7 +219,7 @@ def test_arms_against_trials_are_refused():
 
 def test_a_fit_without_any_log_likelihood_is_refused():
     fit = without_design(exact_fit(eight_schools(), route="sampler"))
-    empty = fit.drop_nodes("log_likelihood")
+    empty = fit.drop_nodes(["log_likelihood", "log_likelihood_by_trial"])
     with pytest.raises(
         ComparisonError, match="'empty': its log-likelihood is given nowhere, the comparison is by arm; add y to its"
     ):

@@ -235,9 +235,10 @@ def test_the_sampler_gives_every_group_of_a_fit(design):
 
 
 @pytest.mark.slow
-def test_a_plain_model_is_sampled_without_the_groups_of_a_design():
+def test_a_plain_model_is_sampled_with_its_likelihood_and_without_the_groups_of_a_design():
     idata = pp.fit(plain_model(), seed=2, draws=500, tune=500, chains=2)
-    assert not {"log_likelihood", "posterior_predictive"} & set(idata.children)
+    assert set(idata.children) >= {"log_likelihood", "posterior_predictive"}
+    assert not {"prior", "log_prior", "log_likelihood_by_trial"} & set(idata.children)
     assert idata.attrs["route"] == "sampler"
     assert float(idata["posterior"]["x"].mean()) == pytest.approx(1 / 3, abs=0.15)
     again = pp.fit(plain_model(), seed=2, draws=500, tune=500, chains=2)
