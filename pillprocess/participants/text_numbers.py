@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 NUMBER = re.compile(
-    r"""\s*(?P<number>[-+\u2212\u2013]?(?:\d{1,3}(?:[.,'\u2019\s]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d+)?)
+    r"""\s*['\u2019]?(?P<number>[-+\u2212\u2013]?(?:\d{1,3}(?:[.,'\u2019\s]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][-+]?\d+)?)
         \s*(?P<unit>[^\W\d_](?:[^\W\d_]|[/ .%\u00b2\u00b3-]){0,14}|%)?\s*$""",
     re.VERBOSE,
 )
@@ -20,6 +20,9 @@ def as_number(text: str, *, decimal: str = "") -> tuple[float, str] | None:
     if found is None:
         return None
     digits = re.sub(r"[\s'\u2019]", "", found["number"]).replace("\u2212", "-").replace("\u2013", "-")
+    other = {",": ".", ".": ","}.get(decimal, "")
+    if other and other in digits and not re.fullmatch(rf"[-+]?\d{{1,3}}(\{other}\d{{3}})+(\{decimal}\d+)?", digits):
+        return None
     if decimal == "," or (not decimal and "," in digits and "." not in digits and not re.search(r",\d{3}$", digits)):
         digits = digits.replace(".", "").replace(",", ".")
     elif not decimal and digits.rfind(",") > digits.rfind("."):
@@ -42,7 +45,7 @@ def text_number_question(column: pd.Series) -> str | None:
         return None
     row, word = numeric.index[0], str(numeric.iloc[0])
     value, unit = read[word] or (0.0, "")
-    line = f'unit = "{unit}"' if unit else 'decimal = ","'
+    line = f'unit = "{unit}"' if unit else f'decimal = "{"," if "," in word else "."}"'
     others = "" if len(numeric) == 1 else f" and {len(numeric) - 1} more"
     return (
         f"column {column.name!r}: {word!r} on row {row}{others} are numbers written as text, not a number that can be computed with; is "

@@ -129,10 +129,17 @@ def test_numbers_written_as_text_are_no_factor():
 @pytest.mark.parametrize(
     ("text", "value"),
     [("35,5", (35.5, "")), ("1,234", (1234.0, "")), ("1.234,5", (1234.5, "")), ("1 234", (1234.0, "")), ("35 yrs", (35.0, "yrs")),
-     ("\u22123", (-3.0, "")), ("50%", (50.0, "%")), ("site 1", None), ("18-25", None), ("15t24k", None), ("", None)],
+     ("\u22123", (-3.0, "")), ("50%", (50.0, "%")), ("'35.0", (35.0, "")), ("site 1", None), ("18-25", None), ("15t24k", None), ("", None)],
 )  # fmt: skip
 def test_numbers_in_text_are_read_as_a_person_would(text, value):
     assert as_number(text) == value
+
+
+def test_the_other_mark_is_thousands_or_no_number():
+    assert as_number("35.0", decimal=",") is None
+    assert as_number("1.234,5", decimal=",") == (1234.5, "")
+    assert as_number("35,0", decimal=".") is None
+    assert as_number("1,234.5", decimal=".") == (1234.5, "")
 
 
 def both_visits(table: pd.DataFrame) -> pd.DataFrame:
