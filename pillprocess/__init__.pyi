@@ -66,7 +66,6 @@ from .decomposition.predictive import predictive_check as predictive_check
 from .decomposition.predictive import prior_predictive as prior_predictive
 from .decomposition.therapy_effects import therapy_effects as therapy_effects
 from .decomposition.shares import not_drug_share as not_drug_share
-from .decomposition.therapy_effects import therapy_effects as therapy_effects
 
 # bias: what small, selected and open trials add to an effect
 from .bias.averaging import bias_adjusted as bias_adjusted
