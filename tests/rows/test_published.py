@@ -213,7 +213,7 @@ def normal_normal(effects):
     rows = pd.DataFrame(
         {
             "label": effects.index, "trial": effects.index, "arm": "drug", "kind": "contrast", "role": "active",
-            "study_drug": "psilocybin", "condition": "MDD", "construct": "depression", "y": effects["g"], "unit": "sd",
+            "study_drug": "psilocybin", "condition": "MDD", "construct": "depression", "y": effects["g"], "unit": "sd", "therapy": 0.0,
         }
     )  # fmt: skip
     columns = Columns(k)
