@@ -14,7 +14,9 @@ more would add nothing. Nothing is borrowed from other types, whose protocols ar
 with :math:`\sigma_\psi^2` and :math:`\sigma_\kappa^2` the prior variances of :math:`\psi + \psi_g` and :math:`\kappa`; in a fit
 h and k are ``hours`` and ``hours_drug``. Under the prior this has the mean and the variance of the product; its shape is normal, and
 what c shares with the deviations of trials and drugs (:math:`t_j, w_d`) is left out. The doubt is that of the prior's therapy effect:
-where the effect turns out small, it is too wide.
+where the effect turns out small, it is too wide. Hours must be missing for reasons other than their number. Where 10 of 16 simulated
+trials said nothing because they gave .5 to 3 hours (the others 8 to 25), an effect of -.50 came out at -.31, and its 95 % interval
+held the truth in 15 of 40 data sets; where hours were missing at random, in all of 60.
 Arms of one trial with one type of therapy share h and k, so a comparison of drug and placebo within the therapy pays nothing.
 """
 
