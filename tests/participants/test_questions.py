@@ -157,7 +157,7 @@ def crossed(table: pd.DataFrame) -> pd.DataFrame:
         (lambda t: pd.concat([t, t], ignore_index=True), "repeat an earlier row in every column"),
         (
             lambda t: pd.concat([t, t], ignore_index=True).assign(record_id=range(208)),
-            "the table seems to hold several rows per person",
+            "repeat an earlier row in every column",
         ),
         (lambda t: pd.concat([t, t]).drop(columns="record_id"), "repeat an earlier row in every column"),
         (both_visits, "are on several rows"),
