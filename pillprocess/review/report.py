@@ -138,11 +138,7 @@ def answer(analysis: Analysis) -> list[str]:
     pooled = effects[(effects["kind"] == "pooled") & (effects["trials"] > 0)]
     terms = analysis.tables["terms"].set_index("variable")
     ledger = analysis.tables["ledger"].set_index("term")
-    share = course_share(analysis.tables["contributions"])
-    sentences = [
-        f"In the drug arms of controlled trials, {100 * share:.0f} % of the average expected change is not the drug's: it is also there "
-        "in the trial's own control condition (natural course, attention, expectation, regression to the mean) or belongs to therapy."
-    ]
+    sentences = [share_sentence(analysis.tables["shares"])] if len(analysis.tables["shares"]) else []
     for therapy, opening in (
         (1.0, "Given with psychotherapy or psychological support, against a control condition that got the same"),
         (0.0, "Given alone, against a control condition without therapy either"),
@@ -224,17 +220,21 @@ def probability_below(analysis: Analysis, variable: str) -> float:
     return float((analysis.fits["headline"]["posterior"].dataset[variable] < 0).mean())
 
 
-def course_share(table: pd.DataFrame) -> float:
-    """Share of the drug arms' average expected change that is course, waiting list, comparator or therapy."""
-    arms = table[(table["kind"] == "arm") & (table["role"] == "active")]
-    controlled = arms[arms.groupby("trial")["row"].transform("nunique").gt(0) & arms["trial"].isin(_controlled(table))]
-    total = controlled["mean"].sum()
-    return float(controlled.loc[~controlled["term"].isin(["drug", "drug:therapy"]), "mean"].sum() / total)
-
-
-def _controlled(table: pd.DataFrame) -> pd.Index:
-    rows = table[table["kind"] == "arm"].groupby("trial")["row"].nunique()
-    return rows.index[rows > 1]
+def share_sentence(shares: pd.DataFrame) -> str:
+    """The share that is not the drug's, under every convention, with its interval and its trials."""
+    first = shares.iloc[0]
+    parts = []
+    for convention, own in shares.groupby("convention", sort=False):
+        ways = [
+            f"{100 * r.mean:.0f} % [{100 * r.ci_low:.0f}, {100 * r.ci_high:.0f}] {'with' if r.belief else 'without'} belief in the model"
+            for r in own.itertuples()
+        ]
+        parts.append(f"{' and '.join(ways)} ({convention})")
+    return (
+        f"In the {first['arms']} drug arms of {first['trials']} controlled trials, the share of the expected change that is not the drug's "
+        f"(natural course, attention, expectation and regression to the mean, as in the trial's own control condition, or therapy) is "
+        f"{'; '.join(parts)}."
+    )
 
 
 def provenance(evidence: Evidence, seed: int) -> dict[str, str]:

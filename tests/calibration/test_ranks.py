@@ -28,7 +28,6 @@ from pillprocess.output.results import ResultsError
 
 OUTSIDE = {
     "decomposition": ["contribution[course]", "contribution[drug:therapy]"],
-    "decomposition-sampler": ["chi"],
     "mediation-trials": ["tau[alpha_m[experience]]"],
     "unblinding": ["a_belief_raw[psilocybin]"],
 }

@@ -201,7 +201,7 @@ def test_the_sampler_gives_every_group_of_a_fit(design):
     idata = pp.fit(design, seed=11, draws=300, tune=300, chains=2, route="sampler")
     posterior = idata["posterior"].dataset
     assert not [name for name in posterior if str(name).endswith(("_raw", "_squared"))]
-    assert {"mu_construct", "m", "delta", "v", "u", "t", "tau", "tau_drug", "tau_mu"} <= set(posterior.data_vars)
+    assert {"mu_construct", "m", "delta", "v", "u", "tau", "tau_drug", "tau_mu"} <= set(posterior.data_vars)
     assert set(idata.children) >= {
         "posterior", "sample_stats", "log_likelihood", "posterior_predictive", "observed_data", "constant_data",
     }  # fmt: skip
