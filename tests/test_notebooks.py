@@ -81,7 +81,7 @@ def test_a_notebook_runs(path, tmp_path, shared):
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.source = re.sub(r"^DRAWS = \d+", "DRAWS = 1000", cell.source, flags=re.MULTILINE)
-        cell.source = re.sub(r"^REFITS = \d+", "REFITS = 100", cell.source, flags=re.MULTILINE)
+        cell.source = re.sub(r"^REFITS = \d+", "REFITS = 800", cell.source, flags=re.MULTILINE)
         cell.source = re.sub(r"^OUTCOMES = .+", 'OUTCOMES = ["PANAS"]', cell.source, flags=re.MULTILINE)
         if "DATA = None" in cell.source:
             for file in PUBLIC:
