@@ -93,7 +93,7 @@ def plot_forest(
     for y, row in enumerate(rows[::-1]):
         if isinstance(row, str):
             continue
-        colour = DRUG_COLOURS.get(str(row["drug"]), GREY)
+        colour = DRUG_COLOURS[str(row["drug"])]
         if row["kind"] == "trial":
             observed = row.get("observed", np.nan)
             if left <= observed <= right:
