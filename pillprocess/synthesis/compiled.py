@@ -22,7 +22,8 @@ VARIABLE_OF = {"therapy": "psi", "expectancy": "epsilon"}
 ATTEMPTS = 3
 """How often a fit that must pass its check is drawn, each time twice as long."""
 
-REFIT_R_HAT = 1.02
+REFIT_R_HAT, SEVERAL_MODES = 1.02, 1.1
+"""Largest R-hat of a refit, and the R-hat above which chains sit in different modes and longer ones would not help."""
 
 type Refit = Callable[..., xr.DataTree]
 
@@ -41,7 +42,8 @@ def compile_synthesis(model: pm.Model) -> Refit:
     items of the same shape (see ``without``), or under other terms, causal_share, confounding, pooling, informed, prior_bias_sd,
     prior_transport_sd or prior_therapy; by default the model's own. ``checked``: the fit passes :func:`pillprocess.check_fit` with R-hat of
     at most 1.02 (among a hundred parameters the largest of as many draws is often above 1.01 by chance); one that does not is
-    drawn again, twice as long and in smaller steps, at most twice, and then raises ConvergenceError.
+    drawn again, twice as long and in smaller steps, at most twice, and then raises ConvergenceError; one whose chains sit in
+    different modes raises it at once.
     """
     import nutpie
 
@@ -81,8 +83,8 @@ def compile_synthesis(model: pm.Model) -> Refit:
             try:
                 check_fit(idata, max_r_hat=REFIT_R_HAT)
                 break
-            except ConvergenceError:
-                if attempt == ATTEMPTS - 1:
+            except ConvergenceError as error:
+                if attempt == ATTEMPTS - 1 or error.report["r_hat"].max() > SEVERAL_MODES:
                     raise
         return idata
 

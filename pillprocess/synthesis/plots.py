@@ -290,7 +290,10 @@ def plot_without(
     ):
         ax.hlines(y + shift, rows[f"{path}_low"], rows[f"{path}_high"], color=colour, lw=1.4)
         handles += ax.plot(rows[path], y + shift, marker, ms=3.6, color=colour, label=PATH_NAMES[path])
-    names = [f"without {kind}" if kind != "nothing" else "all the evidence" for kind in rows["without"]]
+    names = [
+        "all the evidence" if kind == "nothing" else f"without {kind}{' (no answer)' if silent else ''}"
+        for kind, silent in zip(rows["without"], rows["total"].isna(), strict=True)
+    ]
     ax.set_yticks(y, row_labels(ax, names, lines=2), fontsize=NORMAL)
     ax.set_ylim(-0.6, len(rows) - 0.4)
     ax.axvline(0, color=INK, lw=0.7)

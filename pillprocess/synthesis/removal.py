@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pandas as pd
 import xarray as xr
 
+from pillprocess.inference.fit import ConvergenceError
 from pillprocess.output.tables import effect_table
-from pillprocess.synthesis.compiled import Refit
+from pillprocess.synthesis.compiled import SEVERAL_MODES, Refit
 from pillprocess.synthesis.effects import controlled_trials, mediated_share, path_effects, path_table
 from pillprocess.synthesis.fits import items_of, refit_of
 from pillprocess.synthesis.kinds import BETWEEN_DRUGS, KINDS, has_kind, only_drug, without
@@ -33,26 +34,37 @@ def without_each_kind(
     -------
     DataFrame, one row per kind removed ("nothing" first) and drug: mean and interval of ``total``, ``direct`` and
     ``experience`` at the reference dose without therapy, ``p_most``, and ``shift``, by how many of its posterior SDs the
-    experience's effect moves.
-
-    Raises
-    ------
-    ConvergenceError
-        A refit did not converge.
+    experience's effect moves. Where what is left determines no answer the fit does not converge: its rows have no figures and
+    a ``reason``.
     """
     refit, items = refit or refit_of(idata), items_of(idata)
-    fits = {"nothing": idata}
+    answers = {"nothing": _answer(idata).assign(reason="")}
     for kind in (kind for kind in KINDS if has_kind(items, kind)):
-        if kind == BETWEEN_DRUGS:
-            fits[kind] = refit(items, seed=seed, pooling=0.0, draws=draws, chains=chains, checked=True)
-        else:
-            fits[kind] = refit(without(items, kind), seed=seed, draws=draws, chains=chains, checked=True)
-    table = pd.concat([_answer(fit).assign(without=kind) for kind, fit in fits.items()], ignore_index=True)
+        changed = {"pooling": 0.0} if kind == BETWEEN_DRUGS else {}
+        left = items if kind == BETWEEN_DRUGS else without(items, kind)
+        try:
+            fit = refit(left, seed=seed, draws=draws, chains=chains, checked=True, **changed)
+            answers[kind] = _answer(fit).assign(reason="")
+        except ConvergenceError as error:
+            answers[kind] = answers["nothing"][["drug"]].assign(reason=_no_answer(error))
+    table = pd.concat([answer.assign(without=kind) for kind, answer in answers.items()], ignore_index=True)
     whole = table[table["without"] == "nothing"].set_index("drug")
     table["shift"] = (table["experience"] - table["drug"].map(whole["experience"])) / table["drug"].map(
         whole["experience_sd"]
     )
     return table[["without", *(c for c in table.columns if c != "without")]]
+
+
+def _no_answer(error: ConvergenceError) -> str:
+    """Why a fit has no answer, in a sentence."""
+    worst = error.report["r_hat"].max()
+    several = worst > SEVERAL_MODES
+    why = (
+        "what is left allows several answers, and the chains found different ones"
+        if several
+        else "its chains did not mix"
+    )
+    return f"no answer: {why} (R-hat {worst:.2f})"
 
 
 def _answer(fit: xr.DataTree) -> pd.DataFrame:

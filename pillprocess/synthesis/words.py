@@ -167,7 +167,7 @@ def _span(choices: pd.DataFrame) -> str:
 
 
 def _removal(table: pd.DataFrame) -> str:
-    moved = table[table["without"] != "nothing"]
+    moved = table[(table["without"] != "nothing") & table["shift"].notna()]
     if moved.empty:
         return ""
     most = moved.loc[moved["shift"].abs().idxmax()]

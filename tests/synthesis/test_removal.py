@@ -1,8 +1,10 @@
 """Removing evidence, and what other drugs say, with a stand-in for the sampler whose answers are known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import pillprocess as pp
 from pillprocess.synthesis.causal_share import causal_shares, share_curve
 from pillprocess.synthesis.kinds import KINDS, has_kind, only_drug, without, without_rows
 from pillprocess.synthesis.removal import by_pooling, pooling_fits, without_each_kind
@@ -15,6 +17,23 @@ HELD = [kind for kind in KINDS if kind not in ("therapy comparisons", "participa
 @pytest.fixture(scope="module")
 def items(build_evidence):
     return small_items(build_evidence)
+
+
+def test_a_fit_that_what_is_left_does_not_determine_is_a_row_with_its_reason(items):
+    def refit(given, **_):
+        if not given["count_n"].any():
+            raise pp.ConvergenceError("the fit did not converge", pd.DataFrame({"r_hat": [1.0, 1.21]}))
+        return fit_with(items, (-0.3, -0.3), b=(-0.2, -0.2))
+
+    table = without_each_kind(fit_with(items, (-0.3, -0.3)), seed=1, refit=refit)
+    silent = table[table["total"].isna()]
+    assert silent["without"].unique().tolist() == ["response counts"]
+    assert set(silent["reason"]) == {
+        "no answer: what is left allows several answers, and the chains found different ones (R-hat 1.21)"
+    }
+    assert (table.loc[table["total"].notna(), "reason"] == "").all()
+    labels = [t.get_text() for t in pp.plot_without(table, drug="ketamine").get_yticklabels()]
+    assert "without response counts (no answer)" in labels
 
 
 def test_each_kind_that_is_there_is_removed_once_and_the_shift_is_in_posterior_sds(items):
