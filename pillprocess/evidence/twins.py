@@ -27,7 +27,8 @@ def check_both_directions(tables: Tables) -> Iterator[pd.DataFrame]:
     same = cells.merge(back, on=[*occasion, "arm_id", "reference_arm_id"])[["row", "first"]]
     main = cells["primary"] == "1"
     primary = cells[main].merge(back[main], on=["trial_id", "arm_id", "reference_arm_id"])[["row", "first"]]
-    twice = pd.concat([same, primary]).query("first < row").drop_duplicates("row").set_index("row")["first"]
+    pairs = pd.concat([same, primary])
+    twice = pairs[pairs["first"] < pairs["row"]].drop_duplicates("row").set_index("row")["first"]
     wrong = pd.Series(contrasts.row, data.index).isin(twice.index)
     rows = zip(
         contrasts.cells["reference_arm_id"][wrong],
