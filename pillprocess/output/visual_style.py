@@ -68,7 +68,7 @@ def in_drawn_order(drugs: Iterable[str]) -> list[str]:
 
 TERM_COLOURS = {
     "course": "#DADADA", "waitlist": "#A8905A", "comparator": "#4A4A4A", "therapy": "#E69F00", "expectancy": "#F7E463",
-    "experience": "#B0468F", "drug": "#1F4E9C", "drug:therapy": "#35B08F", "small study": "#7A5C99",
+    "experience": "#B0468F", "drug": "#1F4E9C", "drug:therapy": "#35B08F", "small study": "#903F2D",
 }  # fmt: skip
 TERM_HATCHES = {
     "waitlist": "....",
