@@ -215,12 +215,17 @@ def synthesis(
         psi = pm.Deterministic("psi", model["therapy_prior"][0] + model["therapy_prior"][1] * raw[1])
         psi, epsilon, omega, chi = has["therapy"] * psi, has["expectancy"] * z["epsilon"], z["omega"], z["chi"]
         fixed = model["pooling_fixed"]
-        rho = (1 - fixed[0]) * pm.Uniform("pooling", 0, 1, dims="pooled") + fixed[0] * fixed[1]
+        rho = pm.Uniform("pooling", 0, 1, dims="pooled")
+        # Roots of what is free and of what is fixed apart: the root of a mixture has no gradient at a fixed 0 or 1.
+        together, apart = (
+            (1 - fixed[0]) * pt.sqrt(free) + fixed[0] * pt.sqrt(known)
+            for free, known in ((rho, fixed[1]), (1 - rho, 1 - fixed[1]))
+        )
         common, own = pm.Normal("common_raw", 0, 1, dims="pooled"), pm.Normal("own_raw", 0, 1, dims=("pooled", "drug"))
         scale = pt.stack(
             [has["drug"] * prior_drug_sd, has["drug:therapy"] * prior_interaction_sd, model["bias_form"][1]]
         )
-        pooled = scale[:, None] * (pt.sqrt(rho) * common)[:, None] + (scale * pt.sqrt(1 - rho))[:, None] * own
+        pooled = scale[:, None] * (together * common)[:, None] + (scale * apart)[:, None] * own
         direct, interaction = (pm.Deterministic(n, pooled[i], dims="drug") for i, n in enumerate(POOLED[:2]))
 
         mean_a = pm.Normal("mean_a", 0, prior_experience_sd, dims="dimension")
