@@ -1,5 +1,6 @@
 """Which evidence carries the answer: the synthesis without each kind, without pooling, and from one drug's trials alone."""
 
+import warnings
 from collections.abc import Callable
 
 import pandas as pd
@@ -89,13 +90,17 @@ def pooling_fits(
 
     Returns
     -------
-    Fits by name: the headline, no pooling, and ``"own trials only: DRUG"`` for every drug that trials compare.
+    Fits by name: the headline, no pooling, and ``"own trials only: DRUG"`` for every drug that trials compare and whose own trials
+    determine an answer; a warning names the others.
     """
     refit, items = refit or refit_of(idata), items_of(idata)
     settings = {"seed": seed, "draws": draws, "chains": chains, "checked": True}
     fits = {HEADLINE: idata, NO_POOLING: refit(items, pooling=0.0, **settings)}
     for drug in sorted(set(controlled_trials(items)["drug"])):
-        fits[f"{OWN_TRIALS}: {drug}"] = refit(only_drug(items, drug), **settings)
+        try:
+            fits[f"{OWN_TRIALS}: {drug}"] = refit(only_drug(items, drug), **settings)
+        except ConvergenceError as error:
+            warnings.warn(f"{drug}: its own trials alone give {_no_answer(error)}; it has no such row", stacklevel=2)
     return fits
 
 
