@@ -65,6 +65,7 @@ from .decomposition.predictive import new_trial_predictive as new_trial_predicti
 from .decomposition.predictive import predictive_check as predictive_check
 from .decomposition.predictive import prior_predictive as prior_predictive
 from .decomposition.therapy_effects import therapy_effects as therapy_effects
+from .decomposition.therapy_types import therapy_types as therapy_types
 from .decomposition.shares import not_drug_share as not_drug_share
 
 # bias: what small, selected and open trials add to an effect

@@ -233,6 +233,9 @@ def decompose(
         str, typer.Option(help="exchangeable, or free: only within-trial contrasts speak.")
     ] = "exchangeable",
     construct: Annotated[list[str] | None, typer.Option(help="Outcome construct; may be given several times.")] = None,
+    therapy_types: Annotated[
+        bool, typer.Option("--therapy-types", help="Also print the effect of every type of therapy.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the draws.", min=0)] = 1,
     evidence: EvidenceOption = None,
     quiet: QuietOption = False,
@@ -243,7 +246,15 @@ def decompose(
 
     chosen = tuple(construct) if construct else None
     progress = not (quiet or json)
-    tables = run_decompose(terms, baseline=baseline, constructs=chosen, seed=seed, evidence=evidence, progress=progress)
+    tables = run_decompose(
+        terms,
+        baseline=baseline,
+        constructs=chosen,
+        seed=seed,
+        evidence=evidence,
+        progress=progress,
+        types=therapy_types,
+    )
     if json:
         _print_json({name: table for name, (_, table) in tables.items()})
         return

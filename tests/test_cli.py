@@ -113,7 +113,10 @@ def test_json_holds_the_tables_and_nothing_else_is_printed():
 
 def test_long_work_shows_its_steps_unless_told_not_to():
     assert "fit in closed form" in run("decompose", "--construct", "ptsd").stderr
-    assert run("decompose", "--construct", "ptsd", "--quiet").stderr == ""
+    quiet = run("decompose", "--construct", "ptsd", "--quiet", "--therapy-types")
+    assert quiet.stderr == ""
+    assert "Types of therapy; SD between types 0." in quiet.stdout
+    assert "MDMA_AT" in quiet.stdout
 
 
 def test_the_help_says_the_exit_status_and_how_to_complete_in_a_shell():

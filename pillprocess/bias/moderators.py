@@ -9,21 +9,18 @@ decide nothing. Where no two sources say "absent", trials without a word are the
 
 import pandas as pd
 
-from pillprocess.decomposition.identifiability import identifiability
+from pillprocess.decomposition.combination_ledger import combination_ledger
 from pillprocess.decomposition.model import decomposition_design
 from pillprocess.evidence.tables import Evidence
-from pillprocess.inference.fit import fit
-from pillprocess.output.tables import interval_table
-from pillprocess.rows.arms import arm_changes
 from pillprocess.rows.bias_domains import risk_of_bias
-from pillprocess.rows.contrasts import contrasts
+from pillprocess.rows.contrasts import model_rows
 
 DOMAINS = ("waiting_list", "blind_failed", "open_label", "sponsor", "early_stopping")
-LEDGER = ["evidence", "n_trials", "contraction", "entangled_with", "verdict"]
+SHOWN = ["mean", "ci_low", "ci_high", "p_below", "evidence", "n_trials", "contraction", "entangled_with", "verdict"]
 
 
 def bias_moderators(
-    evidence: Evidence, *, domains: tuple[str, ...] = DOMAINS, prior_moderator_sd: float = 0.35, seed: int = 1
+    evidence: Evidence, *, domains: tuple[str, ...] = DOMAINS, prior_moderator_sd: float = 0.35
 ) -> pd.DataFrame:
     """Estimate what each risk of bias adds to the drug term, one at a time, in closed form, with its row of the ledger.
 
@@ -35,8 +32,6 @@ def bias_moderators(
         Domains of ``risk_of_bias.csv``.
     prior_moderator_sd
         SD of the zero-mean normal prior of each effect, in reference SDs, as for the other interactions.
-    seed
-        Seed of the draws.
 
     Returns
     -------
@@ -55,8 +50,7 @@ def bias_moderators(
     unknown = [d for d in domains if d not in said]
     if unknown:
         raise ValueError(f"domains: no source speaks of {', '.join(unknown)}; known are {', '.join(said.columns)}")
-    arms = arm_changes(evidence)
-    differences = contrasts(evidence, besides=arms)
+    arms, differences = model_rows(evidence)
     rows = pd.concat([arms, differences], ignore_index=True)
     compared = (
         rows[rows["dose"] != rows["reference_dose"].fillna(0)] if "reference_dose" in rows else rows[rows["dose"] != 0]
@@ -78,10 +72,9 @@ def bias_moderators(
         design = decomposition_design(
             arms, differences, moderators=pd.DataFrame(columns, index=trials), prior_moderator_sd=prior_moderator_sd
         )
-        idata = fit(design, seed=seed)
-        found = interval_table(idata["posterior"].dataset[[domain, "delta"]]).set_index("estimand")
-        ledger = identifiability(idata).set_index("term").loc[domain, LEDGER]
-        effect = found.loc[domain, ["mean", "ci_low", "ci_high", "p_below"]].to_dict()
+        found, _ = combination_ledger([design], {domain: {domain: 1.0}, "delta": {"delta": 1.0}})
         against = "trials of which a source says it is absent" if against_absent else "trials of which no source speaks"
-        out.append(row | {"against": against} | effect | {"drug": found.loc["delta", "mean"]} | ledger.to_dict())
+        out.append(
+            row | {"against": against} | found.loc[domain, SHOWN].to_dict() | {"drug": found.loc["delta", "mean"]}
+        )
     return pd.DataFrame(out)

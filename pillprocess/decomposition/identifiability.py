@@ -134,7 +134,7 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
     for variable in learned.index:
         trials, clean = carried.loc[variable, ["trials", "unconfounded"]]
         shares = information.loc[variable]
-        evidence = _evidence(shares)
+        evidence = kind_of_evidence(shares)
         spread = between.loc[term_of[variable]] if term_of[variable] in between.index else NO_SPREAD
         other, r = _partner(correlations, NAMES.get(variable, variable))
         top = leverage[(leverage["variable"] == variable) & (leverage["leverage"] >= 0.005)].nlargest(3, "leverage")
@@ -156,7 +156,7 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
                 "likelihood_sensitivity": scaling.loc[variable, "likelihood"],
                 "entangled_with": f"{other} (r = {r:+.2f})" if other else "",
                 **spread,
-                "verdict": _verdict(evidence, shares, float(scaling.loc[variable, "prior"]), other, r),
+                "verdict": verdict(evidence, shares, float(scaling.loc[variable, "prior"]), other, r),
             }
         )
     return pd.DataFrame(rows)
@@ -217,7 +217,7 @@ def _gives(design: xr.Dataset, trial: str, drug: str) -> bool:
     return str(design["study_drug"].to_numpy()[here][0]) == drug or f"u[{trial}: {drug}]" in design["effect"].to_numpy()
 
 
-def _evidence(shares: pd.Series) -> str:
+def kind_of_evidence(shares: pd.Series) -> str:
     """The kind of evidence with the largest share of the information; ``only`` where it has all of it."""
     isolated, contrasts, between, prior = shares
     if prior == max(shares):
@@ -236,7 +236,7 @@ def _partner(correlations: pd.DataFrame, term: str) -> tuple[str, float]:
     return str(first["other_term"] if first["term"] == term else first["term"]), float(first["correlation"])
 
 
-def _verdict(evidence: str, shares: pd.Series, prior: float, other: str, r: float) -> str:
+def verdict(evidence: str, shares: pd.Series, prior: float, other: str, r: float) -> str:
     """One line that follows from the shares of information alone."""
     if shares["share_prior"] > 0.8:
         return "the prior answers: the data say almost nothing"

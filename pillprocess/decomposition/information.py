@@ -15,6 +15,7 @@ tiny share.
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.linalg import null_space
 
 from pillprocess.gaussian.fit import in_canonical_order
 from pillprocess.gaussian.held_out import is_contrast
@@ -43,24 +44,32 @@ def information_shares(idata: xr.DataTree) -> pd.DataFrame:
     return shares_at(design, np.array(spread))
 
 
-def shares_at(design: xr.Dataset, variance: np.ndarray) -> pd.DataFrame:
-    """Return :func:`information_shares` at given variances of the effects (effect,)."""
+def shares_at(design: xr.Dataset, variance: np.ndarray, *, combinations: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return :func:`information_shares` at given variances of the effects (effect,).
+
+    ``combinations`` (combination, coefficient) asks for combinations of coefficients in place of the pooled terms; what is
+    known of one when all else is free is what the space of the coefficients that leaves it unchanged cannot imitate.
+    """
     X, Z, trial = design["X"].to_numpy(), design["Z"].to_numpy(), design["trial"].to_numpy()
     factor = np.linalg.cholesky(design["covariance"].to_numpy() + (Z * variance) @ Z.T)
     member = np.array([trial == name for name in dict.fromkeys(trial)], float).T
     baseline = member * ~is_contrast(design)[:, None]
     whitened = np.linalg.solve(factor, X)
     posterior = np.linalg.inv(whitened.T @ whitened + np.diag(design["prior_sd"].to_numpy() ** -2.0))
-    scalar = np.flatnonzero(design["coefficient_dim"].to_numpy() == "")
+    if combinations is None:
+        scalar = np.flatnonzero(design["coefficient_dim"].to_numpy() == "")
+        names = [str(v) for v in design["coefficient_variable"].to_numpy()[scalar]]
+        combinations = pd.DataFrame(np.eye(X.shape[1])[scalar], index=names)
     rows = []
-    for i in scalar:
-        others = np.delete(X, i, axis=1)
+    for c in combinations.to_numpy():
+        others = X @ null_space(c[None])
         own = (others[:, :, None] * member[:, None, :]).reshape(len(X), -1)
         nuisances = np.hstack([baseline, own]), np.hstack([baseline, others]), others
-        known = np.maximum.accumulate([_precision(whitened[:, i], np.linalg.solve(factor, n)) for n in nuisances])
-        total = 1 / posterior[i, i]
+        column = whitened @ c / (c @ c)
+        known = np.maximum.accumulate([_precision(column, np.linalg.solve(factor, n)) for n in nuisances])
+        total = 1 / (c @ posterior @ c)
         rows.append(np.diff([0.0, *np.minimum(known, total), total]) / total)
-    index = pd.Index([str(v) for v in design["coefficient_variable"].to_numpy()[scalar]], name="variable")
+    index = combinations.index.rename("variable")
     return pd.DataFrame(np.array(rows).reshape(-1, len(SHARES)), index=index, columns=list(SHARES))
 
 

@@ -112,7 +112,7 @@ def decomposition_design(
         SDs of the zero-mean normal priors of the main terms, in reference SDs.
     prior_therapy_type_sd
         Let therapy enter by ``therapy_type``: each type's effect is psi + psi_type, psi_type ~ N(0, prior_therapy_type_sd^2), in
-        reference SDs. The SD is fixed: the trials that compare types are too few to learn it. By default all types are one.
+        reference SDs. The SD is fixed here; :func:`pillprocess.therapy_types` learns it. By default all types are one.
     prior_course_sd
         The same for the course of a construct. It is wide, so that the data overwhelm it: a prior that pulls the course of
         the control arms to 0 hands what it takes to the therapy.

@@ -48,10 +48,10 @@ def plot_multiverse(
     name, colour = DRAWN[quantity]
     rows = table[table[quantity].notna()].sort_values(quantity, kind="stable", ignore_index=True)
     options = [(c, o) for c in CHOICES if rows[c].nunique() > 1 for o in dict.fromkeys(table[c])]
-    ax = panel(ax, width, 52 + 3.1 * len(options))
+    ax = panel(ax, width, 58 + 4 * len(options))
     low, high = rows[f"{quantity}_low"].quantile(0.02), rows[f"{quantity}_high"].quantile(0.98)
     low, high = min(low, 0.0) if quantity != "share" else low, max(high, 0.0) if quantity != "share" else high
-    unit = (high - low) / 22  # a row of ticks below the curve
+    unit = (high - low) / 16  # a row of ticks below the curve
     x = np.arange(len(rows))
     ax.vlines(
         x,

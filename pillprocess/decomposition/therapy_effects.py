@@ -22,7 +22,8 @@ def therapy_effects(idata: xr.DataTree) -> xr.DataArray:
     Parameters
     ----------
     idata
-        A fit of :func:`pillprocess.decomposition_design` with ``prior_therapy_type_sd``.
+        A fit of :func:`pillprocess.decomposition_design` with ``prior_therapy_type_sd``, which is fixed; :func:`pillprocess.therapy_types`
+        learns it.
 
     Returns
     -------
@@ -44,15 +45,21 @@ def therapy_effects(idata: xr.DataTree) -> xr.DataArray:
         )
     effect = (posterior["psi"] + posterior["psi_type"]).transpose("chain", "draw", "therapy_type").rename("effect")
     names = [str(n) for n in effect["therapy_type"].to_numpy()]
-    column = {name: design["X"].sel(coefficient=f"psi_type[{name}]").to_numpy() for name in names}
-    trials = np.array([len(_randomised(design, column[name])) for name in names])
-    rows = np.array([np.count_nonzero(column[name]) for name in names])
-    carried = CARRIED if trials.any() else PRIOR
-    between = (rows > 0) & (design.attrs["baseline"] == "exchangeable")
-    words = [OWN if n else carried + BETWEEN * bool(b) for n, b in zip(trials, between, strict=True)]
+    randomised, rows, words = therapy_evidence(design, names)
     return effect.assign_coords(
-        trials=("therapy_type", trials), rows=("therapy_type", rows), evidence=("therapy_type", np.array(words, dtype=str))
+        trials=("therapy_type", [len(t) for t in randomised]), rows=("therapy_type", rows), evidence=("therapy_type", np.array(words, dtype=str))
     )  # fmt: skip
+
+
+def therapy_evidence(design: xr.Dataset, names: list[str]) -> tuple[list[list[str]], list[int], list[str]]:
+    """By type: the trials that randomised it, the rows in which its amount speaks, and what carries its effect."""
+    column = {name: design["X"].sel(coefficient=f"psi_type[{name}]").to_numpy() for name in names}
+    trials = [_randomised(design, column[name]) for name in names]
+    rows = [int(np.count_nonzero(column[name])) for name in names]
+    carried = CARRIED if any(trials) else PRIOR
+    exchangeable = design.attrs["baseline"] == "exchangeable"
+    words = [OWN if t else carried + BETWEEN * (n > 0 and exchangeable) for t, n in zip(trials, rows, strict=True)]
+    return trials, rows, words
 
 
 def _randomised(design: xr.Dataset, amount: np.ndarray) -> list[str]:

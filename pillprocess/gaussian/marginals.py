@@ -67,6 +67,12 @@ def summarise_mixture(grid: Grid, weights: Array, *, level: float) -> Array:
     parts = [combination_moments(system, part) for part in in_chunks(tau)]
     mean, sd = (np.concatenate(moments, axis=1).T for moments in zip(*parts, strict=True))
 
+    return mixture_summary(mean, sd, probability, level=level)
+
+
+def mixture_summary(mean: Array, sd: Array, probability: Array, *, level: float) -> Array:
+    """Return mean, SD, interval and P(< 0), stacked (5, combination), of mixtures of normals (node, combination); probability (node, 1)."""
+
     def cdf(value: Array) -> Array:
         distance = value - mean
         standard = np.divide(distance, sd, out=np.copysign(np.inf, distance), where=sd > 0)

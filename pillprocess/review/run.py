@@ -12,6 +12,8 @@ from pillprocess.decomposition.model import Baseline
 from pillprocess.evidence.tables import load_evidence
 from pillprocess.rows.terms import HEADLINE, HYPOTHESES
 
+TYPE_COLUMNS = ["therapy_type", "mean", "ci_low", "ci_high", "p_below", "trials", "carried", "contraction", "verdict"]
+
 type Step = Callable[[str], None]
 
 
@@ -61,15 +63,23 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
 
 
 def run_decompose(
-    terms: str, *, baseline: str, constructs: tuple[str, ...] | None, seed: int, evidence: Path | None, progress: bool
+    terms: str,
+    *,
+    baseline: str,
+    constructs: tuple[str, ...] | None,
+    seed: int,
+    evidence: Path | None,
+    progress: bool,
+    types: bool = False,
 ) -> dict[str, tuple[str, pd.DataFrame]]:
     """Fit one decomposition in closed form; headed tables of its terms, drug effects and heterogeneity, by name.
 
-    The headline terms come with their pair: the same terms without and with belief.
+    The headline terms come with their pair: the same terms without and with belief. ``types`` adds the types of therapy.
     """
     from pillprocess.decomposition.estimands import heterogeneity, relative_effects
     from pillprocess.decomposition.identifiability import identifiability
     from pillprocess.decomposition.model import decomposition_design
+    from pillprocess.decomposition.therapy_types import therapy_types
     from pillprocess.inference.fit import fit
     from pillprocess.output.tables import interval_table
     from pillprocess.review.belief_pair import belief_pair
@@ -87,6 +97,11 @@ def run_decompose(
             if terms == "headline"
             else None
         )
+        by_type = (
+            therapy_types(arms, differences, terms=named_terms(terms), baseline=cast(Baseline, baseline))
+            if types
+            else None
+        )
     trials = len(set(design["trial"].to_numpy()))
     heading = f"{trials} trials, {design.sizes['row']} rows; change in reference SDs, negative is improvement"
     out = {"terms": (heading, identifiability_columns(identifiability(idata)))}
@@ -99,6 +114,10 @@ def run_decompose(
         out["heterogeneity"] = ("Heterogeneity (SD)", interval_table(heterogeneity(idata)))
     if pair is not None:
         out["belief_pair"] = ("Without and with belief, of equal rank", pair)
+    if by_type is not None:
+        learned = by_type.iloc[0]
+        spread = f"{learned['type_sd']:.2f} [{learned['type_sd_low']:.2f}, {learned['type_sd_high']:.2f}]"
+        out["therapy_types"] = (f"Types of therapy; SD between types {spread}", by_type[TYPE_COLUMNS])
     return out
 
 

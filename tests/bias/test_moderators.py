@@ -34,7 +34,8 @@ def test_a_domain_is_compared_with_what_a_source_calls_absent_and_has_its_row_of
     assert found["absent"] > found["present"]
     assert found["against"] == "trials of which a source says it is absent"
     assert found["ci_low"] < found["mean"] < found["ci_high"]
-    assert found["evidence"] == "between-trial comparison of randomised contrasts"
+    assert found["n_trials"] == found["present"]
+    assert found["evidence"] == "prior, mostly"  # three trials are open-label
     assert found["verdict"]
 
 
