@@ -46,9 +46,12 @@ def therapy_effects(idata: xr.DataTree) -> xr.DataArray:
     effect = (posterior["psi"] + posterior["psi_type"]).transpose("chain", "draw", "therapy_type").rename("effect")
     names = [str(n) for n in effect["therapy_type"].to_numpy()]
     randomised, rows, words = therapy_evidence(design, names)
-    return effect.assign_coords(
-        trials=("therapy_type", [len(t) for t in randomised]), rows=("therapy_type", rows), evidence=("therapy_type", np.array(words, dtype=str))
-    )  # fmt: skip
+    coords = {
+        "trials": [len(t) for t in randomised],
+        "rows": rows,
+        "evidence": np.array(words, dtype=str),
+    }
+    return effect.assign_coords({name: ("therapy_type", values) for name, values in coords.items()})
 
 
 def therapy_evidence(design: xr.Dataset, names: list[str]) -> tuple[list[list[str]], list[int], list[str]]:

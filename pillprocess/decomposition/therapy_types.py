@@ -51,8 +51,9 @@ def therapy_types(
     DataFrame, one row per type and a first one, "all types", of the mean that types vary around: ``therapy_type``; ``mean``, ``sd``,
     ``ci_low``, ``ci_high``, ``p_below`` (against no therapy, without a drug; negative is improvement); ``trials`` and ``carried``: how
     many trials randomised the type and what carries it over where none did (:func:`pillprocess.therapy_effects`); the ledger's
-    ``evidence``, shares, ``n_trials``, ``n_unconfounded``, ``contraction``, ``prior_sensitivity``, ``entangled_with``, ``verdict``, in
-    which the prior's share is also what other types lend (blank for all types, which are the ledger's own row); and ``type_sd``, ``type_sd_low``, ``type_sd_high``, the SD between types.
+    ``evidence``, shares, ``n_trials``, ``n_unconfounded``, ``contraction``, ``prior_sensitivity``, ``entangled_with`` and
+    ``verdict``, in which the prior's share is also what other types lend (blank for all types, which are the ledger's own row);
+    and ``type_sd``, ``type_sd_low``, ``type_sd_high``, the SD between types.
 
     Raises
     ------
@@ -75,7 +76,7 @@ def therapy_types(
     sds = prior_type_sd * ndtri(0.5 + 0.5 * (node + 1) / 2)
     designs = [design.assign(prior_sd=design["prior_sd"].where(~typed, sd)) for sd in sds]
     targets = {name: {"psi": 1.0, f"psi_type[{name}]": 1.0} for name in names}
-    ledger, probability = combination_ledger(designs, {COMMON: {"psi": 1.0}} | targets, prior_weight=weight)
+    ledger, probability = combination_ledger(designs, {COMMON: {"psi": 1.0}} | targets, prior_weight=weight.tolist())
     trials, _, words = therapy_evidence(design, names)
     table = ledger.rename_axis("therapy_type").reset_index()
     table.insert(6, "trials", [len(set().union(*trials)), *map(len, trials)])
