@@ -3,7 +3,7 @@
 # evidence: the tables in data/, checked, and what they cover
 from .evidence.add import add_trial as add_trial
 from .evidence.coverage import evidence_map as evidence_map
-from .evidence.drugs import DRUGS as DRUGS
+from .evidence.drugs import drugs_of as drugs_of
 from .evidence.plot_coverage import plot_evidence_map as plot_evidence_map
 from .evidence.tables import Evidence as Evidence
 from .evidence.tables import evidence_counts as evidence_counts

@@ -87,6 +87,13 @@ STANDARD = {
         {"instrument": "BDI", "change_sd": 4.0},
         {"instrument": "IDS-C"},
     ],
+    "drugs": [
+        {"drug": "psilocybin", "experience": "mystical", "score_route": "oral"},
+        {"drug": "LSD", "experience": "mystical", "score_route": "oral"},
+        {"drug": "MDMA", "experience": "prosocial", "experience_also": "mystical", "score_route": "oral"},
+        {"drug": "ketamine", "experience": "dissociative", "score_route": "iv"},
+        {"drug": "esketamine", "experience": "dissociative", "score_route": "intranasal", "scores_of": "ketamine"},
+    ],
     "reference_doses": [
         {"drug": "psilocybin", "route": "oral", "dose": 25.0, "dose_unit": "mg", "dose_column": "dose_mg_equiv"},
         {"drug": "LSD", "route": "oral", "dose": 0.2, "dose_unit": "mg", "dose_column": "dose_mg_equiv"},

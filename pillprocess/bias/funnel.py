@@ -129,11 +129,11 @@ def plot_funnel(
             ax.fill_betweenx(se, side * low * se, side * high * se, color=colour, lw=0, zorder=0)
     ax.axvline(0, color="black", lw=0.8)
     for name, points in rows.groupby("drug", sort=False):
-        colour = DRUG_COLOURS.get(str(name), GREY)
+        colour = DRUG_COLOURS[str(name)]
         ax.plot(
             points["y"],
             points["se"],
-            DRUG_MARKERS.get(str(name), "o"),
+            DRUG_MARKERS[str(name)],
             ms=3.6,
             mfc=colour,
             mec="white",
@@ -143,7 +143,7 @@ def plot_funnel(
         )
     if drug is not None:
         first = rows.iloc[0]
-        ink = DRUG_COLOURS.get(drug, GREY)
+        ink = DRUG_COLOURS[drug]
         intercept = {
             k: first[k] - first[f"{k}_slope"] * first["se"] ** power for k, power in (("pet", 1), ("peese", 2))
         }

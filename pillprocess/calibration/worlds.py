@@ -15,9 +15,8 @@ import pandas as pd
 import xarray as xr
 from scipy.special import ndtr
 
-from pillprocess.rows.acute_scores import EXPERIENCES
 from pillprocess.synthesis.compiled import Refit, compile_synthesis
-from pillprocess.synthesis.data import TRIAL_SDS, course_columns, sd_of_effect
+from pillprocess.synthesis.data import TRIAL_SDS, course_columns, experiences_of_items, sd_of_effect
 from pillprocess.synthesis.draws import expected_rows
 from pillprocess.synthesis.effects import mediated_share, path_effects, usual_therapy
 
@@ -53,7 +52,7 @@ def world(items: xr.Dataset, name: str) -> xr.Dataset:
     drugs = sorted({*items["arm_drug"].to_numpy(), *items["score_path"].to_numpy()})
     whole, a = np.array([WHOLE[d] for d in drugs]), np.array([RAISED[d] for d in drugs])
     carried = float(name == "carried")
-    dimensions = list(dict.fromkeys(EXPERIENCES[d] for d in drugs))
+    dimensions = list(dict.fromkeys(experiences_of_items(items)[d] for d in drugs))
     association = [WHOLE[FIRST[q]] / RAISED[FIRST[q]] / float(items["outcome_sd"]) for q in dimensions]
     columns = course_columns(items)
     vectors = {

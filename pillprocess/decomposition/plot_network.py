@@ -113,7 +113,7 @@ def plot_network(
         x, y = place[str(node["node"])]
         face = "white" if node["control"] else DRUG_COLOURS[str(node["drug"])]
         size = 3.5 + 11 * np.sqrt(node["n"] / nodes["n"].max())
-        ax.plot(x, y, "o", ms=size, mfc=face, mec=DRUG_COLOURS.get(str(node["drug"]), INK), mew=1.2, zorder=4)
+        ax.plot(x, y, "o", ms=size, mfc=face, mec=_colour(node["drug"]), mew=1.2, zorder=4)
         side, gap = ("right", -9) if x == 0 else ("left", 9)
         name = str(node["node"]).replace(" + ", "\n+ ") if narrow else node["node"]
         text = f"{name}\nk = {node['k']}, n = {_number(node)}"
@@ -172,9 +172,8 @@ def _counted(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 def _places(nodes: pd.DataFrame, edges: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Drugs at the right in their order, controls at the left beside what they were compared with."""
     order = {drug: i for i, drug in enumerate(in_drawn_order(nodes["drug"].astype(str)))}
-    right = sorted(
-        nodes.loc[~nodes["control"], "node"], key=lambda n: (order.get(n.split(" ")[0], len(order)), "therapy" not in n)
-    )
+    drug = nodes.set_index("node")["drug"].astype(str)
+    right = sorted(nodes.loc[~nodes["control"], "node"], key=lambda n: (order[drug[n]], not n.endswith(" + therapy")))
     height = {name: 1 - i / max(len(right) - 1, 1) for i, name in enumerate(right)}
     centre = {}
     for name in nodes.loc[nodes["control"], "node"]:
@@ -198,7 +197,7 @@ def _edge(
     ``room`` is the size in mm of one unit along x and y; ``taken`` gathers the places of the numbers.
     """
     (x0, y0), (x1, y1) = sorted([place[str(edge["start"])], place[str(edge["end"])]])
-    colour, bend = DRUG_COLOURS.get(str(edge["drug"]), INK), 0.0
+    colour, bend = _colour(edge["drug"]), 0.0
     if x0 == x1:
         bend = -0.5 if x0 == 1 else 0.5
         inward = x0 + (1 - 2 * x0) * 0.25 * abs(y1 - y0) * room[1] / room[0]
@@ -221,6 +220,11 @@ def _edge(
     ax.text(
         *spot, text, fontsize=SMALL, ha="center", va="center", zorder=3, bbox={"fc": "white", "ec": "none", "pad": 0.4}
     )
+
+
+def _colour(drug: object) -> str:
+    """The drug's colour; that of the text where there is none."""
+    return DRUG_COLOURS[drug] if isinstance(drug, str) and drug else INK
 
 
 def _number(row: dict[Any, Any]) -> str:

@@ -127,12 +127,12 @@ def plot_predictive_check(
     ax = panel(ax, width, 2.5 * len(table) + 27)
     position = np.arange(len(table))[::-1]
     drug_of = table["study_drug"] if "study_drug" in table else pd.Series("", index=table.index)
-    colours = [DRUG_COLOURS.get(str(d), GREY) for d in drug_of]
+    colours = [DRUG_COLOURS[str(d)] for d in drug_of]
     ax.hlines(position, table["ci_low"], table["ci_high"], color=colours, lw=1.6)
     inside = table["inside"].to_numpy(bool)
     for drug in dict.fromkeys(drug_of):
         own = (drug_of == drug).to_numpy()
-        marker = DRUG_MARKERS.get(str(drug), "o")
+        marker = DRUG_MARKERS[str(drug)]
         ax.plot(table["y"][own & inside], position[own & inside], marker, mfc="white", mec="black", ms=3.2, mew=0.6)
         ax.plot(table["y"][own & ~inside], position[own & ~inside], marker, color="black", ms=4)
     ax.set_yticks(position, row_labels(ax, [str(r) for r in table["row"]]), fontsize=SMALL)

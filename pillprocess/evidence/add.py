@@ -16,7 +16,7 @@ from pillprocess.evidence.tables import EvidenceError, embedded_folder, evidence
 
 SECTIONS = {
     "trial": "trials", "arm": "arms", "outcome": "outcomes", "contrast": "contrasts", "instrument": "instruments",
-    "reference_dose": "reference_doses", "doubt": "doubts",
+    "reference_dose": "reference_doses", "drug": "drugs", "doubt": "doubts",
 }  # fmt: skip
 """Sections of the file, and the table that each fills."""
 
@@ -81,7 +81,7 @@ def add_trial(file: str | Path, folder: str | Path) -> pd.DataFrame:
     ----------
     file
         TOML with a section ``[trial]`` and lists ``[[arm]]``, ``[[outcome]]``, ``[[contrast]]``, ``[[instrument]]``,
-        ``[[reference_dose]]`` and ``[[doubt]]``, with the columns of ``data/README.md``.
+        ``[[reference_dose]]``, ``[[drug]]`` and ``[[doubt]]``, with the columns of ``data/README.md``.
     folder
         Folder of tables to add to; a new one is made.
 
@@ -175,7 +175,7 @@ def fill(rows: dict[str, list[dict[str, Any]]], folder: Path) -> dict[str, list[
             {"trial_id": usual["trial_id"], "effect": "outcome", "source": usual["source_url"]} | row
             for row in rows["doubts"]
         ]
-    return filled | {table: rows[table] for table in ("instruments", "reference_doses") if table in rows}
+    return filled | {table: rows[table] for table in ("instruments", "reference_doses", "drugs") if table in rows}
 
 
 def _comparable(arm: Mapping[str, Any], by_weight: set[tuple[str, str]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 
 from pillprocess.evidence.files import CsvTable, report
-from pillprocess.evidence.schema import CONTROL_DRUGS, DRUGS, OPEN_WORDS, SCHEMAS
+from pillprocess.evidence.schema import CONTROL_DRUGS, OPEN_WORDS, SCHEMAS
 from pillprocess.evidence.table_schema import TableSchema
 
 Tables = dict[str, CsvTable]
@@ -17,6 +17,9 @@ BRING = {
     "dose_unit": "; a unit of your own needs a row in reference_doses.csv",
     "condition": "; a condition of your own needs a row in vocabulary.csv",
     "dimension": "; a dimension of your own needs a row in vocabulary.csv",
+    "experience": "; a dimension of your own needs a row in vocabulary.csv",
+    "experience_also": "; a dimension of your own needs a row in vocabulary.csv",
+    "score_route": "; a route of your own needs a row in reference_doses.csv",
     "predictor_dimension": "; a dimension of your own needs a row in vocabulary.csv",
     "construct": "; a construct of your own needs a row in vocabulary.csv",
 }
@@ -39,6 +42,7 @@ def check_tables(tables: Tables) -> list[pd.DataFrame]:
     problems += check_arms_per_trial(tables)
     problems += check_copied_arms(tables["outcomes"])
     problems += check_drugs(tables["arms"], own_words(tables)["study_drug"])
+    problems += check_experiences(tables["drugs"])
     return problems
 
 
@@ -71,11 +75,13 @@ def check_keys(table: CsvTable, schema: TableSchema) -> Iterator[pd.DataFrame]:
 
 
 def own_words(tables: Tables) -> dict[str, list[str]]:
-    """Words that a folder brings itself, by column: those of its reference doses and of its vocabulary.csv."""
+    """Words that a folder brings itself, by column: those of its reference doses, its drugs.csv and its vocabulary.csv."""
     doses, vocabulary = tables["reference_doses"].cells, tables["vocabulary"].cells
     words = {column: [word for word in dict.fromkeys(doses[source]) if word] for column, source in OPEN_WORDS.items()}
+    words["study_drug"] = list(dict.fromkeys([*filter(None, tables["drugs"].cells["drug"]), *words["study_drug"]]))
     for column, word in zip(vocabulary["column"], vocabulary["word"], strict=True):
-        words.setdefault(column, []).append(word)
+        for name in (column, "experience", "experience_also") if column == "dimension" else (column,):
+            words.setdefault(name, []).append(word)
     return words
 
 
@@ -186,7 +192,7 @@ def check_copied_arms(outcomes: CsvTable) -> Iterator[pd.DataFrame]:
 def check_drugs(arms: CsvTable, own: Sequence[str]) -> Iterator[pd.DataFrame]:
     """Drugs that do not fit the arm's role; misspelt drugs. A control may be any drug outside the study drugs."""
     drug, role = arms.cells["drug"], arms.cells["role"]
-    study_drugs = list(dict.fromkeys([*DRUGS.split(), *own]))
+    study_drugs = list(own)
     wrong = role.isin(["active", "low_dose", "single_arm"]) & ~drug.isin(["", *study_drugs])
     yield report(arms, "drug", wrong, f"in an active arm it must be one of {', '.join(study_drugs)}")
     wrong = role.isin(["inert_placebo", "active_placebo"]) & drug.isin(study_drugs)
@@ -198,6 +204,16 @@ def check_drugs(arms: CsvTable, own: Sequence[str]) -> Iterator[pd.DataFrame]:
     near = {word: difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.8) for word in set(drug[control])}
     misspelt = control & drug.isin([word for word, match in near.items() if match])
     yield report(arms, "drug", misspelt, [f"is it {known[near[word][0]]}?" for word in drug[misspelt]])
+
+
+def check_experiences(drugs: CsvTable) -> Iterator[pd.DataFrame]:
+    """Experiences that lean on nothing: scores of a drug that is not listed, a further dimension without a first."""
+    cells = drugs.cells
+    unknown = (cells["scores_of"] != "") & ~cells["scores_of"].isin(set(cells["drug"]))
+    yield report(drugs, "scores_of", unknown, "no such drug in drugs.csv")
+    for column in ("experience_also", "score_route", "scores_of"):
+        wrong = (cells[column] != "") & (cells["experience"] == "")
+        yield report(drugs, column, wrong, "needs the drug's first dimension in experience")
 
 
 def _arm_names(table: CsvTable, column: str = "arm_id") -> pd.Series:

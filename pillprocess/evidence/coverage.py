@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pillprocess.evidence.drugs import drugs_of
+from pillprocess.evidence.drugs import drugs_of, experiences_of
 from pillprocess.evidence.tables import Evidence
 
 MEASURES = {
@@ -85,6 +85,7 @@ def _reported(evidence: Evidence) -> dict[str, set[str]]:
                 "insight",
                 "visual",
                 "intensity",
+                *experiences_of(evidence).values(),
             ]
         )
         & evidence.associations["estimate"].notna()
@@ -109,7 +110,7 @@ def _reported(evidence: Evidence) -> dict[str, set[str]]:
 
 
 def _comparator(arms: pd.DataFrame, all_arms: pd.DataFrame) -> str:
-    """Every kind of control of a drug's arms; another drug of the trial's five is a control too."""
+    """Every kind of control of a drug's arms; another study drug of the trial is a control too."""
     kinds = [name for role, name in CONTROLS.items() if (arms["role"] == role).any()]
     if not kinds and all_arms["study_drug"].nunique() > 1:
         kinds = [name for role, name in CONTROLS.items() if (all_arms["role"] == role).any()] or ["another treatment"]

@@ -74,7 +74,7 @@ def _check_own_drugs(arms: CsvTable, references: CsvTable) -> Iterator[pd.DataFr
 
 
 def _check_comparable_doses(arms: CsvTable) -> Iterator[pd.DataFrame]:
-    """Comparable doses of the five drugs that are blank or do not follow from dose, unit and route.
+    """Comparable doses of drugs with a known range that are blank or do not follow from dose, unit and route.
 
     Injected ketamine and esketamine compare in mg/kg, everything else in mg (per 70 kg where dosed by weight).
     """

@@ -11,10 +11,10 @@ from pillprocess.evidence.company import (
     question_scores,
     question_therapy,
 )
+from pillprocess.evidence.differences import question_contrasts
 from pillprocess.evidence.field import (
     question_baselines,
     question_changes,
-    question_contrasts,
     question_doses,
     question_spread,
     question_times,

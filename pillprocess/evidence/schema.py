@@ -5,7 +5,6 @@
 
 from pillprocess.evidence.table_schema import TableSchema
 
-DRUGS = "psilocybin LSD MDMA ketamine esketamine deuterated_psilocin ayahuasca mixed_psychedelic_microdose"
 CONTROL_DRUGS = (
     "placebo none niacin nicotinamide midazolam diphenhydramine lorazepam remifentanil methylphenidate escitalopram"
     " quetiapine ECT"
@@ -14,6 +13,7 @@ CONSTRUCTS = "depression anxiety ptsd alcohol tobacco cocaine other"
 DOSE_UNITS = "mg mg/70kg mg/kg ug ng/ml"
 ROUTES = "oral iv im sc intranasal"
 BLINDING = "double single open"
+DIMENSIONS = "mystical dissociative ego_dissolution challenging emotional_breakthrough prosocial intensity visual persisting_effects"
 P_OPERATORS = "= < > <="
 
 BIAS_DOMAINS = (
@@ -49,7 +49,7 @@ SCHEMAS = {
         flags="therapy therapy_hours_includes_dosing awake include_arm",
         words={
             "role": "active inert_placebo active_placebo low_dose comparator waitlist single_arm",
-            "study_drug": DRUGS,
+            "study_drug": "",
             "dose_unit": DOSE_UNITS,
             "route": ROUTES,
             "psychotherapy": "none support nondirective CBT MET ACT MDMA_AT mindfulness exposure psychotherapy"
@@ -97,6 +97,13 @@ SCHEMAS = {
         numbers="dose",
         words={"dose_column": "dose dose_mg_equiv dose_mg_per_kg"},
     ),
+    "drugs": TableSchema(
+        key="drug",
+        required="drug experience",
+        filled="drug",
+        text="drug scores_of notes",
+        words={"experience": DIMENSIONS, "experience_also": DIMENSIONS, "score_route": ROUTES},
+    ),
     "contrasts": TableSchema(
         key="trial_id arm_id reference_arm_id instrument outcome_type time_days timepoint effect_type basis subgroup",
         required="trial_id arm_id reference_arm_id level instrument construct effect_type estimate direction include"
@@ -130,8 +137,7 @@ SCHEMAS = {
         words={
             "dose_unit": DOSE_UNITS,
             "population": "patients healthy",
-            "dimension": "mystical dissociative ego_dissolution challenging emotional_breakthrough prosocial intensity"
-            " visual persisting_effects",
+            "dimension": DIMENSIONS,
             "value_type": "score percent_of_people percent_of_administrations hours difference_from_placebo"
             " percent_complete_mystical",
         },
@@ -266,8 +272,8 @@ SCHEMAS = {
 REQUIRED_TABLES = ("trials", "arms")
 """Tables a folder must have, with rows; and outcomes or contrasts beside them."""
 
-OPEN_WORDS = {"study_drug": "drug", "route": "route", "dose_unit": "dose_unit"}
+OPEN_WORDS = {"study_drug": "drug", "route": "route", "score_route": "route", "dose_unit": "dose_unit"}
 """Columns whose words a folder extends by its reference doses, and the column of them that holds the words."""
 
-EMBEDDED_IF_ABSENT = ("instruments", "reference_doses")
+EMBEDDED_IF_ABSENT = ("instruments", "reference_doses", "drugs")
 """Tables taken from the embedded evidence where a folder has none."""

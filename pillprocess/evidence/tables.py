@@ -25,7 +25,7 @@ class Evidence:
 
     Attributes
     ----------
-    trials, arms, outcomes, instruments, reference_doses, contrasts, subjective, associations, expectancy, mediation,
+    trials, arms, outcomes, instruments, reference_doses, drugs, contrasts, subjective, associations, expectancy, mediation,
     therapy, acute_contrasts, scale_bridge, pooled_effects, risk_of_bias, doubts, vocabulary, preclinical
         The tables. Numbers are float, 0/1 marks that are never blank are int, blank text is missing.
     folder
@@ -39,6 +39,7 @@ class Evidence:
     outcomes: pd.DataFrame
     instruments: pd.DataFrame
     reference_doses: pd.DataFrame
+    drugs: pd.DataFrame
     contrasts: pd.DataFrame
     subjective: pd.DataFrame
     associations: pd.DataFrame
@@ -104,8 +105,8 @@ def load_evidence(folder: str | Path | None = None) -> Evidence:
     ----------
     folder
         Folder of CSV files with the columns of ``data/README.md``; by default the embedded evidence. ``trials.csv``,
-        ``arms.csv`` and ``outcomes.csv`` are needed; ``instruments.csv`` and ``reference_doses.csv`` are taken from the
-        embedded evidence where the folder has none; any other table or optional column that is absent is empty. Columns
+        ``arms.csv`` and ``outcomes.csv`` are needed; ``instruments.csv``, ``reference_doses.csv`` and ``drugs.csv`` are
+        taken from the embedded evidence where the folder has none; any other table or optional column that is absent is empty. Columns
         that are not known are kept as text.
 
     Returns

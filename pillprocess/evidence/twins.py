@@ -8,7 +8,8 @@ import pandas as pd
 
 from pillprocess.evidence.checks import Tables
 from pillprocess.evidence.company import SOURCE, included
-from pillprocess.evidence.field import CONTROL_ROLES, LARGEST_DIFFERENCE, WORSE, change_of, of_instrument
+from pillprocess.evidence.differences import CONTROL_ROLES, LARGEST_DIFFERENCE
+from pillprocess.evidence.field import WORSE, change_of, of_instrument
 from pillprocess.evidence.files import report
 from pillprocess.evidence.questions import ask
 

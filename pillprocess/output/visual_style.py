@@ -4,9 +4,11 @@ Colours come from one list per kind of thing, so that a drug or a term looks the
 well as in hue, and terms that are close in lightness carry a hatch, so that a grey print and a colour-blind reader lose nothing.
 """
 
+import colorsys
+import hashlib
 import io
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -41,22 +43,36 @@ GREY, INK, PRIOR = "#6E6E6E", "#1A1A1A", "#BFBFBF"
 
 
 class _ByRule(dict[str, str]):
-    """The drugs of the embedded evidence as drawn by hand; any other by its name, so that it looks alike in every figure."""
+    """How drugs are drawn: some by hand, any other by a rule from its name alone, so that it looks alike in every figure."""
 
-    def __init__(self, drawn: dict[str, str], spare: tuple[str, ...]):
+    def __init__(self, drawn: dict[str, str], rule: Callable[[str], str], no_drug: str):
         super().__init__(drawn)
-        self.spare = spare
+        self.rule, self.no_drug = rule, no_drug
 
     def __missing__(self, drug: str) -> str:
-        return self.spare[sum(map(ord, drug)) % len(self.spare)]
+        return self.no_drug if drug in ("", "nan") else self.rule(drug)
+
+
+def _bytes_of(drug: str) -> bytes:
+    """Bytes that follow from a name. The number was chosen so that eight likely names look apart: see the tests."""
+    return hashlib.sha256(f"28494{drug}".encode()).digest()
+
+
+def _colour_by_name(drug: str) -> str:
+    """Hue and one of three lightnesses from the name."""
+    hue, lightness = int.from_bytes(_bytes_of(drug)[:2]) / 65536, (0.3, 0.42, 0.6)[_bytes_of(drug)[2] % 3]
+    return "#" + "".join(f"{round(255 * part):02X}" for part in colorsys.hls_to_rgb(hue, lightness, 0.55))
+
+
+def _marker_by_name(drug: str) -> str:
+    return "ph<>8d"[_bytes_of(drug)[3] % 6]
 
 
 DRUG_COLOURS = _ByRule({
     "psilocybin": "#3B2C85", "LSD": "#4FA3D9", "MDMA": "#C8501A", "ketamine": "#12694A", "esketamine": "#D9B93B", "all": "#111111",
-}, ("#8C2D4F", "#2A7F9E", "#6B8E23", "#A0522D", "#5B4B8A", "#B5651D"))  # fmt: skip
+}, _colour_by_name, GREY)  # fmt: skip
 DRUG_MARKERS = _ByRule(
-    {"psilocybin": "o", "LSD": "^", "MDMA": "D", "ketamine": "s", "esketamine": "v", "all": "P"},
-    ("p", "h", "<", ">", "8", "d"),
+    {"psilocybin": "o", "LSD": "^", "MDMA": "D", "ketamine": "s", "esketamine": "v", "all": "P"}, _marker_by_name, "o"
 )
 
 

@@ -4,16 +4,14 @@ Rows of people, arm covariances, or arm means with SDs and r carry the same info
 three become one table: n, means, SDs and r of experience and outcome in each arm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.evidence.drugs import DRUGS
 from pillprocess.participants.coding import label
 from pillprocess.participants.table import Participants
-from pillprocess.rows.acute_scores import EXPERIENCES
 from pillprocess.rows.terms import dose_curve
 
 DESCRIBED = ["trial", "arm", "drug", "dose", "therapy", "open", "instrument"]
@@ -36,8 +34,9 @@ def person_arms(
     people
         From `load_participants`; the outcome is a change in points.
     arms
-        What was given, indexed by arm label: ``drug`` (one of the five; of a control arm, the study drug), ``dose``
-        (1 = reference dose, 0 without drug), ``therapy`` (0 or 1), and optionally ``open`` (1: participants knew).
+        What was given, indexed by arm label: ``drug`` (one that has an experience in ``drugs.csv``; of a control arm,
+        the study drug), ``dose`` (1 = reference dose, 0 without drug), ``therapy`` (0 or 1), and
+        optionally ``open`` (1: participants knew).
     experience
         The mediator that holds the experience.
     instrument
@@ -90,13 +89,13 @@ def person_arms(
     return table
 
 
-def check_person_arms(table: pd.DataFrame) -> pd.DataFrame:
+def check_person_arms(table: pd.DataFrame, experiences: Mapping[str, str]) -> pd.DataFrame:
     """Return the canonical columns of a table of arms, given SDs and r or variances and covariance.
 
     Raises
     ------
     ValueError
-        Every problem of the table: missing columns, unknown drugs, n below 3, SDs or correlations out of range.
+        Every problem of the table: missing columns, drugs without a dimension of experience, n below 3, SDs or correlations out of range.
     """
     if set(COVARIANCES) <= set(table.columns) and "r" not in table:
         sd_s, sd_y = np.sqrt(table["var_s"]), np.sqrt(table["var_y"])
@@ -110,8 +109,11 @@ def check_person_arms(table: pd.DataFrame) -> pd.DataFrame:
     problems = []
     for row in table.itertuples():
         where = f"trial '{row.trial}', arm '{row.arm}'"
-        if row.drug not in DRUGS:
-            problems.append(f"{where}: drug = {row.drug!r}; it must be one of {', '.join(DRUGS)}")
+        if row.drug not in experiences:
+            known = ", ".join(experiences)
+            problems.append(
+                f"{where}: drug = {row.drug!r}; it must be one of {known}, or have an experience in drugs.csv"
+            )
         for name in ("n", "mean_s", "mean_y", "sd_s", "sd_y", "r", "dose", "therapy"):
             if not np.isfinite(float(getattr(row, name))):
                 problems.append(f"{where}: {name} is blank or not finite")
@@ -129,7 +131,7 @@ def check_person_arms(table: pd.DataFrame) -> pd.DataFrame:
     return table[[*DESCRIBED, *MOMENTS]].reset_index(drop=True)
 
 
-def person_arm_items(tables: Sequence[pd.DataFrame], *, dose_shape: str) -> xr.Dataset:
+def person_arm_items(tables: Sequence[pd.DataFrame], *, dose_shape: str, experiences: Mapping[str, str]) -> xr.Dataset:
     """Turn tables of arms into items: the experience in SDs of the drug arms, and sums of squares.
 
     Raises
@@ -137,7 +139,7 @@ def person_arm_items(tables: Sequence[pd.DataFrame], *, dose_shape: str) -> xr.D
     ValueError
         As `check_person_arms`; two tables of one trial.
     """
-    checked = [check_person_arms(table) for table in tables]
+    checked = [check_person_arms(table, experiences) for table in tables]
     names = [name for table in checked for name in dict.fromkeys(table["trial"])]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -157,5 +159,5 @@ def person_arm_items(tables: Sequence[pd.DataFrame], *, dose_shape: str) -> xr.D
     items = {f"person_{name}": ("person_arm", np.asarray(values, float)) for name, values in numbers.items()}
     items |= {f"person_{c}": ("person_arm", table[c].to_numpy(str)) for c in ("drug", "instrument")}
     items["person_trial_of"] = ("person_arm", table["trial"].to_numpy(str))
-    items["person_dimension"] = ("person_arm", np.array([EXPERIENCES[d] for d in table["drug"]], str))
+    items["person_dimension"] = ("person_arm", np.array([experiences[d] for d in table["drug"]], str))
     return xr.Dataset(items, coords={"person_arm": (table["trial"] + ": " + table["arm"]).to_numpy(str)})

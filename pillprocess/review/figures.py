@@ -51,11 +51,6 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
                 title="Drug effect by trial, pooled, and in a new trial",
                 heading="  n  mean  95 % interval",
             ),
-            "contributions": plot_contributions(
-                in_drug_order(controlled),
-                width=width,
-                title=f"What each arm's change is made of (k = {arms} trials)",
-            ),
             "terms": plot_prior_posterior(
                 tables["terms"], width=width, title=f"What the data taught about each term ({base})"
             ),
@@ -63,6 +58,9 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
             "influence": plot_influence(tables["influence"], width=width, title="The drug term without each trial"),
             "posterior_predictive": plot_predictive_check(in_drug_order(tables["predictive_check"]), width=width),
         }
+        if len(controlled):
+            title = f"What each arm's change is made of (k = {arms} trials)"
+            axes["contributions"] = plot_contributions(in_drug_order(controlled), width=width, title=title)
         if "funnel" in tables:
             axes["funnels"] = plot_funnels(
                 tables["funnel"], width=width, title="Does the effect fall with the size of the trial?"
@@ -83,7 +81,7 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
 def synthesis_axes(analysis: Analysis, *, width: Width) -> "dict[str, Axes]":
     """Draw the figures of the synthesis, for the drug that most trials gave where one is shown."""
     tables = analysis.tables
-    drug = str(analysis.rows["study_drug"].value_counts().index[0])
+    drug = main_drug(analysis.rows)
     effects, curve = tables["synthesis_effects"], tables["synthesis_curve"]
     without, paths = tables["synthesis_without"], analysis.fits["synthesis"]
     trials = controlled_trials(items_of(paths))
@@ -102,6 +100,11 @@ def synthesis_axes(analysis: Analysis, *, width: Width) -> "dict[str, Axes]":
             without, drug=drug, width=width, title=f"Without each kind of evidence ({base})"
         ),
     }
+
+
+def main_drug(rows: pd.DataFrame) -> str:
+    """The drug with most rows of the model: the one that is shown where one is."""
+    return str(rows["study_drug"].value_counts().index[0])
 
 
 def in_drug_order(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pillprocess.evidence.tables import Evidence
 from pillprocess.output.pages import estimate, render_page, versions
 from pillprocess.output.visual_style import in_drawn_order
 from pillprocess.review.analysis import Analysis
-from pillprocess.review.figures import embedded
+from pillprocess.review.figures import embedded, main_drug
 from pillprocess.review.limitations import limitations
 from pillprocess.review.record import reporting_record, scale_priors
 from pillprocess.synthesis.plots import PATH_NAMES
@@ -62,10 +62,13 @@ def render_report(
         "example": scale_example(evidence),
         "bias_note": analysis.bias_note,
         "comparison_note": analysis.comparison_note,
-        "synthesis": synthesis_answer(analysis.tables, analysis.synthesis_note) if "synthesis" in analysis.fits else [],
+        "synthesis": synthesis_answer(analysis.tables, analysis.synthesis_note, drug=main_drug(rows))
+        if "synthesis" in analysis.fits
+        else [],
         "synthesis_why": analysis.synthesis_note,
         "path_names": PATH_NAMES,
         "drugs": in_drawn_order(rows["study_drug"]),
+        "main_drug": main_drug(rows),
         "figures": images,
         "narrow": {name: embedded(figure) for name, figure in narrow.items()} if narrow else dict.fromkeys(images, ""),
         "facts": {

@@ -9,19 +9,9 @@ No score is dropped in silence: ``scores_set_aside`` says why each is not used.
 import numpy as np
 import pandas as pd
 
-from pillprocess.evidence.drugs import DRUGS
+from pillprocess.evidence.drugs import experiences_of, known_drugs
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.terms import dose_curve
-
-EXPERIENCES = {
-    "psilocybin": "mystical", "LSD": "mystical", "MDMA": "prosocial", "ketamine": "dissociative", "esketamine": "dissociative",
-}  # fmt: skip
-"""The dimension of experience through which each drug's effect may run."""
-
-DIMENSIONS = tuple(dict.fromkeys(EXPERIENCES.values()))
-
-ROUTES = {"ketamine": "iv", "esketamine": "intranasal"}
-"""Route of the acute scores where it is not by mouth; the tables of scores do not print it."""
 
 PARTS_OF = ("MEQ30_", "MEQ43_", "CADSS_")
 """Subscales of a total that is there too, and single items."""
@@ -51,7 +41,7 @@ def acute_scores(evidence: Evidence, *, dose_shape: str = "linear") -> pd.DataFr
 
 
 def scores_set_aside(evidence: Evidence) -> pd.DataFrame:
-    """List the included acute scores of the five drugs that are not used, with the reason.
+    """List the included acute scores of the known drugs that are not used, with the reason.
 
     Parameters
     ----------
@@ -76,7 +66,7 @@ def scale_correlations(evidence: Evidence, instruments: list[str]) -> pd.DataFra
 
 
 def _candidates(evidence: Evidence) -> pd.DataFrame:
-    """Every included acute score and paired contrast of the five drugs, with d and its error or the reason it has none."""
+    """Every included acute score and paired contrast of the known drugs, with d and its error or the reason it has none."""
     names = {"trial_id": "study", "arm_id": "arm"}
     table = pd.concat([_from_scores(evidence), _from_t_values(evidence)], ignore_index=True).rename(columns=names)
     order = table["reason"].ne("").astype(int)
@@ -106,7 +96,7 @@ def _from_scores(evidence: Evidence) -> pd.DataFrame:
     ]
     score = rows["value_type"] == "score"
     rows = rows.assign(control=pd.Series(control, index=rows.index).where(score, 0.0))
-    rows = rows[rows["drug"].isin(DRUGS)].copy()
+    rows = rows[rows["drug"].isin(known_drugs(evidence))].copy()
     fraction = rows["sd_fraction"].where(rows["sd"].notna()).groupby(rows["dimension"]).transform("mean")
     borrowed = rows["sd"].isna() & rows["scale_max"].notna() & fraction.notna()
     sd = rows["sd"].fillna(fraction * (rows["scale_max"] - rows["scale_min"].fillna(0)))
@@ -116,7 +106,7 @@ def _from_scores(evidence: Evidence) -> pd.DataFrame:
     rows["d_from"] += np.where(borrowed, ", SD borrowed: mean of the dimension's scales", "")
     rows["dose"] = _relative_dose(rows, evidence)
     rows["rank"], rows["size"] = borrowed.astype(int), rows["mean"]
-    rows["reason"] = _reasons(rows)
+    rows["reason"] = _reasons(rows, experiences_of(evidence))
     return rows
 
 
@@ -126,31 +116,34 @@ def _from_t_values(evidence: Evidence) -> pd.DataFrame:
     rows = rows[rows["dz"].notna() & rows["reference_arm_id"].eq("placebo")].copy()
     doses = evidence.subjective.drop_duplicates(["trial_id", "arm_id"]).set_index(["trial_id", "arm_id"])
     found = doses.reindex(list(zip(rows["trial_id"], rows["arm_id"], strict=True)))
-    for column in ("drug", "dose_mg_equiv", "dose_mg_per_kg"):
+    for column in ("drug", "dose", "dose_mg_equiv", "dose_mg_per_kg"):
         rows[column] = found[column].to_numpy()
     rows["mean"], rows["d"] = rows["dz"], rows["dz"]
     rows["se"] = np.sqrt(rows["dz"] ** 2 / (2 * (rows["n"] - 1)))
     rows["d_from"] = "t / sqrt(n) against placebo, paired"
     rows["dose"] = _relative_dose(rows, evidence)
     rows["rank"], rows["size"] = 2, rows["dz"]
-    rows["reason"] = _reasons(rows)
+    rows["reason"] = _reasons(rows, experiences_of(evidence))
     return rows
 
 
 def _relative_dose(rows: pd.DataFrame, evidence: Evidence) -> pd.Series:
+    """Dose over the reference dose by the route of the drug's acute scores, which the tables of scores do not print."""
     dose = pd.Series(np.nan, index=rows.index)
+    routes = evidence.drugs.set_index("drug")["score_route"].fillna("oral")
     for reference in evidence.reference_doses.itertuples():
-        if reference.route != ROUTES.get(str(reference.drug), "oral"):
+        if reference.route != routes.get(str(reference.drug), "oral"):
             continue
         dose = dose.mask(rows["drug"] == reference.drug, rows[str(reference.dose_column)] / reference.dose)
     return dose
 
 
-def _reasons(rows: pd.DataFrame) -> pd.Series:
+def _reasons(rows: pd.DataFrame, experiences: dict[str, str]) -> pd.Series:
     """Why a score is not used, or ''."""
-    dimension = rows["drug"].map(EXPERIENCES)
+    dimension = rows["drug"].map(experiences)
     reason = pd.Series("", index=rows.index, dtype=object)
     for text, applies in {
+        "drugs.csv gives this drug no dimension of experience": dimension.isna(),
         "not the dimension through which this drug's effect may run": rows["dimension"] != dimension,
         "a part of a scale whose total is there": rows["instrument"].str.startswith(PARTS_OF),
         "mean not reported": rows["mean"].isna(),

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pillprocess.evidence.drugs import with_own_drugs
+from pillprocess.evidence.drugs import known_drugs
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.change_scores import change_sd, learned_correlation, mean_change, scale_to_reference
 from pillprocess.rows.counted import counted_elsewhere
@@ -44,12 +44,12 @@ def describe_arms(evidence: Evidence) -> pd.DataFrame:
     arms["therapy_hours"] = arms["therapy_hours_nondrug"]
     arms["therapy_type"] = arms["psychotherapy"].fillna("").where(arms["therapy"] == 1, "")
     arms["waitlist"] = (arms["role"] == "waitlist").astype(float)
-    drugs = with_own_drugs(evidence.reference_doses["drug"])
+    drugs = known_drugs(evidence)
     other_drug = ~arms["drug"].isin([*drugs, "placebo", "none"]) & (arms["role"] == "comparator")
     arms["comparator"] = other_drug.astype(float)
-    arms = add_dose(arms, evidence.reference_doses)
+    arms = add_dose(arms, evidence)
     arms = add_belief(arms, evidence.expectancy, drugs)
-    arms = add_experience(arms, evidence.subjective, evidence.reference_doses)
+    arms = add_experience(arms, evidence)
     arms["drug_given"] = arms["drug"].where(arms["drug"].isin(drugs), arms["study_drug"])
     arms["reason"] = _reason_arm(arms)
     return arms.set_index(["trial", "arm"], drop=False).rename_axis([None, None])
@@ -188,7 +188,7 @@ def arm_changes(
         A row in the window lies after its trial's randomised comparison.
     """
     check_choice("constructs", constructs, set(evidence.instruments["construct"]))
-    check_choice("drugs", drugs, set(with_own_drugs(evidence.reference_doses["drug"])))
+    check_choice("drugs", drugs, set(known_drugs(evidence)))
     if unit not in ("sd", "points"):
         raise ValueError(f"unit = {unit!r}; it must be 'sd' or 'points'")
     if correlation is not None and not -1 < correlation < 1:

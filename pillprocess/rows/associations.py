@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from pillprocess.evidence.drugs import experiences_of
 from pillprocess.evidence.tables import Evidence
-from pillprocess.rows.acute_scores import EXPERIENCES
 from pillprocess.rows.arms import describe_arms
 
 SYMPTOMS = ("depression", "anxiety", "ptsd", "alcohol", "tobacco", "cocaine")
@@ -63,7 +63,8 @@ def _candidates(evidence: Evidence, healthy: bool) -> pd.DataFrame:
     rows = evidence.associations.rename(
         columns={"trial_id": "trial", "arm_id": "arm", "predictor_instrument": "instrument"}
     )
-    acute = {*EXPERIENCES.values(), "intensity", "ego_dissolution", "emotional_breakthrough", "challenging", "visual"}
+    experiences = experiences_of(evidence)
+    acute = {*experiences.values(), "intensity", "ego_dissolution", "emotional_breakthrough", "challenging", "visual"}
     rows = rows[rows["predictor_dimension"].isin(acute)].copy()
     trials = evidence.trials.set_index("trial_id")
     rows["population"] = rows["trial"].map(trials["population"])
@@ -82,7 +83,7 @@ def _candidates(evidence: Evidence, healthy: bool) -> pd.DataFrame:
     by_p = rows["z"].abs() / -special.ndtri(rows["p"].clip(1e-300, 0.999) / 2)
     rows["se"] = np.fmax(by_size, by_p.where(rows["p_op"].isin(["="]) & rows["z"].notna()))
     rows["time_days"] = rows["time_days"].astype(float)
-    rows["reason"] = _reasons(rows, healthy)
+    rows["reason"] = _reasons(rows, healthy, experiences)
     rows["reason"] = _counted_once(rows, evidence.trials)
     return _one_per_trial(rows)
 
@@ -113,10 +114,11 @@ def _counted_once(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.Series:
 
 def _drug(evidence: Evidence, trial: str, arm: str) -> str:
     """The one study drug of the arm, or of all the trial's arms that gave one."""
-    arms = evidence.arms[(evidence.arms["trial_id"] == trial) & evidence.arms["drug"].isin(EXPERIENCES)]
+    experiences = experiences_of(evidence)
+    arms = evidence.arms[(evidence.arms["trial_id"] == trial) & evidence.arms["drug"].isin(experiences)]
     own = arms.loc[arms["arm_id"] == arm, "drug"]
     found = sorted(set(own if len(own) else arms["drug"]))
-    dimensions = {EXPERIENCES[d] for d in found}
+    dimensions = {experiences[d] for d in found}
     return found[0] if len(dimensions) == 1 else ""
 
 
@@ -128,14 +130,14 @@ def _sizes(evidence: Evidence) -> dict[tuple[str, str], float]:
     return {(str(t), str(a)): float(n) for (t, a), n in randomised.items()} | analysed
 
 
-def _reasons(rows: pd.DataFrame, healthy: bool) -> pd.Series:
+def _reasons(rows: pd.DataFrame, healthy: bool, experiences: dict[str, str]) -> pd.Series:
     """Why an association is not used, or ''."""
     told = rows["statistic"].eq("direction_only") & rows["significant"].notna()
     reason = pd.Series("", index=rows.index, dtype=object)
     for text, applies in {
         "the trial or association is not included (pooled, overlapping or a survey)": rows["include"] != 1,
         "healthy volunteers": (rows["population"] != "patients") & (not healthy),
-        "not the dimension through which this drug's effect may run": rows["drug"].map(EXPERIENCES)
+        "not the dimension through which this drug's effect may run": rows["drug"].map(experiences)
         != rows["predictor_dimension"],
         "the outcome is no symptom": ~rows["construct"].isin(SYMPTOMS),
         "neither a correlation nor its significance": rows["z"].isna() & ~told,

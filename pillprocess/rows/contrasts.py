@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from pillprocess.evidence.drugs import with_own_drugs
+from pillprocess.evidence.drugs import known_drugs
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.arms import COLUMNS, arm_changes, check_choice, describe_arms, is_published, still_randomised
 from pillprocess.rows.change_scores import scale_to_reference
@@ -59,7 +59,7 @@ def contrasts(
         Unknown construct or drug.
     """
     check_choice("constructs", constructs, set(evidence.instruments["construct"]))
-    check_choice("drugs", drugs, set(with_own_drugs(evidence.reference_doses["drug"])))
+    check_choice("drugs", drugs, set(known_drugs(evidence)))
     rows = _standardise(evidence)
     rows = rows[rows["reason"] == ""]
     if drugs is not None:
@@ -120,7 +120,7 @@ def contrasts_set_aside(evidence: Evidence) -> pd.DataFrame:
 
 def _standardise(evidence: Evidence) -> pd.DataFrame:
     """Every primary between-arm comparison with its best row in reference SDs, or the reason there is none."""
-    drugs = with_own_drugs(evidence.reference_doses["drug"])
+    drugs = known_drugs(evidence)
     table = evidence.contrasts
     arms = describe_arms(evidence)
     table = table[(table["level"] == "between_arm") & (table["include"] == 1) & (table["primary"] == 1)].copy()

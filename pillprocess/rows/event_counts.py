@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pillprocess.evidence.drugs import DRUGS
+from pillprocess.evidence.drugs import known_drugs
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.arms import describe_arms
 from pillprocess.rows.associations import SYMPTOMS
@@ -60,7 +60,7 @@ def treatment_guesses(evidence: Evidence, described: pd.DataFrame) -> pd.DataFra
     for (trial, arm), group in rows.groupby(["trial_id", "arm_id"], sort=False):
         usable = described[(described["trial"] == trial) & (described["reason"] == "")]
         named = usable if arm == "all" else usable[usable["arm"] == arm]
-        if len(usable) < 2 or named.empty or not usable["drug"].isin(DRUGS).any():
+        if len(usable) < 2 or named.empty or not usable["drug"].isin(known_drugs(evidence)).any():
             continue
         n = group["n"].max()
         n = float(sizes[trial] if arm == "all" else named["n"].iloc[0]) if np.isnan(n) else float(n)

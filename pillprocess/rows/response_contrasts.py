@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import norm
 
-from pillprocess.evidence.drugs import DRUGS
+from pillprocess.evidence.drugs import known_drugs
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.arms import COLUMNS, describe_arms
 from pillprocess.rows.associations import SYMPTOMS
@@ -72,7 +72,7 @@ def response_arms(evidence: Evidence, arms: pd.DataFrame, differences: pd.DataFr
         ["instrument", "construct", "time_days", "n", "responders", "counted", "evidence_quality", "source_url"]
     ]
     table = described.drop(columns=["n", "source_url"]).join(keep.rename_axis([None, None]), how="inner")
-    table = table[table["study_drug"].isin(DRUGS)].assign(
+    table = table[table["study_drug"].isin(known_drugs(evidence))].assign(
         kind="count", reference_arm="", unit="sd", label=lambda t: t["trial"] + ": " + t["arm"], y=np.nan, se=np.nan,
         y_from="counts", se_from="counts", scale_from="latent normal SD", condition=lambda t: t["trial_condition"],
         design=lambda t: t["trial_design"], blinding=lambda t: t["trial_blinding"], published=lambda t: t.get("trial_published", np.nan),

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from pillprocess.evidence.drugs import DRUGS, with_own_drugs
+from pillprocess.evidence.drugs import experiences_of, known_drugs
+from pillprocess.evidence.tables import Evidence
 
 TERMS = ("drug", "therapy", "drug:therapy", "expectancy", "experience")
 
@@ -36,20 +37,20 @@ def check_terms(terms: frozenset[str] | set[str]) -> frozenset[str]:
     return frozenset(terms)
 
 
-def add_dose(arms: pd.DataFrame, reference_doses: pd.DataFrame) -> pd.DataFrame:
+def add_dose(arms: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     """Add ``dose``, relative to the drug's reference dose by its route, and ``dose_from``.
 
     An arm without a study drug has dose 0. An active arm whose dose was not reported is taken at the reference dose, and
     ``dose_from`` says so.
     """
     arms = arms.copy()
-    active = arms["drug"].isin(with_own_drugs(reference_doses["drug"]))
+    active = arms["drug"].isin(known_drugs(evidence))
     control = arms["drug"].isin(["placebo", "none"]) | arms["role"].isin(
         ["active_placebo", "inert_placebo", "comparator", "waitlist"]
     )
     dose = pd.Series(np.nan, index=arms.index)
     source = pd.Series("", index=arms.index, dtype=object)
-    for reference in reference_doses.itertuples():
+    for reference in evidence.reference_doses.itertuples():
         given = arms[reference.dose_column]
         match = active & (arms["drug"] == reference.drug) & (arms["route"] == reference.route) & given.notna()
         dose = dose.mask(match, given / reference.dose)
@@ -86,7 +87,7 @@ def therapy_curve(arms: pd.DataFrame, measure: str) -> np.ndarray:
     raise ValueError(f"therapy_measure = {measure!r}; it must be 'presence' or 'hours'")
 
 
-def add_belief(arms: pd.DataFrame, expectancy: pd.DataFrame, drugs: tuple[str, ...] = DRUGS) -> pd.DataFrame:
+def add_belief(arms: pd.DataFrame, expectancy: pd.DataFrame, drugs: tuple[str, ...]) -> pd.DataFrame:
     """Add ``expectancy``: the share of an arm that believes it had the active drug, and ``expectancy_from``.
 
     Open arms and arms without a pill know. Blinded arms take their trial's reported guesses; where none are reported, the
@@ -136,27 +137,19 @@ def _correct_guesses(expectancy: pd.DataFrame) -> dict[tuple[str, str], float]:
     return {(str(t), str(a)): float(v) for (t, a), v in means.items()}
 
 
-EXPERIENCE = {
-    "psilocybin": ("psilocybin", "oral", ("mystical",)),
-    "LSD": ("LSD", "oral", ("mystical",)),
-    "MDMA": ("MDMA", "oral", ("prosocial", "mystical")),
-    "ketamine": ("ketamine", "iv", ("dissociative",)),
-    "esketamine": ("ketamine", "iv", ("dissociative",)),
-}
-"""Per study drug: whose acute scores describe its experience, by which route, and on which dimensions."""
-
-
-def experience_per_dose(subjective: pd.DataFrame, reference_doses: pd.DataFrame) -> pd.DataFrame:
+def experience_per_dose(evidence: Evidence) -> pd.DataFrame:
     """Acute effect of each drug at its reference dose, in SDs of the score within drug arms.
 
     Scores are divided by their SD (where not printed: the mean SD of the dimension, on the 0-1 scale), averaged within a
     trial and dose, and regressed on relative dose through the origin, weighted by people. Patients and healthy volunteers
-    both count: the question is what the dose does to experience.
+    both count: the question is what the dose does to experience. ``drugs.csv`` says whose scores describe a drug's experience
+    (``scores_of``, by that drug's ``score_route``) and on which dimensions.
 
     Returns
     -------
     DataFrame indexed by drug: ``slope`` (SD per reference dose), ``n_trials``, ``people``.
     """
+    subjective, reference_doses = evidence.subjective, evidence.reference_doses
     rows = subjective[
         subjective["value_type"].isin(["score", "difference_from_placebo"])
         & (subjective["include"] == 1)
@@ -166,8 +159,11 @@ def experience_per_dose(subjective: pd.DataFrame, reference_doses: pd.DataFrame)
     pooled_sd = rows.groupby("dimension")["sd_fraction"].transform("mean")
     standardised = (rows["mean"] / rows["sd"]).fillna(rows["mean_fraction"] / pooled_sd)
     rows = rows.assign(s=standardised)[standardised.notna()]
-    table = {}
-    for drug, (source, route, dimensions) in EXPERIENCE.items():
+    table, listed = {}, evidence.drugs.set_index("drug")
+    for drug in experiences_of(evidence):
+        dimensions = listed.loc[drug, ["experience", "experience_also"]].dropna()
+        source = str(listed["scores_of"].fillna(drug)[drug])
+        route = str(listed["score_route"].fillna("oral")[source])
         references = reference_doses[(reference_doses["drug"] == source) & (reference_doses["route"] == route)]
         if references.empty:
             continue
@@ -181,14 +177,14 @@ def experience_per_dose(subjective: pd.DataFrame, reference_doses: pd.DataFrame)
     return pd.DataFrame.from_dict(table, orient="index", columns=["slope", "n_trials", "people"]).rename_axis("drug")
 
 
-def add_experience(arms: pd.DataFrame, subjective: pd.DataFrame, reference_doses: pd.DataFrame) -> pd.DataFrame:
+def add_experience(arms: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     """Add ``experience``, the acute subjective effect of an arm in SDs of its score, and ``experience_from``.
 
     No open data give the patients' scores of the efficacy arms, so an arm borrows its drug's score at its dose from
     :func:`experience_per_dose`: 0 without a study drug, and 0 where the drug was given under general anaesthesia.
     """
-    slopes = experience_per_dose(subjective, reference_doses)
-    active = arms["drug"].isin(with_own_drugs(reference_doses["drug"]))
+    slopes = experience_per_dose(evidence)
+    active = arms["drug"].isin(known_drugs(evidence))
     blocked = active & (arms["awake"] == 0)
     value = (arms["drug"].map(slopes["slope"]) * arms["dose"]).where(active & ~blocked, 0.0)
     source = (

@@ -7,8 +7,8 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.output.tables import effect_table
-from pillprocess.rows.acute_scores import EXPERIENCES
 from pillprocess.synthesis.compiled import Refit
+from pillprocess.synthesis.data import experiences_of_items
 from pillprocess.synthesis.effects import controlled_trials, path_effects, usual_therapy
 from pillprocess.synthesis.fits import items_of, refit_of
 
@@ -87,9 +87,9 @@ def causal_shares(draws: xr.DataTree | xr.Dataset, *, prior: xr.Dataset | None =
 
 def _shares(posterior: xr.Dataset) -> pd.DataFrame:
     scale = float(posterior.attrs["outcome_sd"])
-    rows = []
+    experience, rows = experiences_of_items(posterior), []
     for drug in posterior["drug"].to_numpy():
-        association = np.tanh(posterior["zeta"].sel(dimension=EXPERIENCES[str(drug)]).to_numpy().ravel())
+        association = np.tanh(posterior["zeta"].sel(dimension=experience[str(drug)]).to_numpy().ravel())
         causal = posterior["b"].sel(drug=drug).to_numpy().ravel() / scale
         share, row = causal / association, {"drug": str(drug)}
         for name, values in (("association", association), ("bias", association - causal), ("share", share)):

@@ -100,7 +100,7 @@ def finish_synthesis(trace: xr.DataTree, items: xr.Dataset, *, seed: int) -> xr.
     for name in ("causal_share", "pooling"):
         if settings[name] is not None:
             posterior = posterior.assign({name: posterior[name] * 0 + settings[name]})
-    posterior = posterior.assign_attrs(outcome_sd=float(items["outcome_sd"]))
+    posterior = posterior.assign_attrs(outcome_sd=float(items["outcome_sd"]), experiences=items.attrs["experiences"])
     theta = expected_rows(posterior, items)
     groups = {"/posterior": posterior, "/constant_data": items}
     groups["/log_likelihood"] = trial_log_likelihood(posterior, items, theta).to_dataset(name="y_trial")
@@ -152,5 +152,5 @@ def prior_of(model: pm.Model, *, seed: int, draws: int = 2000) -> xr.Dataset:
             for v, value in zip(inputs, values, strict=True)
         },
         coords={dim: list(labels) for dim, labels in model.coords.items() if labels is not None},
-        attrs={"outcome_sd": float(model.items["outcome_sd"])},
+        attrs={"outcome_sd": float(model.items["outcome_sd"]), "experiences": model.items.attrs["experiences"]},
     )

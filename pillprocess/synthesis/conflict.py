@@ -10,9 +10,9 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from pillprocess.rows.acute_scores import EXPERIENCES
 from pillprocess.rows.terms import TERMS
 from pillprocess.synthesis.compiled import Refit
+from pillprocess.synthesis.data import experiences_of_items
 from pillprocess.synthesis.effects import controlled_trials, usual_therapy
 from pillprocess.synthesis.fits import items_of, refit_of
 from pillprocess.synthesis.kinds import has_kind, without
@@ -70,7 +70,9 @@ def conflict(
         whole = _whole(fits["unblocked"], drug, setting.get(drug, 0.0))
         if question == "slope":
             posterior = fits["unblocked"]["posterior"].dataset
-            carried = posterior["a"].sel(drug=drug) * np.tanh(posterior["zeta"].sel(dimension=EXPERIENCES[drug]))
+            carried = posterior["a"].sel(drug=drug) * np.tanh(
+                posterior["zeta"].sel(dimension=experiences_of_items(items)[drug])
+            )
             one, names = (
                 carried * float(items["outcome_sd"]),
                 ("within-arm association x experience", "controlled outcomes"),
@@ -92,10 +94,10 @@ def comparisons(items: xr.Dataset) -> list[tuple[str, str]]:
     kind = items["row_kind"].to_numpy()
     unblocked = set(items["trial"].to_numpy()[np.isin(kind, OUTCOMES[:2])])
     people = trials[trials["trial"].isin(unblocked)].drop_duplicates(["drug", "trial"]).groupby("drug")["people"].sum()
-    kept = items["association_kept"].to_numpy() == 1
+    kept, experience = items["association_kept"].to_numpy() == 1, experiences_of_items(items)
     asked = []
     for dimension in dict.fromkeys(items["association_dimension"].to_numpy()[kept]):
-        of = people[[EXPERIENCES[str(drug)] == dimension for drug in people.index]]
+        of = people[[experience[str(drug)] == dimension for drug in people.index]]
         if len(of):
             asked.append(("slope", str(of.idxmax())))
     blocked = sorted(set(items["study_drug"].to_numpy()[kind == OUTCOMES[2]]) & set(people.index))

@@ -1,5 +1,6 @@
 """What a synthesis conditions on, as arrays that can be replaced without compiling its model again."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,6 +42,11 @@ def synthesis_data(items: xr.Dataset, choices: Choices) -> dict[str, np.ndarray]
         "count_n": items["count_n"].to_numpy(), "count_data": items["count_responders"].to_numpy(),
         **{f"person_{c}": items[f"person_{c}"].to_numpy() for c in PERSON_STATISTICS},
     }  # fmt: skip
+
+
+def experiences_of_items(held: xr.Dataset) -> dict[str, str]:
+    """Return the dimension of experience of each drug, from items or from the draws of a fit to them."""
+    return dict(json.loads(held.attrs["experiences"]))
 
 
 def told_associations(items: xr.Dataset) -> np.ndarray:

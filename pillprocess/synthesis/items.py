@@ -6,6 +6,7 @@ outcome), ``guess`` (counts of treatment guesses), ``count`` (responders), ``per
 statistics). Removing evidence changes its numbers, not the shapes: the compiled model is used again.
 """
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,13 +14,13 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.decomposition.model import Baseline, decomposition_design
-from pillprocess.evidence.drugs import DRUGS
+from pillprocess.evidence.drugs import experiences_of, known_drugs
 from pillprocess.evidence.tables import Evidence
 from pillprocess.participants.arms import person_arm_items
 from pillprocess.rows.acute_scores import acute_scores, scale_correlations
-from pillprocess.rows.arms import arm_changes, describe_arms
+from pillprocess.rows.arms import describe_arms
 from pillprocess.rows.associations import experience_correlations
-from pillprocess.rows.contrasts import contrasts as contrast_rows
+from pillprocess.rows.contrasts import model_rows
 from pillprocess.rows.event_counts import response_counts, treatment_guesses
 from pillprocess.rows.terms import dose_curve
 
@@ -29,7 +30,7 @@ def synthesis_items(
     *,
     participants: Sequence[pd.DataFrame] = (),
     constructs: tuple[str, ...] | None = None,
-    drugs: tuple[str, ...] = DRUGS,
+    drugs: tuple[str, ...] | None = None,
     baseline: Baseline = "exchangeable",
     single_arm: str = "set_aside",
     dose_shape: str = "linear",
@@ -60,12 +61,11 @@ def synthesis_items(
     Raises
     ------
     ValueError
-        Unknown choices; no controlled outcome is left.
+        Unknown choices; no controlled outcome is left; a drug has no dimension of experience.
     """
     if single_arm not in ("set_aside", "exchangeable"):
         raise ValueError(f"single_arm = {single_arm!r}; it must be 'set_aside' or 'exchangeable'")
-    arms = arm_changes(evidence, constructs=constructs, drugs=drugs)
-    differences = contrast_rows(evidence, constructs=constructs, drugs=drugs, besides=arms)
+    arms, differences = model_rows(evidence, constructs=constructs, drugs=drugs)
     counts = response_counts(evidence, arms, differences, constructs=constructs, drugs=drugs)
     differences = differences[~differences["trial"].isin(counts["trial"])]
     if single_arm == "set_aside":
@@ -83,22 +83,36 @@ def synthesis_items(
     associations = experience_correlations(evidence, healthy=healthy)
     scores = acute_scores(evidence, dose_shape=dose_shape)
     sides = pd.concat([_sides(arms), _sides(differences)], ignore_index=True)
-    cells = _cells(described, sides, counts, guesses, dose_shape)
+    cells = _cells(described, sides, counts, guesses, dose_shape, known_drugs(evidence))
+    experiences = _experiences(evidence, cells)
     parts = [
         _outcome_items(design, sides, cells, arms, differences),
         _arm_items(cells),
         _score_items(evidence, scores, associations, participants),
         _guess_items(guesses, cells),
         _count_items(counts, cells, differences),
-        person_arm_items(participants, dose_shape=dose_shape),
+        person_arm_items(participants, dose_shape=dose_shape, experiences=experiences),
     ]
     items = xr.merge(parts, combine_attrs="drop")
-    people = float(np.median(arms.loc[arms["dose"] > 0, "se"] * np.sqrt(arms.loc[arms["dose"] > 0, "n"])))
-    items["outcome_sd"] = people
+    items["outcome_sd"] = _outcome_sd(arms, differences)
     return items.assign_attrs(
         {k: design.attrs[k] for k in ("data_hash", "outcome", "scale")}
-        | {"conditioning": "treatment", "dose_shape": dose_shape, "baseline": baseline, "single_arm": single_arm}
+        | {
+            "experiences": json.dumps(experiences),
+            "conditioning": "treatment",
+            "dose_shape": dose_shape,
+            "baseline": baseline,
+            "single_arm": single_arm,
+        }
     )
+
+
+def _outcome_sd(arms: pd.DataFrame, differences: pd.DataFrame) -> float:
+    """SD of people's changes, in reference SDs: the median drug arm's; without arms the one that the differences imply."""
+    given = arms[arms["dose"] > 0]
+    if given.empty:
+        return float((differences["se"] / np.sqrt(1 / differences["n_arm"] + 1 / differences["n_reference"])).median())
+    return float(np.median(given["se"] * np.sqrt(given["n"])))
 
 
 def _sides(rows: pd.DataFrame) -> pd.DataFrame:
@@ -109,25 +123,42 @@ def _sides(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cells(
-    described: pd.DataFrame, sides: pd.DataFrame, counts: pd.DataFrame, guesses: pd.DataFrame, dose_shape: str
+    described: pd.DataFrame,
+    sides: pd.DataFrame,
+    counts: pd.DataFrame,
+    guesses: pd.DataFrame,
+    dose_shape: str,
+    drugs: tuple[str, ...],
 ) -> pd.DataFrame:
     """Every arm an item speaks of, with what decides its experience and belief."""
     pooled = described["trial"].isin(guesses["trial"]) & (described["reason"] == "")
     wanted = [*sides["arm"], *sides["reference"], *(counts["trial"] + ": " + counts["arm"])]
     table = described.assign(label=described["trial"] + ": " + described["arm"])
     table = table[table["label"].isin(wanted) | pooled].set_index("label")
-    dose = dose_curve(table["dose"].fillna(0).to_numpy(), dose_shape) * table["drug"].isin(DRUGS)
-    active = table["drug"].isin(DRUGS) & (table["role"] != "low_dose")
+    dose = dose_curve(table["dose"].fillna(0).to_numpy(), dose_shape) * table["drug"].isin(drugs)
+    active = table["drug"].isin(drugs) & (table["role"] != "low_dose")
     known = (table["trial_blinding"] == "open") | (table["role"] == "waitlist") | (table["drug"] == "none")
     return pd.DataFrame(
         {
-            "trial": table["trial"], "drug": table["drug"].where(table["drug"].isin(DRUGS), table["drug_given"]), "dose": dose,
+            "trial": table["trial"], "drug": table["drug"].where(table["drug"].isin(drugs), table["drug_given"]), "dose": dose,
             "awake": (table["awake"] != 0).astype(float), "active": active.astype(float), "known": known.astype(float),
             "active_placebo": (table["role"] == "active_placebo").astype(float), "n": table["n"], "people": table["people"],
             "therapy": table["therapy"].fillna(0).astype(float), "waitlist": table["waitlist"].astype(float),
             "comparator": table["comparator"].astype(float),
         }
     )  # fmt: skip
+
+
+def _experiences(evidence: Evidence, cells: pd.DataFrame) -> dict[str, str]:
+    """The dimension of experience of every drug; a drug that was given and has none is no silent zero."""
+    experiences = experiences_of(evidence)
+    lacking = sorted(set(cells["drug"]) - set(experiences))
+    if lacking:
+        raise ValueError(
+            f"no dimension of experience is known for {', '.join(lacking)}, and the synthesis asks what runs through it; give each a "
+            "row in drugs.csv (drug, experience), or choose the drugs; nothing was gathered"
+        )
+    return experiences
 
 
 def _outcome_items(

@@ -47,11 +47,10 @@ import xarray as xr
 from pytensor.tensor import TensorVariable
 
 from pillprocess.evidence.tables import Evidence
-from pillprocess.rows.acute_scores import EXPERIENCES
 from pillprocess.rows.terms import TERMS
 from pillprocess.synthesis.choices import OUTSIDE, Confounding, check_course, choices_of
 from pillprocess.synthesis.compiled import compile_synthesis
-from pillprocess.synthesis.data import TRIAL_SDS, arm_columns, synthesis_data
+from pillprocess.synthesis.data import TRIAL_SDS, arm_columns, experiences_of_items, synthesis_data
 from pillprocess.synthesis.items import synthesis_items
 from pillprocess.synthesis.likelihoods import (
     Belief,
@@ -189,8 +188,9 @@ def synthesis(
         items = evidence
     check_course(items, choices)
     drugs = sorted({*items["arm_drug"].to_numpy(), *items["person_drug"].to_numpy(), *items["score_path"].to_numpy()})
-    dimensions = list(dict.fromkeys(EXPERIENCES[d] for d in drugs))
-    of_drug = np.array([dimensions.index(EXPERIENCES[d]) for d in drugs])
+    experience = experiences_of_items(items)
+    dimensions = list(dict.fromkeys(experience[d] for d in drugs))
+    of_drug = np.array([dimensions.index(experience[d]) for d in drugs])
     coords = {
         "drug": drugs, "dimension": dimensions, "instrument": items["instrument"].to_numpy(),
         "term": TERMS, "pooled": POOLED, "outside": OUTSIDE,

@@ -19,12 +19,13 @@ from pillprocess.output.visual_style import (
     TERM_COLOURS,
     Width,
     finish,
+    in_drawn_order,
     legend_above,
     panel,
     row_labels,
     wrapped,
 )  # fmt: skip
-from pillprocess.rows.acute_scores import EXPERIENCES
+from pillprocess.synthesis.data import experiences_of_items
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +70,7 @@ def plot_paths(
     if drug not in known:
         raise ValueError(f"drug = {drug!r}; the fit knows {', '.join(known)}")
     one = posterior.sel(drug=drug)
-    experience = EXPERIENCES[drug]
+    experience = experiences_of_items(posterior)[drug]
     arrows = {
         ("drug", "experience"): ("a", one["a"], "SD"), ("experience", "symptoms"): ("b", one["b"], "per SD"),
         ("drug", "symptoms"): ("direct", one["direct"], ""), ("experience", "belief"): ("probit", one["g_experience"], "per SD"),
@@ -147,7 +148,7 @@ def plot_path_effects(
     Axes; left is improvement.
     """
     table = table[table["therapy"] == therapy]
-    drugs = [d for d in DRUG_COLOURS if d in set(table["drug"])]
+    drugs = in_drawn_order(table["drug"])
     step = len(drugs) + 1
     ax = panel(ax, width, 3.1 * step * len(paths) + 26)
     for i, path in enumerate(paths):

@@ -10,7 +10,7 @@ ALL_CAUSAL = "all of the association is causal"
 DEFAULT_TRANSPORT = 0.3
 
 
-def synthesis_answer(tables: Mapping[str, pd.DataFrame], note: str) -> list[str]:
+def synthesis_answer(tables: Mapping[str, pd.DataFrame], note: str, *, drug: str) -> list[str]:
     """State what the synthesis answers, what identifies it and what would overturn it.
 
     Parameters
@@ -19,6 +19,8 @@ def synthesis_answer(tables: Mapping[str, pd.DataFrame], note: str) -> list[str]
         Of :func:`pillprocess.review.synthesis.analyse_synthesis`.
     note
         What the comparison of hypotheses decides.
+    drug
+        For which drug the sentences about one drug are written.
 
     Returns
     -------
@@ -32,9 +34,9 @@ def synthesis_answer(tables: Mapping[str, pd.DataFrame], note: str) -> list[str]
         _majority(shares),
         _own(tables["synthesis_share_pooling"]),
         _learned(shares),
-        _causal(tables["synthesis_causal_share"], tables["synthesis_choices"]),
+        _causal(tables["synthesis_causal_share"], tables["synthesis_choices"], drug),
     ]
-    sentences.append(_span(tables["synthesis_choices"]))
+    sentences.append(_span(tables["synthesis_choices"], drug))
     sentences += [_informed(tables["synthesis_informed"], tables["synthesis_outside"])]
     sentences += [_removal(tables["synthesis_without"]), _disagreement(tables["synthesis_conflict"]), note]
     return [sentence for sentence in sentences if sentence]
@@ -114,7 +116,7 @@ def _learned(shares: pd.DataFrame) -> str:
     )
 
 
-def _causal(shares: pd.DataFrame, choices: pd.DataFrame) -> str:
+def _causal(shares: pd.DataFrame, choices: pd.DataFrame, drug: str) -> str:
     """The causal share, and why a large one is hard to square with the drug's whole effect, where it is."""
     parts = [
         f"{r.drug} {r.p_half:.2f} ({r.prior_p_half:.2f}), that the causal slope is larger than the association {r.p_larger:.2f} "
@@ -125,10 +127,10 @@ def _causal(shares: pd.DataFrame, choices: pd.DataFrame) -> str:
         "The association of experience and improvement within arms is the causal slope and a bias. Probability that more than half of it "
         f"is causal, and before the data in brackets: {'; '.join(parts)}."
     )
-    causal = choices[(choices["choice"] == ALL_CAUSAL) & (choices["drug"] == "psilocybin")].set_index("path")["mean"]
+    causal = choices[(choices["choice"] == ALL_CAUSAL) & (choices["drug"] == drug)].set_index("path")["mean"]
     if len(causal) and causal["experience"] < causal["total"] < 0:
         words += (
-            f" If all of it were, psilocybin's experience alone would do {causal['experience']:.2f}, more than the whole drug "
+            f" If all of it were, {drug}'s experience alone would do {causal['experience']:.2f}, more than the whole drug "
             f"({causal['total']:.2f}), and its direct effect would have to be harmful."
         )
     return words
@@ -155,14 +157,14 @@ def _informed(table: pd.DataFrame, ledger: pd.DataFrame) -> str:
     )
 
 
-def _span(choices: pd.DataFrame) -> str:
-    rows = choices[(choices["path"] == "experience") & (choices["drug"] == "psilocybin")].set_index("choice")
+def _span(choices: pd.DataFrame, drug: str) -> str:
+    rows = choices[(choices["path"] == "experience") & (choices["drug"] == drug)].set_index("choice")
     if rows.empty:
         return ""
     parts = [f"{estimate(row.to_dict())} if {name}" for name, row in rows.iterrows()]
     return (
         "No trial randomises the experience. How much of the association between experience and improvement is causal is therefore "
-        f"an assumption with a prior; for psilocybin the effect through the experience is {'; '.join(parts)}."
+        f"an assumption with a prior; for {drug} the effect through the experience is {'; '.join(parts)}."
     )
 
 

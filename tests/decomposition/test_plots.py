@@ -249,7 +249,7 @@ def test_labels_of_rows_are_cut_in_one_column_only():
 
 def test_every_term_and_every_drug_has_its_own_colour():
     assert set(TERM_COLOURS) == set(TERM_NAMES) == set(TERM_ORDER)
-    assert set(DRUG_COLOURS) == {*pp.DRUGS, "all"}
+    assert set(DRUG_COLOURS) == {*pp.drugs_of(pp.load_evidence()), "all"}
     for colours in (TERM_COLOURS, DRUG_COLOURS):
         assert len(set(colours.values())) == len(colours)
 

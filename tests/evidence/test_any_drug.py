@@ -1,14 +1,19 @@
 """Folders of other drugs than the embedded five, and folders of contrasts alone. All figures are simulated."""
 
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import pillprocess as pp
 from pillprocess.evidence.drugs import drugs_of
-from pillprocess.output.visual_style import DRUG_COLOURS, DRUG_MARKERS, in_drawn_order
+from pillprocess.output.visual_style import DRUG_COLOURS, DRUG_MARKERS, GREY, in_drawn_order
 from pillprocess.review.run import run_compare, run_decompose
-from tests.evidence.folders import ARMS, OUTCOMES, TRIALS
+from pillprocess.rows.contrasts import model_rows
+from pillprocess.synthesis.data import experiences_of_items
+from tests.evidence.folders import ARMS, NEIGHBOUR_FIGURES, OUTCOMES, TRIALS, neighbours_folder
+from tests.output.test_visual_style import lab
 
 NEIGHBOURS = [
     ("DMT", "iv", "20", "mg", "dose_mg_equiv"), ("5-MeO-DMT", "inhaled", "12", "mg", "dose_mg_equiv"),
@@ -132,8 +137,71 @@ def test_a_folder_with_neither_outcomes_nor_contrasts_is_refused(contrasts_alone
     assert "no such file, and no contrasts.csv" in pp.evidence_problems(contrasts_alone)["problem"].iloc[0]
 
 
-def test_a_drug_is_drawn_alike_in_every_figure() -> None:
-    assert DRUG_COLOURS["ibogaine"] == DRUG_COLOURS["ibogaine"].upper()
-    assert "ibogaine" not in DRUG_COLOURS
-    assert DRUG_MARKERS["ibogaine"] in "ph<>8d"
+def test_published_figures_of_four_other_drugs_are_fitted_compared_and_drawn(
+    tmp_path: Path, shared, save_figure
+) -> None:
+    finds = shared("evidence/finds_2026-11.csv").read_text(encoding="utf-8").splitlines()
+    for words, figures in NEIGHBOUR_FIGURES.items():
+        line = next(line for line in finds if words in line)
+        assert all(figure in line for figure in figures), words
+    folder = neighbours_folder(tmp_path / "finds")
+    evidence = pp.load_evidence(folder)
+    assert pp.evidence_questions(folder).empty
+    arms, differences = model_rows(evidence)
+    effects = run_decompose(
+        "headline", baseline="exchangeable", constructs=None, seed=1, evidence=folder, progress=False
+    )["drug_effects"][1]
+    assert set(effects["drug"]) == set(drugs_of(evidence)) == {row[0] for row in NEIGHBOURS}
+    own = effects[effects["evidence"] == "own trials"].set_index("drug")["mean"]
+    assert own.to_dict() == pytest.approx({"DMT": -0.79, "5-MeO-DMT": -1.14, "nitrous_oxide": -0.91}, abs=0.02)
+    for ax in (pp.plot_network(arms, differences), pp.plot_evidence_map(evidence), pp.plot_forest(effects)):
+        save_figure(ax)
+
+
+def test_an_experience_of_a_folders_own_reaches_the_synthesis_and_one_that_lacks_is_asked_for(tmp_path: Path) -> None:
+    folder = neighbours_folder(tmp_path)
+    items = pp.synthesis_items(pp.load_evidence(folder))
+    assert experiences_of_items(items)["nitrous_oxide"] == "dissociative"
+    assert items["outcome_sd"] == pytest.approx(0.96, abs=0.02), "from the differences, as no arm is controlled"
+    drugs = (folder / "drugs.csv").read_text(encoding="utf-8")
+    (folder / "drugs.csv").write_text(drugs.replace("DMT,mystical,,iv", "DMT,,,"), encoding="utf-8")
+    with pytest.raises(
+        ValueError, match="no dimension of experience is known for DMT, .* give each a row in drugs.csv"
+    ):
+        pp.synthesis_items(pp.load_evidence(folder))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("ibogaine,oneiric", "ibogaine,oneirik", "must be one of mystical, dissociative"),
+        ("DMT,mystical,,iv,,", "DMT,mystical,,iv,LSD,", "scores_of = LSD; no such drug in drugs.csv"),
+        ("DMT,mystical,,iv,,", "DMT,,mystical,,,", "experience_also = mystical; needs the drug's first dimension in experience"),
+        ("DMT,mystical,,iv,,", "DMT,mystical,,smoked,,", "a route of your own needs a row in reference_doses.csv"),
+    ],
+)  # fmt: skip
+def test_slips_in_the_experiences_of_drugs_are_refused(tmp_path: Path, old: str, new: str, text: str) -> None:
+    folder = neighbours_folder(tmp_path)
+    drugs = (folder / "drugs.csv").read_text(encoding="utf-8")
+    (folder / "drugs.csv").write_text(drugs.replace(old, new), encoding="utf-8")
+    assert any(text in problem for problem in pp.evidence_problems(folder)["problem"])
+
+
+def test_every_drug_is_drawn_alike_in_every_figure_and_unlike_the_others() -> None:
+    others = [
+        "DMT",
+        "5-MeO-DMT",
+        "nitrous_oxide",
+        "ibogaine",
+        "ayahuasca",
+        "mescaline",
+        "noribogaine",
+        "deuterated_psilocin",
+    ]
+    colours = [DRUG_COLOURS[drug] for drug in others] + list(DRUG_COLOURS.values())
+    for one, other in combinations(colours, 2):
+        assert np.linalg.norm(lab(one) - lab(other)) > 15, (one, other)
+    assert "ibogaine" not in DRUG_COLOURS, "looking it up does not add it"
+    assert {DRUG_MARKERS[drug] for drug in others} <= set("ph<>8d")
+    assert (DRUG_COLOURS[""], DRUG_MARKERS[""]) == (GREY, "o")
     assert in_drawn_order(["ibogaine", "LSD", "DMT", "LSD", "psilocybin"]) == ["psilocybin", "LSD", "DMT", "ibogaine"]

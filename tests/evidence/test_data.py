@@ -28,6 +28,7 @@ KEYS = {
     "therapy": ["trial_id", "row"],
     "instruments": ["instrument"],
     "reference_doses": ["drug", "route", "dose_column"],
+    "drugs": ["drug"],
     "pooled_effects": ["meta_id", "comparison", "effect_type"],
     "acute_contrasts": ["trial_id", "arm_id", "reference_arm_id", "instrument"],
     "scale_bridge": ["source", "drug", "scale_a", "scale_b"],

@@ -7,6 +7,8 @@ from pillprocess.participants.arms import check_person_arms, person_arm_items, p
 from pillprocess.participants.table import load_participants
 from pillprocess.synthesis.person_arms import recursion_density
 
+EXPERIENCES = {"psilocybin": "mystical", "ketamine": "dissociative"}
+
 GIVEN = pd.DataFrame({"drug": "psilocybin", "dose": [1.0, 0.0], "therapy": 1.0}, index=["drug", "placebo"])
 
 
@@ -46,7 +48,7 @@ def test_people_who_lack_a_value_are_counted():
 
 def test_density_of_the_statistics_is_that_of_the_rows():
     frame = rows_of_people()
-    items = person_arm_items([reduced(frame)], dose_shape="linear")
+    items = person_arm_items([reduced(frame)], dose_shape="linear", experiences=EXPERIENCES)
     data = {c: items[f"person_{c}"].to_numpy() for c in ("n", "mean_s", "mean_y", "ss", "yy", "sy")}
     values = {"mean_s": np.array([2.5, 0.4]), "mean_y": np.array([-1.2, -0.5]), "sigma_s": np.array([1.1, 0.4])}
     got = recursion_density(data, **values, sigma_y=0.7, slope=-0.3).eval()
@@ -64,7 +66,7 @@ def test_rows_covariances_and_means_with_r_are_the_same_items():
         var_s=table["sd_s"] ** 2, var_y=table["sd_y"] ** 2, cov_sy=table["r"] * table["sd_s"] * table["sd_y"]
     )
     covariances = moments.drop(columns=["sd_s", "sd_y", "r", "open"])
-    one, other = (person_arm_items([t], dose_shape="linear") for t in (table, covariances))
+    one, other = (person_arm_items([t], dose_shape="linear", experiences=EXPERIENCES) for t in (table, covariances))
     for name in one.data_vars:
         if one[name].dtype.kind == "f":
             np.testing.assert_allclose(one[name], other[name], rtol=1e-13)
@@ -82,9 +84,10 @@ def test_every_problem_of_a_table_is_named():
         drug=["psilocybin", "aspirin"], n=[2.0, 30.0], r=[0.2, 1.0], sd_s=[20.0, 0.0], mean_y=[np.nan, -0.5]
     )
     with pytest.raises(ValueError, match="nothing was gathered") as error:
-        check_person_arms(table)
+        check_person_arms(table, EXPERIENCES)
     for text in (
-        "arm 'placebo': drug = 'aspirin'; it must be one of", "arm 'drug': mean_y is blank or not finite",
+        "arm 'placebo': drug = 'aspirin'; it must be one of psilocybin, ketamine, or have an experience in drugs.csv",
+        "arm 'drug': mean_y is blank or not finite",
         "arm 'drug': n = 2; at least 3 people are needed", "sd_s = 0, sd_y =", "arm 'placebo': r = 1; it must lie between -1 and 1",
     ):  # fmt: skip
         assert text in str(error.value)
@@ -92,9 +95,9 @@ def test_every_problem_of_a_table_is_named():
 
 def test_a_table_without_its_columns_a_trial_without_the_drug_and_a_trial_given_twice_are_errors():
     with pytest.raises(ValueError, match="the table of arms lacks drug, r; person_arms"):
-        check_person_arms(reduced().drop(columns=["drug", "r"]))
+        check_person_arms(reduced().drop(columns=["drug", "r"]), EXPERIENCES)
     with pytest.raises(ValueError, match="no arm got the drug"):
-        check_person_arms(reduced().assign(dose=0.0))
+        check_person_arms(reduced().assign(dose=0.0), EXPERIENCES)
     table = reduced()
     with pytest.raises(ValueError, match="are given twice; nothing was gathered"):
-        person_arm_items([table, table], dose_shape="linear")
+        person_arm_items([table, table], dose_shape="linear", experiences=EXPERIENCES)

@@ -63,8 +63,10 @@ def test_the_section_of_the_report_fills_from_the_tables_and_every_figure_is_dra
     page = render_page(
         "sections/synthesis.html",
         {
-            "tables": tables, "synthesis": synthesis_answer(answer.tables, answer.note), "synthesis_why": "", "path_names": PATH_NAMES,
-            "drugs": ["psilocybin", "ketamine"], "figures": figures, "narrow": figures, "setting": {0.0: "alone", 1.0: "with therapy"},
+            "tables": tables, "synthesis": synthesis_answer(answer.tables, answer.note, drug="psilocybin"),
+            "synthesis_why": "", "path_names": PATH_NAMES,
+            "drugs": ["psilocybin", "ketamine"], "main_drug": "psilocybin",
+            "figures": figures, "narrow": figures, "setting": {0.0: "alone", 1.0: "with therapy"},
         },
         wing="review", writes=estimate,
     )  # fmt: skip
@@ -92,7 +94,7 @@ def test_every_table_of_the_answer_is_there_and_its_words_follow(found):
     ]
     assert {"p_most", "prior_p_most", "p_process", "prior_p_process"} <= set(tables["synthesis_share"])
     assert (tables["synthesis_hypotheses"]["mcse"] > 0).all()
-    text = " ".join(synthesis_answer(tables, answer.note))
+    text = " ".join(synthesis_answer(tables, answer.note, drug="psilocybin"))
     assert "How much other drugs' trials move the first of these: ketamine " in text
     assert "With therapy, belief and the course informed by trials that randomised them elsewhere: ketamine " in text
     assert "The Monte Carlo error of an elpd is at most" in text

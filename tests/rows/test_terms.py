@@ -177,7 +177,7 @@ SLOPE = (10 * 1 * 2.5 + 5 * 2 * 1.5) / (10 * 1**2 + 5 * 2**2)
 
 def test_experience_per_dose_is_a_weighted_regression_through_the_origin(build_evidence):
     evidence = build_evidence(subjective=SUBJECTIVE)
-    slopes = experience_per_dose(evidence.subjective, evidence.reference_doses)
+    slopes = experience_per_dose(evidence)
     assert slopes.loc["psilocybin", "slope"] == pytest.approx(SLOPE, rel=1e-12)
     assert slopes.loc["psilocybin", ["n_trials", "people"]].tolist() == [2, 15]
     assert slopes.drop(index="psilocybin")["slope"].isna().all()
@@ -205,8 +205,8 @@ def test_a_drug_without_scores_or_without_a_reference_dose_has_no_experience(bui
 
 def test_every_drug_of_the_evidence_has_an_experience_per_dose():
     evidence = pp.load_evidence()
-    slopes = experience_per_dose(evidence.subjective, evidence.reference_doses)
-    assert set(slopes.index) == set(pp.DRUGS)
+    slopes = experience_per_dose(evidence)
+    assert set(slopes.index) == set(pp.drugs_of(evidence))
     assert (slopes["slope"] > 0.3).all()
     assert (slopes["n_trials"] >= 1).all()
 

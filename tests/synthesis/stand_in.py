@@ -23,6 +23,7 @@ def fit_with(items, direct, *, zeta=(-0.5, -0.5), b=(-0.1, -0.1), a=(2.0, 2.0), 
             "direct": (by_drug, each(direct)), "interaction": (by_drug, each(0, 0)), "a": (by_drug, each(a, 0)),
             "b": (by_drug, each(b, 0.1)), "zeta": (by_dimension, each(zeta)), **scalars,
         },
-        coords={"drug": DRUGS, "dimension": DIMENSIONS}, attrs={"outcome_sd": float(items["outcome_sd"])},
+        coords={"drug": DRUGS, "dimension": DIMENSIONS},
+        attrs={"outcome_sd": float(items["outcome_sd"]), "experiences": items.attrs["experiences"]},
     )  # fmt: skip
     return xr.DataTree.from_dict({"/posterior": posterior, "/constant_data": items.assign_attrs(settings="{}")})

@@ -50,6 +50,7 @@ def fit():
     posterior = xr.Dataset(
         {"direct": draws(-0.3, "drug"), "a": draws(2.5, "drug"), "b": draws(-0.1, "drug")} | scalars,
         coords={"drug": list(DRUGS), "dimension": ["mystical", "dissociative"]},
+        attrs={"experiences": '{"psilocybin": "mystical", "ketamine": "dissociative"}'},
     )
     return xr.DataTree.from_dict({"/posterior": posterior})
 
@@ -157,7 +158,7 @@ def answer(conflict):
         "synthesis_informed": informed,
         "synthesis_outside": pd.DataFrame({"term": ["belief", "course"], "verdict": ["they conflict", "no conflict seen"]}),
     }  # fmt: skip
-    return " ".join(synthesis_answer(tables, "Nothing is decided."))
+    return " ".join(synthesis_answer(tables, "Nothing is decided.", drug="psilocybin"))
 
 
 ROW = {
