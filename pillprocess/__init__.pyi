@@ -64,6 +64,8 @@ from .decomposition.plots import plot_prior_posterior as plot_prior_posterior
 from .decomposition.predictive import new_trial_predictive as new_trial_predictive
 from .decomposition.predictive import predictive_check as predictive_check
 from .decomposition.predictive import prior_predictive as prior_predictive
+from .decomposition.response_table import counted_alone as counted_alone
+from .decomposition.response_table import response_table as response_table
 from .decomposition.therapy_effects import therapy_effects as therapy_effects
 from .decomposition.therapy_types import therapy_types as therapy_types
 from .decomposition.shares import not_drug_share as not_drug_share

@@ -128,10 +128,10 @@ def differences_covariance(rows: pd.DataFrame) -> np.ndarray:
     covariance = np.diag(se**2)
     contrast = rows.reset_index(drop=True)[(rows["kind"] == "contrast").to_numpy()]
     problems = []
-    for trial, group in contrast.groupby("trial"):
+    for trial, group in contrast[contrast["trial"].duplicated(keep=False)].groupby("trial"):
         arms = sorted({*group["arm"], *group["reference_arm"]})
         signs, parts = np.zeros((len(group), len(arms))), np.zeros((len(group), len(arms)))
-        for i, (_, row) in enumerate(group.iterrows()):
+        for i, row in enumerate(group[["arm", "reference_arm", "n_arm", "n_reference"]].to_dict("records")):
             own, reference = arms.index(row["arm"]), arms.index(row["reference_arm"])
             signs[i, own], signs[i, reference] = 1, -1
             parts[i, own] = _share(row["n_arm"], row["n_reference"])

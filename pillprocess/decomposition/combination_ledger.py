@@ -22,6 +22,7 @@ from pillprocess.gaussian.marginals import mixture_summary
 from pillprocess.gaussian.normal_equations import Array, assemble, combination_moments
 
 NODES = 300
+ALL_NODES = 100_000  # for differences of means, which are small
 TOLERANCE = 1e-2
 POWER = 1.25
 SUMMARY = ["mean", "sd", "ci_low", "ci_high", "p_below"]
@@ -104,12 +105,12 @@ def combination_ledger(
     return pd.DataFrame(rows, index=pd.Index(list(targets), name="target")), found.design_weight
 
 
-def mix(designs: Sequence[xr.Dataset], combinations: Array, prior: Array) -> Mixture:
+def mix(designs: Sequence[xr.Dataset], combinations: Array, prior: Array, *, nodes: int = NODES) -> Mixture:
     """Integrate each design and weigh them by prior probability times marginal likelihood; ``combinations`` (combination, parameter)."""
     parts, evidence = [], []
     for design in designs:
         grid = integrate(design, tolerance=TOLERANCE)
-        tau, weight = heaviest(grid, NODES)
+        tau, weight = heaviest(grid, nodes)
         parts.append((tau, weight, *combination_moments(assemble(design, combinations=combinations.T), tau)))
         evidence.append(grid.log_marginal_likelihood)
     posterior = prior * np.exp(np.array(evidence) - max(evidence))
@@ -126,6 +127,7 @@ def _prior_sensitivity(designs: Sequence[xr.Dataset], combinations: Array, prior
     """Change of the posterior means per doubling of the power of the linear terms' prior, as :func:`pillprocess.power_scaling`."""
     ends = []
     for power in (POWER, 1 / POWER):
-        found = mix([d.assign(prior_sd=d["prior_sd"] / np.sqrt(power)) for d in designs], combinations, prior)
+        scaled = [d.assign(prior_sd=d["prior_sd"] / np.sqrt(power)) for d in designs]
+        found = mix(scaled, combinations, prior, nodes=ALL_NODES)
         ends.append(found.mean @ found.weight)
     return np.abs(ends[0] - ends[1]) / np.log2(POWER**2)

@@ -36,11 +36,15 @@ def check_rows(rows: pd.DataFrame, arms: pd.DataFrame, contrasts: pd.DataFrame |
         problems.append(f"{label}: the row is there twice")
     needed = [c for c in TERM_COLUMNS if c not in ("expectancy", "experience") or c in terms]
     reference = [f"reference_{c}" for c in needed] if contrasts is not None else []
-    for column in ["y", "se", *needed, *reference]:
-        bad = ~np.isfinite(rows[column].astype(float))
-        if column in reference:
-            bad &= rows["kind"] == "contrast"
-        problems += [f"{label}: {column} is blank or not finite" for label in rows.loc[bad, "label"]]
+    columns = ["y", "se", *needed, *reference]
+    bad = ~np.isfinite(rows[columns].to_numpy(float))
+    bad[:, np.isin(columns, reference)] &= (rows["kind"] == "contrast").to_numpy()[:, None]
+    labels = rows["label"].to_numpy()
+    problems += [
+        f"{labels[i]}: {column} is blank or not finite"
+        for j, column in enumerate(columns)
+        for i in np.flatnonzero(bad[:, j])
+    ]
     problems += [
         f"{label}: se = {se:g}; a standard error must be > 0"
         for label, se in zip(rows["label"], rows["se"], strict=True)

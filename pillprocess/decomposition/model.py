@@ -284,12 +284,12 @@ def _add_course(
 
 def _add_deviations(columns: Columns, rows: pd.DataFrame, described: pd.DataFrame) -> None:
     """Add what varies between trials whatever the terms: the drug's effect, and what any trial randomises beside it."""
-    trial = rows["trial"].to_numpy()
-    for name, drug in dict.fromkeys(zip(trial, described["drug_given"], strict=True)):
-        here = (trial == name) & (described["drug_given"] == drug)
-        columns.effect("u", "trial_drug", f"{name}: {drug}", "drug", described["dose"] * here, "tau")
+    trial, drugs, dose = rows["trial"].to_numpy(), described["drug_given"].to_numpy(), described["dose"].to_numpy()
+    for name, drug in dict.fromkeys(zip(trial, drugs, strict=True)):
+        here = (trial == name) & (drugs == drug)
+        columns.effect("u", "trial_drug", f"{name}: {drug}", "drug", dose * here, "tau")
     for variable, term in CONTEXT_DEVIATIONS.items():
         if trials_that_contrast(described[term], rows):
+            amount = described[term].to_numpy()
             for name in dict.fromkeys(trial):
-                values = described[term] * (trial == name)
-                columns.effect(variable, f"{term}_trial", name, term, values, "tau_context")
+                columns.effect(variable, f"{term}_trial", name, term, amount * (trial == name), "tau_context")

@@ -54,6 +54,8 @@ def therapy_amounts(rows: pd.DataFrame, dose_shape: str, therapy_measure: str) -
         )
         table[f"{prefix}amount"] = therapy_curve(side, therapy_measure)
         table[f"{prefix}hours_from"] = np.where(side["therapy"] != 0, REPORTED_HOURS, NO_THERAPY)
+    if not table[[f"{prefix}amount" for prefix in SIDES]].isna().any(axis=None):
+        return table.assign(**{f"{prefix}sd": 0.0 for prefix in SIDES})
     known = _reported_amounts(table)
     for prefix in SIDES:
         unknown = table[f"{prefix}amount"].isna()

@@ -32,6 +32,7 @@ from pillprocess.inference.fit import check_fit, fit
 from pillprocess.output.tables import effect_table
 from pillprocess.review.belief_pair import belief_pair
 from pillprocess.review.choices import IN_THE_REPORT, sensitivity_table, shares_by_belief, unfitted
+from pillprocess.review.side_tables import side_tables
 from pillprocess.rows.arms import set_aside
 from pillprocess.rows.change_scores import learned_correlation
 from pillprocess.rows.contrasts import contrasts_set_aside, model_rows
@@ -128,6 +129,7 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
         "sensitivity_left_out": not_possible,
         "expectancy_sources": rows["expectancy_from"].value_counts().rename_axis("source").reset_index(name="rows"),
     }
+    tables |= side_tables(evidence, arms, differences, seed=seed)
     return Analysis(tables, {"headline": headline}, rows, learned_correlation(evidence), note)
 
 

@@ -17,7 +17,7 @@ SETTING = {0.0: "alone", 1.0: "with therapy"}
 
 SECTIONS = (
     ("answer", "Answer"), ("evidence", "Evidence"), ("bias", "What small and selected trials add"),
-    ("models", "Models"), ("results", "Results"), ("checks", "Checks"),
+    ("models", "Models"), ("results", "Results"), ("responders", "Responders and number needed to treat"), ("checks", "Checks"),
     ("synthesis", "Do subjective effects mediate the outcome?"),
     ("sensitivity", "Sensitivity: what would overturn it"), ("multiverse", "Every combination of choices"),
     ("ledger", "What identifies what"), ("blinding", "Was the blind kept?"),

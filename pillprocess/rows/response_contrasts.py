@@ -44,20 +44,9 @@ def response_arms(evidence: Evidence, arms: pd.DataFrame, differences: pd.DataFr
     ValueError
         Counts above n, below 0 or not whole.
     """
-    rows = evidence.outcomes.rename(columns={"trial_id": "trial", "arm_id": "arm"})
-    rows = rows[
-        (rows["include"] == 1)
-        & (rows["primary"] == 1)
-        & (rows["n"] > 0)
-        & rows["instrument"].ne("relapse")
-        & rows["construct"].isin(SYMPTOMS)
-    ]
     taken = {*arms["trial"], *([] if differences is None else differences["trial"])}
-    described = describe_arms(evidence)
+    described, rows = _counted_rows(evidence)
     rows = rows[~rows["trial"].isin(taken)]
-    rows = rows[
-        [described["reason"].get(key, "no such arm") == "" for key in zip(rows["trial"], rows["arm"], strict=True)]
-    ]
     parts = []
     for _, trial in rows.groupby("trial", sort=False):
         for kind, column in (("response", "responders"), ("remission", "remitters")):
@@ -81,6 +70,48 @@ def response_arms(evidence: Evidence, arms: pd.DataFrame, differences: pd.DataFr
     check_counts(table)
     columns = [c for c in COLUMNS if c in table]
     return table[[*columns, "responders", "counted", *(c for c in SIDES if c not in columns)]]
+
+
+def counted_responses(evidence: Evidence) -> pd.DataFrame:
+    """Give a row to the control arm and the arm of the highest dose of every controlled trial that counted responders in both.
+
+    Whether the trial gave means too does not matter: these are observed shares. Controls are arms of the lowest dose; waiting lists and
+    other treatments are none. Remitters are not responders.
+
+    Returns
+    -------
+    DataFrame: ``trial``, ``arm``, ``drug``, ``therapy``, ``n``, ``responders``, ``control``.
+    """
+    described, rows = _counted_rows(evidence)
+    rows = rows[rows["responders"].notna()].set_index(["trial", "arm"])
+    facts = described[["study_drug", "dose", "therapy", "waitlist", "comparator"]]
+    table = rows[["n", "responders"]].join(facts.rename_axis(["trial", "arm"]), how="inner").reset_index()
+    table = table[
+        table["study_drug"].isin(known_drugs(evidence)) & (table["waitlist"] == 0) & (table["comparator"] == 0)
+    ]
+    check_counts(table)
+    dose = table.groupby("trial")["dose"]
+    lowest, highest = dose.transform("min"), dose.transform("max")
+    table = table[(lowest < highest) & ((table["dose"] == lowest) | (table["dose"] == highest))]
+    table = table.rename(columns={"study_drug": "drug"}).assign(control=lambda t: t["dose"] == lowest[t.index])
+    return table[["trial", "arm", "drug", "therapy", "n", "responders", "control"]].reset_index(drop=True)
+
+
+def _counted_rows(evidence: Evidence) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The described arms, and the primary symptom outcomes of those that no reason keeps out; ``n``: the people counted."""
+    rows = evidence.outcomes.rename(columns={"trial_id": "trial", "arm_id": "arm"})
+    if "n_events" in rows:
+        rows = rows.assign(n=rows["n_events"].fillna(rows["n"]))
+    rows = rows[
+        (rows["include"] == 1)
+        & (rows["primary"] == 1)
+        & (rows["n"] > 0)
+        & rows["instrument"].ne("relapse")
+        & rows["construct"].isin(SYMPTOMS)
+    ]
+    described = describe_arms(evidence)
+    kept = [described["reason"].get(key, "no such arm") == "" for key in zip(rows["trial"], rows["arm"], strict=True)]
+    return described, rows[kept]
 
 
 def check_counts(counts: pd.DataFrame) -> None:

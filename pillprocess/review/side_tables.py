@@ -1,0 +1,46 @@
+"""Tables beside the headline: types of therapy, responders, arms that only have counts, risk of bias as moderators."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from pillprocess.bias.moderators import DOMAINS, bias_moderators
+from pillprocess.decomposition.response_table import counted_alone, response_table
+from pillprocess.decomposition.therapy_types import therapy_types
+from pillprocess.evidence.tables import Evidence
+from pillprocess.rows.bias_domains import risk_of_bias
+
+
+def side_tables(
+    evidence: Evidence, arms: pd.DataFrame, differences: pd.DataFrame, *, seed: int
+) -> dict[str, pd.DataFrame]:
+    """Make each table, or in its place the reason why this evidence allows none (a column ``reason``)."""
+    makers: dict[str, Callable[[], pd.DataFrame]] = {
+        "therapy_types": lambda: therapy_types(arms, differences),
+        "responders": lambda: response_table(evidence, seed=seed),
+        "counted_alone": lambda: counted_alone(evidence),
+        "bias_moderators": lambda: moderators(evidence),
+    }
+    return {name: _or_reason(make) for name, make in makers.items()}
+
+
+def moderators(evidence: Evidence) -> pd.DataFrame:
+    """Say what each risk of bias that any source speaks of adds to the drug term.
+
+    Raises
+    ------
+    ValueError
+        No source of the evidence speaks of any.
+    """
+    said = risk_of_bias(evidence)
+    spoken = tuple(domain for domain in DOMAINS if said[domain].notna().any())
+    if not spoken:
+        raise ValueError("no source speaks of a risk of bias")
+    return bias_moderators(evidence, domains=spoken)
+
+
+def _or_reason(make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    try:
+        return make()
+    except ValueError as error:
+        return pd.DataFrame([{"reason": str(error)}])
