@@ -95,6 +95,11 @@ def response_table(evidence: Evidence, *, seed: int = 1) -> pd.DataFrame:
 def counted_alone(evidence: Evidence) -> pd.DataFrame:
     """List the arms that have no mean and speak by their counts alone.
 
+    Parameters
+    ----------
+    evidence
+        The checked tables.
+
     Returns
     -------
     DataFrame: ``trial``, ``arm``, ``drug``, ``n``, ``responders``, ``counted`` (response or remission), ``control`` (what the trial
