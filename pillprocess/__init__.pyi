@@ -4,6 +4,7 @@
 from .evidence.add import add_trial as add_trial
 from .evidence.coverage import evidence_map as evidence_map
 from .evidence.drugs import drugs_of as drugs_of
+from .evidence.edition import edition_of as edition_of
 from .evidence.plot_coverage import plot_evidence_map as plot_evidence_map
 from .evidence.tables import Evidence as Evidence
 from .evidence.tables import evidence_counts as evidence_counts
@@ -202,10 +203,11 @@ from .calibration.plot import plot_calibration as plot_calibration
 from .calibration.ranks import calibrate as calibrate
 
 # review: what changed between two evidence bases, and the headline as the trials came in
-from .review.diff import cumulative_effects as cumulative_effects
+from .review.cumulative import cumulative as cumulative
 from .review.diff import evidence_changes as evidence_changes
 from .review.diff import headline_changes as headline_changes
 from .review.diff import headline_effects as headline_effects
+from .review.plot_cumulative import plot_cumulative as plot_cumulative
 
 # output: what every result shares
 from .output.tables import effect_table as effect_table

@@ -8,17 +8,16 @@ import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from pillprocess.output.help_topics import ByTopic
+from pillprocess.output.printing import print_tables, print_text
 from pillprocess.output.requirements import unmet_requirements
 from pillprocess.output.text import printable
+from pillprocess.review.command import add, cumulative, diff, evidence
 from pillprocess.trial.command import inspect, mediate
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -99,87 +98,8 @@ def _options(
     pass
 
 
-@app.command()
-def evidence(
-    folder: Annotated[
-        Path | None, typer.Argument(help="Folder of evidence tables; the embedded ones by default.")
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Print what the evidence tables hold, every problem (exit status 1 if there is any) and every open question."""
-    from pillprocess.evidence.questions import describe_question
-    from pillprocess.evidence.tables import EvidenceError, evidence_counts, evidence_questions, load_evidence
-
-    asked = evidence_questions(folder)
-    waiting = asked[asked["answer"] == ""]
-    try:
-        tables = load_evidence(folder)
-    except EvidenceError:
-        for row in waiting.to_dict("records"):
-            typer.echo(describe_question(row))
-        raise
-    if json:
-        _print_json({"counts": evidence_counts(tables), "questions": asked, "checksum": tables.checksum})
-        return
-    _print(evidence_counts(tables).to_string(index=False))
-    for row in waiting.to_dict("records"):
-        typer.echo(describe_question(row))
-    if len(waiting):
-        typer.echo(
-            f"{len(waiting)} open question{'s' if len(waiting) > 1 else ''}: mend the figure, or name it in a row of doubts.csv"
-            " (trial_id, doubt, effect, source) once the source was seen."
-        )
-    answered = f" {len(asked) - len(waiting)} questions answered in doubts.csv." if len(asked) > len(waiting) else ""
-    typer.echo(f"No problems.{answered} Checksum {tables.checksum}")
-
-
-@app.command()
-def add(
-    file: Annotated[Path | None, typer.Argument(help="TOML with the trial; left out, an example is printed.")] = None,
-    folder: Annotated[Path, typer.Argument(help="Folder of evidence tables to add it to; a new one is made.")] = Path(
-        "evidence"
-    ),
-) -> None:
-    """Add a trial to a folder of evidence tables, or print every problem of it; what follows from the figures is filled."""
-    from pillprocess.evidence.add import EXAMPLE, add_trial
-    from pillprocess.evidence.questions import describe_question
-
-    if file is None:
-        _print(EXAMPLE)
-        return
-    asked = add_trial(file, folder)
-    for row in asked.to_dict("records"):
-        typer.echo(describe_question(row))
-    typer.echo(f"Added to {folder}; open questions: {len(asked)}.")
-
-
-@app.command()
-def diff(
-    old: Annotated[Path, typer.Argument(help="Folder of evidence tables.")],
-    new: Annotated[Path | None, typer.Argument(help="Another; the embedded evidence by default.")] = None,
-    cumulative: Annotated[bool, typer.Option(help="Also follow the headline through the years, in NEW.")] = False,
-    json: JsonOption = False,
-) -> None:
-    """Print the rows and cells in which two evidence bases differ, and what that does to each headline, in closed form."""
-    from pillprocess.evidence.tables import load_evidence
-    from pillprocess.review.diff import cumulative_effects, evidence_changes, headline_changes
-
-    before, after = load_evidence(old), load_evidence(new)
-    tables = {"changes": evidence_changes(before, after), "headline": headline_changes(before, after)}
-    if cumulative:
-        tables["cumulative"] = cumulative_effects(after)
-    if json:
-        _print_json(dict(tables))
-        return
-    counts = tables["changes"].groupby(["file", "change"]).size()
-    _print("\n".join(f"{file}: {n} {word}" for (file, word), n in counts.items()) or "The tables are the same.")
-    if len(tables["changes"]):
-        _print(tables["changes"].head(40).to_string(index=False, max_colwidth=60))
-    _print("Drug effect at the reference dose, without (0) and with (1) therapy; moved: in SDs of the old posterior")
-    _print(tables["headline"].to_string(index=False, float_format=lambda x: f"{x:.3f}", na_rep="-"))
-    if cumulative:
-        _print("The same, of the trials published up to each year")
-        _print(tables["cumulative"].to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+for command in (evidence, add, diff, cumulative):
+    app.command()(command)
 
 
 @app.command()
@@ -209,15 +129,15 @@ def reproduce(
     if what == "decomposition":
         report = run_reproduce(out, seed=seed, evidence=evidence, progress=not (quiet or json), synthesis=synthesis)
         if json:
-            _print_json(run_tables(report.parent) | {"report": str(report)})
+            print_tables(run_tables(report.parent) | {"report": str(report)})
         else:
-            _print(f"Report: {report}")
+            print_text(f"Report: {report}")
         return
     table = run_published(what, data=data, seed=seed, progress=not (quiet or json))
     if json:
-        _print_json({"published": table})
+        print_tables({"published": table})
         return
-    _print(table.to_string(index=False, float_format=lambda x: f"{x:.4f}", na_rep=""))
+    print_text(table.to_string(index=False, float_format=lambda x: f"{x:.4f}", na_rep=""))
 
 
 app.command(cls=ByTopic)(mediate)
@@ -256,11 +176,11 @@ def decompose(
         types=therapy_types,
     )
     if json:
-        _print_json({name: table for name, (_, table) in tables.items()})
+        print_tables({name: table for name, (_, table) in tables.items()})
         return
     for heading, table in tables.values():
-        _print(heading)
-        _print(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+        print_text(heading)
+        print_text(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
         typer.echo("")
 
 
@@ -284,10 +204,10 @@ def compare(
     progress = not (quiet or json)
     table, note = run_compare(unit, constructs=chosen, baseline=baseline, evidence=evidence, progress=progress)
     if json:
-        _print_json({"hypotheses": table, "note": note})
+        print_tables({"hypotheses": table, "note": note})
         return
-    _print(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
-    _print(note)
+    print_text(table.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+    print_text(note)
 
 
 @app.command()
@@ -321,22 +241,8 @@ def calibrate(
     verdicts, note = run_calibrate(
         model, replications=replications, seed=seed, out=out, executor=executor, progress=not quiet
     )
-    _print(verdicts.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
-    _print(note)
-    _print(f"Ranks, verdicts and figure: {out / model}")
+    print_text(verdicts.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
+    print_text(note)
+    print_text(f"Ranks, verdicts and figure: {out / model}")
     if "NOT calibrated" in note:
         raise typer.Exit(1)
-
-
-def _print(text: str) -> None:
-    """Print text that may hold labels of others: control characters are written as escapes."""
-    typer.echo(printable(text))
-
-
-def _print_json(parts: "dict[str, pd.DataFrame | str]") -> None:
-    """Print tables as lists of records and texts as they are; what is missing is null."""
-    import json
-
-    typer.echo(
-        json.dumps({k: v if isinstance(v, str) else json.loads(v.to_json(orient="records")) for k, v in parts.items()})
-    )

@@ -1,7 +1,10 @@
 """Checks that the evidence tables fit together: keys, words, sources, references, inclusion, arms."""
 
 import difflib
+import re
+from calendar import monthrange
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 
 import pandas as pd
 
@@ -25,6 +28,9 @@ BRING = {
 }
 """How a folder brings a word of its own."""
 
+ISO = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
+"""A day, a month or a year."""
+
 COMPARED_DESIGNS = ("parallel", "crossover", "open_label_parallel", "dose_comparison")
 
 
@@ -43,6 +49,7 @@ def check_tables(tables: Tables) -> list[pd.DataFrame]:
     problems += check_copied_arms(tables["outcomes"])
     problems += check_drugs(tables["arms"], own_words(tables)["study_drug"])
     problems += check_experiences(tables["drugs"])
+    problems += check_editions(tables["editions"])
     return problems
 
 
@@ -214,6 +221,33 @@ def check_experiences(drugs: CsvTable) -> Iterator[pd.DataFrame]:
     for column in ("experience_also", "score_route", "scores_of"):
         wrong = (cells[column] != "") & (cells["experience"] == "")
         yield report(drugs, column, wrong, "needs the drug's first dimension in experience")
+
+
+def check_editions(editions: CsvTable) -> Iterator[pd.DataFrame]:
+    """Dates of search that are no dates, lie ahead, or go back from one edition to the next."""
+    cells = editions.cells["last_search"]
+    known = pd.Series([_last_day(cell) for cell in cells], cells.index, dtype=object)
+    wrong = (cells != "") & known.isna()
+    yield report(editions, "last_search", wrong, "must be a day, month or year, such as 2026-11-26, 2026-11 or 2026")
+    ahead = cells.where(known.notna(), "") > date.today().isoformat()
+    yield report(editions, "last_search", ahead, "lies in the future")
+    dated = known.where(known.notna(), date.min)
+    back = dated < dated.shift(fill_value=date.min).cummax()
+    yield report(
+        editions, "last_search", back & known.notna(), "earlier than an edition above it; the newest stands last"
+    )
+
+
+def _last_day(text: str) -> date | None:
+    """The last day of a day, month or year in ISO 8601; None for anything else."""
+    if not ISO.fullmatch(text):
+        return None
+    year, *rest = map(int, text.split("-"))
+    month = rest[0] if rest else 12
+    try:
+        return date(year, month, rest[1] if len(rest) > 1 else monthrange(year, month)[1])
+    except ValueError:
+        return None
 
 
 def _arm_names(table: CsvTable, column: str = "arm_id") -> pd.Series:

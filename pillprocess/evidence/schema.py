@@ -254,6 +254,12 @@ SCHEMAS = {
         filled="trial_id doubt source",
         text="doubt effect source",
     ),
+    "editions": TableSchema(
+        key="version",
+        required="version last_search",
+        filled="version last_search",
+        text="version last_search searched changes",
+    ),
     "vocabulary": TableSchema(
         key="column word",
         required="column word meaning",

@@ -26,7 +26,7 @@ class Evidence:
     Attributes
     ----------
     trials, arms, outcomes, instruments, reference_doses, drugs, contrasts, subjective, associations, expectancy, mediation,
-    therapy, acute_contrasts, scale_bridge, pooled_effects, risk_of_bias, doubts, vocabulary, preclinical
+    therapy, acute_contrasts, scale_bridge, pooled_effects, risk_of_bias, doubts, editions, vocabulary, preclinical
         The tables. Numbers are float, 0/1 marks that are never blank are int, blank text is missing.
     folder
         Where the files were read from.
@@ -51,6 +51,7 @@ class Evidence:
     pooled_effects: pd.DataFrame
     risk_of_bias: pd.DataFrame
     doubts: pd.DataFrame
+    editions: pd.DataFrame
     vocabulary: pd.DataFrame
     preclinical: pd.DataFrame
     folder: Path

@@ -1,8 +1,7 @@
-"""What changed between two evidence bases, and what that does to the headline; the headline as the trials came in."""
-
-from dataclasses import replace
+"""What changed between two evidence bases, and what that does to the headline."""
 
 import pandas as pd
+import xarray as xr
 
 from pillprocess.decomposition.model import decomposition_design
 from pillprocess.evidence.schema import SCHEMAS
@@ -57,7 +56,11 @@ def headline_effects(evidence: Evidence) -> pd.DataFrame:
     DataFrame with columns ``drug``, ``therapy``, ``mean``, ``sd``, ``ci_low``, ``ci_high``, ``p_below``, in reference SDs;
     negative favours the drug.
     """
-    design = decomposition_design(*model_rows(evidence))
+    return effects_under(decomposition_design(*model_rows(evidence)))
+
+
+def effects_under(design: xr.Dataset) -> pd.DataFrame:
+    """The effects of :func:`headline_effects` under a design, which may hold some of its rows or none."""
     names = {*parameter_names(design, "coefficient"), *parameter_names(design, "effect")}
     drugs = sorted(name[2:-1] for name in names if name.startswith("v["))
     wanted = {(drug, therapy): _weights(names, drug, therapy) for drug in drugs for therapy in (0.0, 1.0)}
@@ -84,32 +87,6 @@ def headline_changes(old: Evidence, new: Evidence) -> pd.DataFrame:
     after = headline_effects(new)[columns].rename(columns={"mean": "new", "sd": "new_sd"})
     table = before.merge(after, on=["drug", "therapy"], how="outer")
     return table.assign(moved=(table["new"] - table["old"]) / table["old_sd"])
-
-
-def cumulative_effects(evidence: Evidence) -> pd.DataFrame:
-    """Follow the headline effects through the years in which the trials were published.
-
-    Parameters
-    ----------
-    evidence
-        The checked tables; trials without a year are left out.
-
-    Returns
-    -------
-    DataFrame with the columns of :func:`headline_effects` and ``year`` and ``trials``: the posterior of the trials up to and
-    with that year, for every year in which a trial was added.
-    """
-    arms, differences = model_rows(evidence)
-    year = evidence.trials.set_index("trial_id")["year"]
-    used = year.reindex([*arms["trial"], *differences["trial"]]).dropna()
-    parts = []
-    for last in sorted(used.unique()):
-        so_far = set(used.index[used <= last])
-        outcomes = evidence.outcomes[evidence.outcomes["trial_id"].isin(so_far)]
-        contrasts = evidence.contrasts[evidence.contrasts["trial_id"].isin(so_far)]
-        table = headline_effects(replace(evidence, outcomes=outcomes, contrasts=contrasts))
-        parts.append(table.assign(year=int(last), trials=len(so_far)))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _by_key(table: pd.DataFrame, key: list[str]) -> dict[tuple[str, ...], dict[str, str]]:

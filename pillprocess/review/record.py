@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from pillprocess.evidence.edition import edition_of
 from pillprocess.evidence.tables import Evidence
 from pillprocess.output.visual_style import in_drawn_order
 from pillprocess.review.analysis import Analysis
@@ -107,6 +108,7 @@ def _prisma(analysis: Analysis, evidence: Evidence) -> dict[str, str]:
         "3": "Torrado Pacheco & Moghaddam 2024, doi:10.1172/JCI180217.",
         "4": f"The drug, therapy and their interaction in trials of {', '.join(in_drawn_order(rows['study_drug']))} against "
         "their controls, on symptoms.",
+        "7": f"Evidence: {edition_of(evidence)}; editions.csv says what was searched.",
         "10": f"Every figure with the address it was read at; {len(evidence.doubts)} known doubts listed by trial.",
         "11": "data/README.md lists every column; missing SDs are derived and marked in se_from.",
         "S1": "Arms are nodes by drug, therapy and kind of control; drawn in the section on evidence.",

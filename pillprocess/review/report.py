@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pillprocess.evidence.edition import edition_of
 from pillprocess.evidence.tables import Evidence
 from pillprocess.output.pages import estimate, render_page, versions
 from pillprocess.output.visual_style import in_drawn_order
@@ -71,6 +72,7 @@ def render_report(
         "main_drug": main_drug(rows),
         "figures": images,
         "narrow": {name: embedded(figure) for name, figure in narrow.items()} if narrow else dict.fromkeys(images, ""),
+        "edition": str(edition_of(evidence)),
         "facts": {
             "trials": rows["trial"].nunique(),
             "arms": int((rows["kind"] == "arm").sum()),
@@ -241,5 +243,9 @@ def share_sentence(shares: pd.DataFrame) -> str:
 
 
 def provenance(evidence: Evidence, seed: int) -> dict[str, str]:
-    """Versions, seed and the checksum of the data."""
-    return versions(seed) | {"data checksum (SHA-256)": evidence.checksum, "data folder": evidence.folder.name}
+    """Versions, seed, and the edition and checksum of the data."""
+    edition = edition_of(evidence)
+    return versions(seed) | {
+        "data checksum (SHA-256)": evidence.checksum, "data folder": evidence.folder.name,
+        "evidence edition": edition.version or "not stated", "last search for trials": edition.last_search or "not stated",
+    }  # fmt: skip

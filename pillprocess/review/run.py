@@ -9,6 +9,7 @@ from typing import cast
 import pandas as pd
 
 from pillprocess.decomposition.model import Baseline
+from pillprocess.evidence.edition import edition_of
 from pillprocess.evidence.tables import load_evidence
 from pillprocess.rows.terms import HEADLINE, HYPOTHESES
 
@@ -33,7 +34,9 @@ def run_reproduce(out: Path, *, seed: int, evidence: Path | None, progress: bool
 
     started = time.perf_counter()
     tables = load_evidence(evidence)
+    edition = edition_of(tables)
     record: dict[str, object] = {"command": "reproduce", "seed": seed, "data_checksum": tables.checksum}
+    record |= {"evidence_version": edition.version, "last_search": edition.last_search}
     with results_folder(out, record) as work, steps(progress) as step:
         step("loading PyMC")
         from pillprocess.inference.stored import save_fit

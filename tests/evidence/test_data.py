@@ -29,6 +29,7 @@ KEYS = {
     "instruments": ["instrument"],
     "reference_doses": ["drug", "route", "dose_column"],
     "drugs": ["drug"],
+    "editions": ["version"],
     "pooled_effects": ["meta_id", "comparison", "effect_type"],
     "acute_contrasts": ["trial_id", "arm_id", "reference_arm_id", "instrument"],
     "scale_bridge": ["source", "drug", "scale_a", "scale_b"],

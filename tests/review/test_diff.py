@@ -51,23 +51,13 @@ def test_the_headline_is_the_mean_of_the_draws_and_moves_with_the_change(two: tu
     assert (pp.headline_changes(old, old)["moved"] == 0).all()
 
 
-def test_the_headline_is_followed_through_the_years(two: tuple[Path, Path]) -> None:
-    folder = two[1]
-    text = (folder / "trials.csv").read_text(encoding="utf-8").splitlines()
-    years = ["year", "2019", "2021", "2021", "2024"]
-    (folder / "trials.csv").write_text(
-        "\n".join(f"{line},{year}" for line, year in zip(text, years, strict=True)) + "\n"
-    )
-    evidence = pp.load_evidence(folder)
-    table = pp.cumulative_effects(evidence)
-    assert table.drop_duplicates("year")[["year", "trials"]].to_numpy().tolist() == [[2019, 1], [2021, 3], [2024, 4]]
-    last = table[table["year"] == 2024].drop(columns=["year", "trials"]).reset_index(drop=True)
-    np.testing.assert_allclose(last["mean"], pp.headline_effects(evidence)["mean"])
-    assert table["sd"].iloc[0] > last["sd"].iloc[0]
-
-
 def test_the_command_prints_changes_and_headline(two: tuple[Path, Path]) -> None:
+    (two[1] / "editions.csv").write_text("version,last_search\n1,2025\n2,2026-05\n", encoding="utf-8")
     done = run("diff", str(two[0]), str(two[1]))
     assert done.returncode == 0, done.stderr
+    assert (
+        "Old: no edition stated (editions.csv: version, last_search). New: edition 2, last search 2026-05."
+        in done.stdout
+    )
     assert "trials.csv: 1 added" in done.stdout
     assert "moved: in SDs of the old posterior" in done.stdout
