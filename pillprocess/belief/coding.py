@@ -1,18 +1,22 @@
 """Belief about the treatment: how a guess is coded, and when it was measured."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 import pandas as pd
 
 from pillprocess.participants.coding import code_arms, label, labels
+from pillprocess.participants.scales import plain_name
 from pillprocess.participants.table import Participants
 
 Timing = Literal["pre_dose", "post_dose", "endpoint"]
 
 
 GuessCoding = Literal["labels", "belief"]
-TRUTH = {"true": "True", "false": "False"}
+TRUTH = {"true": "1", "false": "0"}
+RIGHT = re.compile(r"correct|accura|(^|_)right(ly)?(_|$)|(^|_)hit(_|$)")
+"""Names of columns that say whether a guess was right, and not what was guessed."""
 WORDED = {"an active treatment": 1.0, "the reference": 0.0}
 """What a codebook calls the two beliefs where a code list of 0 and 1 could mean either."""
 UNSURE = ("don't know", "do not know", "dont know", "not sure", "unsure")
@@ -58,8 +62,13 @@ def code_guess(
     named = named.map(lambda answer: TRUTH.get(answer.casefold(), answer), na_action="ignore")
     said = set(named.dropna())
     by_label = {TRUTH.get(a.casefold(), a): 1.0 for a in arms} | {TRUTH.get(reference.casefold(), reference): 0.0}
-    beliefs = [{"0": 0.0, "1": 1.0}, {"False": 0.0, "True": 1.0}]
-    as_belief = next((c for c in beliefs if said <= set(c)), None)
+    as_belief = {"0": 0.0, "1": 1.0} if said <= {"0", "1"} else None
+    if as_belief and coding is None and RIGHT.search(plain_name(guess.name)):
+        raise ValueError(
+            f"column {guess.name!r}: its name says that 1 is a right guess, not which treatment was guessed, and the two are opposites in "
+            f"the reference arm. Write the arm that each person named; or, if 1 is belief in an active treatment, codebook: under "
+            f"[columns.{guess.name}] codes = {{ {_lines(as_belief)} }} (coding='belief'). Nothing was fitted"
+        )
     differ = sorted(answer for answer in said & set(by_label) if as_belief and as_belief[answer] != by_label[answer])
     if differ and coding is None:
         raise ValueError(

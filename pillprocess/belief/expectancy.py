@@ -13,6 +13,7 @@ E (one per treatment that was rated, in SDs from their mean) and baseline :math:
 given, so treatment was randomised at every level of it.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,8 +24,8 @@ import xarray as xr
 from pytensor.tensor import TensorVariable
 
 from pillprocess.belief.coding import Timing
-from pillprocess.participants.coding import label, labels, not_numeric
-from pillprocess.participants.dependence import is_determined
+from pillprocess.belief.expectation_checks import expectation_doubts, expectation_problems
+from pillprocess.participants.coding import label, labels
 
 
 def expectancy_moderation(
@@ -83,13 +84,20 @@ def expectancy_moderation(
     """
     expectations = [expectancy] if isinstance(expectancy, str) else list(expectancy)
     reference = label(reference)
+    if not isinstance(people, pd.DataFrame):
+        raise ValueError(
+            f"a table with one row per person and scale is needed; got a {type(people).__name__}. No model was built"
+        )
+    people = people if people.index.is_unique else people.reset_index(drop=True)
     table = people.assign(**{"(scale)": labels(people[scale]) if scale in people else "outcome"})
-    problems = _problems(
+    problems = expectation_problems(
         table, treatment=treatment, reference=reference, outcome=outcome, expectations=expectations,
         timing=expectancy_timing, scale=scale, person=person, baseline=baseline, turned=list(higher_is_better),
     )  # fmt: skip
     if problems:
         raise ValueError("\n".join([*problems, "no model was built"]))
+    for doubt in expectation_doubts(table, [outcome, *expectations, *([baseline] if baseline else [])], treatment):
+        warnings.warn(doubt, stacklevel=2)
     s, scales = pd.factorize(table["(scale)"])
     arm = labels(table[treatment])
     T = (arm != reference).to_numpy(float)
@@ -172,102 +180,6 @@ def _shared_person(
     alone = -0.5 * pt.sum(weight * residual**2 - pt.log(weight) + np.log(2 * np.pi))
     shrunk = 1 + tau**2 * total
     return alone + 0.5 * pt.sum(tau**2 * pulled**2 / shrunk - pt.log(shrunk))
-
-
-def _problems(
-    table: pd.DataFrame, *, treatment: str, reference: str, outcome: str, expectations: list[str], timing: str,
-    scale: str | None, person: str | None, baseline: str | None, turned: list[str],
-) -> list[str]:  # fmt: skip
-    """Everything that makes the table unfit."""
-    problems = []
-    if timing != "pre_dose":
-        problems.append(
-            f"{', '.join(map(repr, expectations))} measured after dosing ({timing}) follow from the drug and cannot moderate "
-            "its effect; belief after dosing is a mediator: use unblinding"
-        )
-    given = [treatment, outcome, *expectations, *([baseline] if baseline else [])]
-    named = given + [c for c in (scale, person) if c]
-    absent = [c for c in named if c not in table.columns]
-    if absent:
-        own = ", ".join(str(c) for c in table.columns if c != "(scale)")
-        return [*problems, *(f"column {c!r} is not in the table, which has {own}" for c in absent)]
-    for column in given[1:]:
-        wrong = not_numeric(table[column])
-        if len(wrong):
-            problems.append(f"column {column!r}: {table.loc[wrong[0], column]!r} is not a number")
-    for column in named:
-        if table[column].isna().any():
-            problems.append(
-                f"column {column!r}: {int(table[column].isna().sum())} rows are missing; leave them out of the table"
-            )
-    if not problems:
-        problems += _constants(table, treatment, outcome, expectations, baseline)
-    arms = sorted(labels(table[treatment]).dropna().unique())
-    if len(arms) != 2 or reference not in arms:
-        problems.append(
-            f"column {treatment!r} holds {', '.join(arms)}; two arms are compared, one of them the reference {reference!r}"
-        )
-    strange = sorted(set(turned) - set(table["(scale)"]))
-    if strange:
-        problems.append(
-            f"higher_is_better names {', '.join(strange)}; the scales are {', '.join(sorted(set(table['(scale)'].dropna())))}"
-        )
-    if not person and table["(scale)"].nunique() > 1:
-        problems.append("several scales and no person: name the column that says whose row it is")
-    if person:
-        twice = table.duplicated([person, "(scale)"]) & table[person].notna()
-        if twice.any():
-            who = table.loc[twice, person].iloc[0]
-            problems.append(
-                f"{int(twice.sum())} rows repeat a person on a scale, the first is {who}; keep one time per person"
-            )
-        for column in expectations:
-            moved = table.groupby(person)[column].nunique() > 1
-            if moved.any():
-                problems.append(
-                    f"column {column!r} changes within {int(moved.sum())} people, the first is {moved.index[moved][0]}; an "
-                    "expectation rated before dosing has one value per person"
-                )
-    return problems
-
-
-def _constants(
-    table: pd.DataFrame, treatment: str, outcome: str, expectations: list[str], baseline: str | None
-) -> list[str]:
-    """Columns that do not vary, or that others determine, so that the model has nothing to learn from them."""
-    problems = []
-    for column in [*expectations, *([baseline] if baseline else [])]:
-        values = table[column].astype(float)
-        if values.nunique() < 2:
-            problems.append(
-                f"column {column!r} does not vary: it is {values.iloc[0]:g} for everybody, so nothing can depend on it; leave it out"
-            )
-    arm = labels(table[treatment])
-    for column in expectations if not problems else []:
-        still = table[column].astype(float).groupby(arm).nunique()
-        problems += [
-            f"column {column!r} does not vary in arm {a!r}, so whether the effect depends on it cannot be told from these people"
-            for a in still.index[still < 2]
-        ]
-    spread = table[outcome].astype(float).groupby([table["(scale)"], arm]).nunique()
-    for scale, most in spread.groupby(level=0).max().items():
-        if most < 2:
-            where = f" on scale {scale!r}" if table["(scale)"].nunique() > 1 else ""
-            problems.append(
-                f"column {outcome!r} does not vary within any arm{where}, so no effect on it can be estimated"
-            )
-    if not problems:
-        known = pd.concat(
-            [(arm == arm.iloc[0]).astype(float).rename("(arm)"), table[[baseline]] if baseline else table[[]]], axis=1
-        )
-        for column in expectations:
-            if not is_determined(table[column].astype(float), known.astype(float)):
-                known = known.assign(**{column: table[column]})
-                continue
-            problems.append(
-                f"column {column!r} follows exactly from the arm, the baseline or another expectation; leave one of them out"
-            )
-    return problems
 
 
 def _centred(column: pd.Series, scale: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What makes a table of participants unfit for a mediation analysis, or doubtful: each check returns sentences."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from pillprocess.participants.codebook import Codebook
 from pillprocess.participants.coding import labels, no_number, not_numeric
 from pillprocess.participants.scales import plain_name
-from pillprocess.participants.times import read_times
+from pillprocess.participants.times import DAYS, read_times
 
 SMALLEST = 1e-12
 """Size of the largest value of a column below which it is rounding error, or in an absurd unit."""
@@ -100,6 +101,18 @@ def time_problems(
         for given, role in ((mediator_time, "mediator's time"), (outcome_time, "outcome's time"))
     )
     problems += unread
+    problems += [
+        f"{given!r} as time: no cell of it is a time; fill it in, or leave it out"
+        for given, found in ((mediator_time, kind), (outcome_time, other))
+        if given is not None and not found and not problems
+    ]
+    units = [_unit_named(given) for given in (mediator_time, outcome_time)]
+    if kind == other == "number" and all(units) and units[0] != units[1] and not problems:
+        problems.append(
+            f"times: {mediator_time!r} is named in {units[0]}s and {outcome_time!r} in {units[1]}s, and both hold numbers without a unit; "
+            f'say the units in the codebook: under [columns.{mediator_time}] unit = "{units[0]}s", under [columns.{outcome_time}] '
+            f'unit = "{units[1]}s"'
+        )
     if kind and other and kind != other and not problems:
         words = {"date": "a date", "days": "a time with a unit", "number": "a number without a unit"}
         problems.append(
@@ -120,6 +133,31 @@ def time_problems(
         else []
     )
     return problems, notes
+
+
+def named_time_problems(mediators: Sequence[str], outcome: str) -> list[str]:
+    """Ask about mediators whose names say that they were measured after the outcome."""
+    after = _times_named(outcome)
+    late = [m for m in mediators if any(a == b and x > y for a, x in _times_named(m) for b, y in after)]
+    return [
+        f"columns {m!r} and {outcome!r}: by their names the mediator was measured after the outcome, and then it cannot carry an effect. "
+        "If the names mislead, say when both were measured: --mediator-time and --outcome-time (codebook: under [trial] mediator_time, "
+        "outcome_time)"
+        for m in late
+    ]
+
+
+def _times_named(name: str) -> list[tuple[str, float]]:
+    """Times in the name of a column: days (``madrs_w6``, ``meq_day1``), or the number of a visit (``bdi_t2``)."""
+    apart = re.sub(r"(?<=[a-z])_?(?=week|day)", "_", plain_name(name))
+    found = re.findall(r"(?:^|_)(day|d|week|wk|w|month|visit|v|t)_?(\d+)(?=_|$)", apart)
+    return [("days", float(n) * DAYS[u]) if u in DAYS else (u[0], float(n)) for u, n in found]
+
+
+def _unit_named(given: object) -> str:
+    """The unit of time that the name of a column names."""
+    found = re.findall(r"hour|day|week|month|year", plain_name(given)) if isinstance(given, str) else []
+    return found[0] if len(set(found)) == 1 else ""
 
 
 def constant_problems(
@@ -153,7 +191,7 @@ def rank_problems(treatment: pd.DataFrame, covariates: pd.DataFrame) -> list[str
     kept: list[int] = []
     problems = []
     for k in np.flatnonzero(scale > 0):
-        if np.linalg.eigvalsh(gram[np.ix_([*kept, k], [*kept, k])])[0] > 1e-10:
+        if np.linalg.eigvalsh(gram[np.ix_([*kept, k], [*kept, k])])[0] > 1e-6:
             kept.append(int(k))
         else:
             problems.append(

@@ -9,6 +9,8 @@ from pillprocess.participants.text_numbers import text_number_question
 
 LARGEST = 1e12
 """Size of a value up to which sums of squares can be trusted; nothing larger is measured in a person."""
+MOST_PLAIN = 6
+"""Levels up to which a column of words is taken for a factor without a question."""
 LONGEST = 60
 """Characters of a cell or label that an error shows."""
 MOST_LEVELS = 100
@@ -115,12 +117,14 @@ def code_covariates(
         numeric = None if categorical else text_number_question(column)
         if numeric:
             problems.append(numeric)
+        elif not categorical and (doubt := _no_factor(column, words)):
+            problems.append(doubt)
         elif categorical or len(words) > len(column) / 2:
             value = labels(column)
             order = [label(c) for c in column.cat.categories] if categorical else sorted(value.unique())
             present = set(value)
             levels = [level for level in order if level in present]
-            if len(levels) > MOST_LEVELS or 2 * len(levels) > max(len(column), 20):
+            if _too_many(levels, column):
                 text = f"column {name!r}: {len(levels)} different words on {len(column)} rows ({listed(levels)})"
                 problems.append(f"{text} cannot be levels of a factor; leave it out, or write numbers")
                 continue
@@ -157,6 +161,33 @@ def no_number(column: pd.Series, rows: pd.Index) -> str:
         '"' + w[:LONGEST].replace("\\", "\\\\").replace('"', '\\"') + '"' for w in words[:5] if w.isprintable()
     )
     return f"{said}. If nothing was observed there: codebook, under [columns.{column.name}] missing = [{listed}]"
+
+
+def _too_many(levels: Sequence[str], column: pd.Series) -> bool:
+    """Whether so many labels on so few rows can be no factor whatever they are."""
+    return len(levels) > MOST_LEVELS or 2 * len(levels) > max(len(column), 20)
+
+
+def _no_factor(column: pd.Series, words: pd.Index) -> str:
+    """Ask about words that may be numbers or dates in other clothes, or too many to be levels; empty where nothing speaks for it."""
+    if len(words) <= len(column) / 2 or pd.api.types.is_bool_dtype(column.dtype):
+        return ""
+    levels = sorted(labels(column).dropna().unique())
+    if _too_many(levels, column):
+        return ""
+    with_digits = [level for level in levels if any(c.isdigit() for c in level)]
+    if len(words) < column.notna().sum():
+        why = "hold numbers and words in one column"
+    elif len(levels) > MOST_PLAIN and 2 * len(with_digits) > len(levels):
+        why = f"are {len(levels)} texts with numbers in them: numbers, dates or ranges rather than kinds of people"
+    elif len(levels) > max(MOST_PLAIN, len(column) / 5):
+        why = f"are {len(levels)} different words on {len(column)} rows, too many for kinds of people"
+    else:
+        return ""
+    return (
+        f"column {column.name!r}: {listed(levels)} {why}. Write numbers alone, or leave the column out; codebook: under "
+        f'[columns.{column.name}] type = "factor" if each is a label'
+    )
 
 
 def listed(levels: Sequence[str]) -> str:

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-EXACT = 1e-6
+EXACT = 1e-3
 """Share of a column's variance that others leave unexplained below which they determine it, up to rounding."""
+KEPT = 0.85
+"""Share of rows on which an identity must hold to the last digit where it fails on the others, which are then slips."""
 
 
 def dependence_problems(
@@ -17,18 +19,46 @@ def dependence_problems(
     known.columns = [str(c) for c in known.columns]
     problems = []
     for name, column in mediators.items():
-        if is_determined(column, known):
-            problems.append(
-                f"mediator {str(name)!r} follows exactly from {_named(column, known)}; leave one of them out"
-            )
+        how = _sum_of(column, known)
+        if how:
+            problems.append(f"mediator {str(name)!r} follows exactly from {how}; leave one of them out")
         else:
             known = known.assign(**{str(name): column})
-    if is_determined(outcome, known):
+    how = _sum_of(outcome, known) or _ratio_of(outcome, known)
+    if how:
         problems.append(
-            f"outcome {str(outcome.name)!r} follows exactly from {_named(outcome, known)}: it is computed from them, so nothing is left to "
-            "estimate; leave them out"
+            f"outcome {str(outcome.name)!r} follows exactly from {how}: it is computed from them, so nothing is left to estimate; leave "
+            "them out"
         )
     return problems
+
+
+def _sum_of(column: pd.Series, known: pd.DataFrame) -> str:
+    """Which others, weighted and added up, are a column; empty if none are."""
+    if not is_determined(column, known):
+        return ""
+    needed = _needed(column, known)
+    slips = _slips(column, known[needed])
+    but = f" (but for row {', '.join(map(str, slips[:5]))}, a slip?)" if len(slips) else ""
+    return " and ".join(map(repr, needed)) + but
+
+
+def _ratio_of(column: pd.Series, known: pd.DataFrame) -> str:
+    """Of which others a column is a ratio or a percentage of change, or a sum after logarithms; empty if of none."""
+    wide = [c for c in known if known[c].nunique() >= 5]
+    if not wide or column.nunique() < 5:
+        return ""
+    for name in wide:
+        times = column * known[name]
+        if column.notna().sum() > 8 and not is_determined(times, known[[name]]) and is_determined(times, known[wide]):
+            needed = list(dict.fromkeys([name, *_needed(times, known[wide])]))
+            return f"{' and '.join(map(repr, needed))}, as a ratio or a percentage of {name!r} does"
+    logs = np.log(known[wide].where(known[wide] > 0))
+    logs = logs[[c for c in logs if logs[c].notna().sum() >= 0.9 * known[c].notna().sum()]]
+    for values in (column, np.log(column.where(column > 0))) if len(logs.columns) else ():
+        if values.notna().sum() >= 0.9 * column.notna().sum() and is_determined(values, logs):
+            return f"the logarithms of {' and '.join(map(repr, _needed(values, logs)))}"
+    return ""
 
 
 def product_problems(table: pd.DataFrame, columns: Mapping[str, str], arm: pd.Series) -> list[str]:
@@ -66,17 +96,48 @@ def is_determined(column: pd.Series, known: pd.DataFrame) -> bool:
         return False
     left = _residual(y, X)
     freedom = len(y) - 1 - np.linalg.matrix_rank(X - X.mean(0)) if X.size else len(y) - 1
-    return freedom > 0 and float(left @ left) / freedom < EXACT * total / (len(y) - 1)
+    unexplained = float(left @ left)
+    if freedom > 0 and unexplained / freedom < EXACT * total / (len(y) - 1):
+        return True
+    return unexplained < total / 2 and len(_slip_places(y, X)) > 0
 
 
-def _named(column: pd.Series, known: pd.DataFrame) -> str:
+def _slip_places(y: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Places of the few rows that alone break an identity that holds to the last digit on all others; empty if there is none.
+
+    Least trimmed squares: the rows that fit best are fitted again until they stay the same.
+    """
+    most = int(np.ceil(KEPT * len(y)))
+    if most - X.shape[1] < 8 or not X.size:
+        return np.array([], dtype=int)
+    size, kept = np.abs(_residual(y, X)), np.arange(len(y))
+    for _ in range(20):
+        best = np.sort(np.argsort(size, kind="stable")[:most])
+        if np.array_equal(best, kept):
+            break
+        kept = best
+        slope = np.linalg.lstsq(X[kept] - X[kept].mean(0), y[kept] - y[kept].mean(), rcond=1e-10)[0]
+        size = np.abs(y - y[kept].mean() - (X - X[kept].mean(0)) @ slope)
+    exact = size <= 1e-6 * y[kept].std()
+    holds = exact.sum() >= most and len(np.unique(y[exact])) >= 5 and not exact.all()
+    return np.flatnonzero(~exact) if holds else np.array([], dtype=int)
+
+
+def _slips(column: pd.Series, known: pd.DataFrame) -> pd.Index:
+    """Rows that alone break an identity."""
+    rows = pd.concat([column.rename("(y)"), known], axis=1).dropna()
+    values = rows.to_numpy(float)
+    return rows.index[_slip_places(values[:, 0], values[:, 1:])]
+
+
+def _needed(column: pd.Series, known: pd.DataFrame) -> list[str]:
     """The fewest of the other columns that determine this one, found by leaving out one after another."""
     needed = list(known.columns)
     for name in list(known.columns):
         fewer = [c for c in needed if c != name]
         if fewer and is_determined(column, known[fewer]):
             needed = fewer
-    return " and ".join(map(repr, needed))
+    return needed
 
 
 def _residual(y: np.ndarray, X: np.ndarray) -> np.ndarray:

@@ -34,6 +34,8 @@ def plain_frame(source: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str
                 )
             else:
                 table[name] = column.to_numpy(dtype=float, na_value=np.nan)
+        elif pd.api.types.is_complex_dtype(column.dtype):
+            problems.append(f"column {name!r} holds complex numbers; a cell holds one text or number")
         elif column.dtype == object:
             odd = [row for row, cell in column.items() if not pd.api.types.is_scalar(cell)]
             if odd:

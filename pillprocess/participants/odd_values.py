@@ -58,6 +58,8 @@ def number_questions(column: pd.Series, arm: pd.Series, said: ColumnCodes) -> li
             questions.append(_ask(column, values[outside], f"outside {span}", ""))
         return questions
     codes = _code_values(values)
+    if _is_stray_zero(values[~values.isin(codes)], arm):
+        codes = [*codes, 0.0]
     if codes:
         odd |= values.isin(codes)
         rest = values[~odd]
@@ -146,7 +148,12 @@ def _code_values(values: pd.Series) -> list[float]:
         count = int((values == code).sum())
         gap = max(code - high, low - code)
         single = abs(code) < 10
-        if code < 0 <= low and like[distinct < 0].all():
+        often = 3 if single else 2
+        if (whole and code % 1) or (
+            count >= 5 and rest.nunique() >= 8 and count >= often * int(rest.value_counts().iloc[0])
+        ):
+            found.append(float(code))
+        elif code < 0 <= low and like[distinct < 0].all():
             small = code > -7 and not (len(negative) == 1 and (gap > 1.5 * sd or count > 1))
             if not small and len(negative) <= 3 and (whole or gap > sd or code <= -66):
                 found.append(float(code))
@@ -158,6 +165,15 @@ def _code_values(values: pd.Series) -> list[float]:
         ):
             found.append(float(code))
     return found
+
+
+def _is_stray_zero(values: pd.Series, arm: pd.Series) -> bool:
+    """Whether a few zeros stand apart below the others, as where 0 was entered for what is not known; never most of an arm."""
+    zero, rest = values[values == 0], values[values != 0]
+    if zero.empty or len(rest) < 8 or rest.min() <= 0 or rest.nunique() < 5 or len(zero) > len(values) / 5:
+        return False
+    share = arm.reindex(zero.index).value_counts() / arm.reindex(values.index).value_counts()
+    return bool(rest.min() > 1.5 * rest.std() and not (share > 0.5).any())
 
 
 def _far(values: pd.Series, arm: pd.Series) -> pd.Series:

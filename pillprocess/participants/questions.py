@@ -18,6 +18,9 @@ from pillprocess.participants.scales import is_difference, plain_name, recognise
 from pillprocess.participants.spelling import spelling_questions
 from pillprocess.participants.text_numbers import as_number
 
+MOSTLY = 0.6
+"""Share of positive values from which differences look like baseline less endpoint: most people improve in most trials."""
+
 
 def label_questions(
     table: pd.DataFrame, columns: Sequence[str], codebook: Codebook, named: Sequence[object]
@@ -84,6 +87,7 @@ def direction_question(table: pd.DataFrame, outcome: str, baseline: str | None, 
         reasons.append("its name says so")
     elif scale is not None and scale.higher_is_worse is False and not is_difference(outcome):
         reasons.append(f"{scale.name} is better when higher")
+    before = pd.Series(dtype=float)
     start = baseline or next((str(c) for c in table.columns if _is_baseline(c, outcome)), None)
     if start is not None and start in table and _holds_numbers(table[start]):
         before = pd.to_numeric(table[start], errors="coerce").astype(float)
@@ -100,7 +104,34 @@ def direction_question(table: pd.DataFrame, outcome: str, baseline: str | None, 
             r = float(np.corrcoef(both.T)[0, 1])
             if r > 2.6 / np.sqrt(len(both)):
                 reasons.append(f"it is higher where {start!r} was higher (r = {r:.2f}), as baseline less endpoint is")
+    values = column.dropna()
+    made = is_difference(outcome) or (baseline and (values < 0).mean() > 0.1 and before.min() >= 0)
+    if not reasons and made and len(values) > 3 and (values > 0).mean() >= MOSTLY:
+        reasons.append("it holds differences, and most of them are positive, as those of baseline less endpoint are")
     return "; ".join(reasons) or None
+
+
+def opposite_note(table: pd.DataFrame, outcome: str, baseline: str | None, codebook: Codebook) -> list[str]:
+    """Say so where higher is said to be better and everything about the outcome says that it is worse."""
+    scale = scale_of(table[outcome], codebook.of(outcome)) or recognised(outcome)
+    plain = (
+        scale is not None and scale.higher_is_worse is True and not is_difference(outcome) and not says_better(outcome)
+    )
+    left = endpoint = None
+    if baseline and _holds_numbers(table[baseline]):
+        change = pd.to_numeric(table[outcome], errors="coerce") + pd.to_numeric(table[baseline], errors="coerce")
+        for name in table.columns:
+            if name not in (outcome, baseline) and _holds_numbers(table[name]) and (known := recognised(str(name))):
+                left = (change - pd.to_numeric(table[name], errors="coerce")).dropna()
+                if known.higher_is_worse and len(left) >= 4 and (left.abs() < 1e-6).all():
+                    endpoint = str(name)
+    if not plain and endpoint is None:
+        return []
+    why = f"{scale.name} is worse when higher" if plain and scale else f"it is {endpoint!r} less {baseline!r}"
+    return [
+        f"outcome {outcome!r}: you say that higher is better, but {why}, so what is called improvement here may be deterioration; if "
+        "that is a slip, say --higher-is-worse (codebook: higher_is_worse = true)"
+    ]
 
 
 def recode(table: pd.DataFrame, codebook: Codebook) -> tuple[pd.DataFrame, list[str]]:

@@ -20,37 +20,21 @@ OTHER_NAMES = {
     "PCL": "PCL-5", "QIDS-SR": "QIDS-SR16", "BDI2": "BDI-II", "GRID-HAM-D": "GRID-HAMD", "HAMA": "HAM-A", "IDS-SR30": "IDS-SR",
 }  # fmt: skip
 DIFFERENCE = (
-    "change",
-    "delta",
-    "diff",
-    "reduc",
-    "improv",
-    "decreas",
-    "drop",
-    "gain",
-    "pct",
-    "perc",
-    "zscore",
-    "std",
-    "log",
-    "ratio",
-)
+    "change", "delta", "diff", "reduc", "reduk", "improv", "decreas", "drop", "gain", "pct", "perc", "zscore", "std", "log", "ratio",
+    "verander", "variaz", "variac", "cambio", "evolution",
+)  # fmt: skip
 """Parts of a name that say that the column is no score but something made of scores."""
 BETTER = (
-    "reduc",
-    "improv",
-    "decreas",
-    "drop",
-    "gain",
-    "recover",
-    "remiss",
-    "respon",
-    "wellbeing",
-    "well_being",
-    "benefit",
-    "abstin",
-)
-"""Parts of a name that say that more of it is better."""
+    "reduc", "reduk", "improv", "decreas", "drop", "gain", "recover", "remiss", "remit", "respon", "wellbeing", "well_being", "benefit",
+    "abstin", "sober", "cured", "better", "relief", "alleviat", "amelior", "besser", "verbeter", "melhor", "mejor", "miglior", "afname",
+    "abnahme", "rueckgang", "diminu", "disminu", "riduz", "quality_of_life", "satisf", "resilien", "optimis", "mindful", "happi",
+    "self_esteem", "self_efficacy", "self_compassion", "functioning", "flourish",
+)  # fmt: skip
+"""Parts of a name that say that more of it is better, in the languages of trials."""
+BETTER_WORDS = re.compile(r"(^|_)(qol|gaf|swls|who_?5|eq_?5d?|ptgi|wemwbs|red|impr)\d*(_|$)")
+"""Names and abbreviations, whole, that say so."""
+MADE = re.compile(r"(^|_)(ch|chg|chng|d|dif|rel|z)(_|$)")
+"""Parts of a name, whole, that say that the column was made of scores."""
 FOLLOWS = (
     r"(?=$|_|\d|bl|base|pre|post|wk|w\d|d\d|day|v\d|t\d|m\d|tot|sum|score|change|delta|diff|reduc|improv|drop|gain)"
 )
@@ -115,12 +99,13 @@ def recognised(name: str) -> Scale | None:
 
 def is_difference(name: object) -> bool:
     """Whether a name says that the column was made of scores: a change, a percentage, a z value."""
-    return any(word in plain_name(name) for word in (*DIFFERENCE,)) or plain_name(name).endswith("_z")
+    return any(word in plain_name(name) for word in DIFFERENCE) or MADE.search(plain_name(name)) is not None
 
 
 def says_better(name: object) -> bool:
     """Whether a name says that more is better."""
-    return any(word in plain_name(name) for word in BETTER)
+    plain = plain_name(name)
+    return any(word in plain for word in BETTER) or BETTER_WORDS.search(plain) is not None
 
 
 def says_after(name: object) -> bool:

@@ -15,6 +15,7 @@ from pillprocess.participants.checks import (
     duplicate_problems,
     incomplete_problems,
     mediator_notes,
+    named_time_problems,
     number_problems,
     outcome_notes,
     rank_problems,
@@ -35,6 +36,7 @@ from pillprocess.participants.people import (
 from pillprocess.participants.questions import (
     direction_question,
     label_questions,
+    opposite_note,
     role_questions,
     value_questions,
 )
@@ -171,6 +173,7 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
     dose = roles.treatment_kind == "dose"
     late, time_notes = time_problems(table, times[0], times[1], book)
     problems = duplicate_problems(table, id, treatment) + identity_problems(table, id) + late
+    problems += named_time_problems(mediators, outcome) if times == [None, None] else []
     problems += number_problems(table, observed + ([treatment] if dose else []))
     problems += incomplete_problems(table, given) if roles.incomplete == "error" else []
     problems += label_questions(
@@ -195,7 +198,8 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
     kept = arm.notna() & ~(trials.isin(single) & (roles.single_arm == "set_aside"))
     X, source_column, notes, covariate_problems = code_covariates(table[kept], roles.before)
     problems += covariate_problems
-    asked, value_notes = value_questions(table[kept], [*observed, *roles.covariates], arm[kept], book)
+    held = [*observed, *roles.covariates, *([treatment] if dose else [])]
+    asked, value_notes = value_questions(table[kept], held, arm[kept], book)
     problems += asked
     better = direction_question(table[kept], outcome, roles.baseline, book)
     if better and roles.higher_is_worse is None:
@@ -214,7 +218,7 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
     unused = labels(table.loc[arm.isna(), treatment]).value_counts()
     aside += [(f"arm {a}", n, f"only {roles.active!r} is compared with the reference") for a, n in unused.items()]
     in_trial = trials.value_counts()
-    held = table[kept]
+    rows = table[kept]
     T, arm, trials = T[kept], arm[kept], trials[kept]
     for label in single:
         own = f"{label} (single arm)"
@@ -226,7 +230,7 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
         notes.append(
             f"trial {label!r} has one arm: with its own intercepts it informs the mediator-outcome slope alone"
         )
-    M, y = numbers(held[mediators]), numbers(held[[outcome]])[outcome]
+    M, y = numbers(rows[mediators]), numbers(rows[[outcome]])[outcome]
     problems = constant_problems(y, M, X, arm, trials) + rank_problems(T, X)
     if problems:
         raise ParticipantError(list(dict.fromkeys(problems)), name)
@@ -237,6 +241,7 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
     for doubt in doubts:
         warnings.warn(doubt, stacklevel=3)
     notes += outcome_notes(y, X[roles.baseline] if roles.baseline else None, worse) + doubts
+    notes += opposite_note(table[kept], outcome, roles.baseline, book) if roles.higher_is_worse is False else []
     if better and worse:
         notes.append(f"outcome {outcome!r} looks like an improvement ({better}), and you say that higher is worse")
     if not roles.randomised:

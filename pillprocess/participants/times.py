@@ -15,7 +15,7 @@ DAYS = {
 NUMBER = r"[-+\u2212]?\d+(?:[.,]\d+)?"
 UNIT = "|".join(sorted(DAYS, key=len, reverse=True))
 AFTER = re.compile(rf"(?:t\s*\+?|\+)?\s*({NUMBER})\s*({UNIT})s?(?:\s*(?:after|post|since|later).*)?\.?")
-BEFORE = re.compile(rf"({UNIT})s?\.?[\s_-]*({NUMBER})")
+BEFORE = re.compile(rf"({UNIT})s?\.?[\s_]*({NUMBER})")
 ISO = re.compile(
     r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?(?:Z|[-+]\d\d:?\d\d)?"
 )
@@ -45,7 +45,7 @@ def read_times(
     where = f"column {given!r}" if isinstance(given, str) and given in table.columns else f"the {role}"
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         naive = column.dt.tz_localize(None) if column.dt.tz is not None else column
-        return (naive - pd.Timestamp(0)) / pd.Timedelta(days=1), "date", []
+        return (naive - pd.Timestamp(0)) / pd.Timedelta(days=1), "date" if naive.notna().any() else "", []
     if pd.api.types.is_timedelta64_dtype(column.dtype):
         return column / pd.Timedelta(days=1), "days", []
     read = {cell: _read(cell, unit) for cell in column.dropna().unique()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pillprocess.participants.coding import label, labels
+from pillprocess.participants.people import identity_problems
 from pillprocess.participants.scales import plain_name
 
 EVENT, INSTRUMENT, INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"
@@ -50,6 +51,7 @@ def one_row_per_person(
     if problems:
         return table, [], problems
     who = labels(table[person])
+    problems = identity_problems(table, person)
     when = labels(table[visit])
     for extra in (INSTRUMENT, INSTANCE):
         if extra in table and extra != visit:

@@ -143,7 +143,7 @@ def test_figures_of_arms_that_differ_in_signs_or_capitals_have_names_of_their_ow
 def test_two_arms_whose_names_differ_in_a_sign_alone_both_get_their_figures(by_hand, path):
     rng = np.random.default_rng(8)
     n = 90
-    table = pd.DataFrame({"arm": np.tile(["placebo", "10 mg", "10_mg"], n // 3), "meq30": 50 + rng.normal(size=n)})
+    table = pd.DataFrame({"arm": np.tile(["placebo", "10 mg", "10+mg"], n // 3), "meq30": 50 + rng.normal(size=n)})
     table["y"] = rng.normal(size=n)
     people = load_participants(table, treatment="arm", reference="placebo", outcome="y", mediators=["meq30"])
     report = MediationReport(people, analyse_mediation(people, seed=1))
