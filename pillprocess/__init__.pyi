@@ -33,6 +33,10 @@ from .rows.terms import HYPOTHESES as HYPOTHESES
 from .rows.terms import TERMS as TERMS
 from .rows.terms import with_belief_by_design as with_belief_by_design
 
+# interchange: the evidence in the formats of others, and theirs read in
+from .interchange.exchange import export_evidence as export_evidence
+from .interchange.exchange import import_evidence as import_evidence
+
 # decomposition: drug, therapy, expectancy and experience terms, pooled over trials: model, estimands, ledger, checks, figures
 from .decomposition.counts import decomposition_with_counts as decomposition_with_counts
 from .decomposition.counts import response_model as response_model

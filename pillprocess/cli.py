@@ -16,7 +16,7 @@ from pillprocess.output.help_topics import ByTopic
 from pillprocess.output.printing import print_tables, print_text
 from pillprocess.output.requirements import unmet_requirements
 from pillprocess.output.text import printable
-from pillprocess.review.command import add, cumulative, diff, evidence
+from pillprocess.review.command import add, cumulative, diff, evidence, export, import_tables
 from pillprocess.trial.command import inspect, mediate
 
 app = typer.Typer(
@@ -98,8 +98,9 @@ def _options(
     pass
 
 
-for command in (evidence, add, diff, cumulative):
+for command in (evidence, add, diff, cumulative, export):
     app.command()(command)
+app.command("import")(import_tables)
 
 
 @app.command()

@@ -1,7 +1,7 @@
-"""The commands for the evidence tables: what they hold, a trial added, what changed, and the headline as the trials came in."""
+"""The commands for the evidence tables: what they hold, a trial added, what changed, the years, and the formats of others."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,6 +10,7 @@ from pillprocess.output.printing import print_tables, print_text
 if TYPE_CHECKING:
     import pandas as pd
 
+Form = Literal["metafor", "metapsy", "frictionless"]  # as in interchange.exchange, which imports pandas
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the tables as JSON, for scripts; implies --quiet.")]
 
 
@@ -123,6 +124,42 @@ def cumulative(
         print_tables({"cumulative": table})
         return
     _print_cumulative(table)
+
+
+def export(
+    out: Annotated[Path, typer.Argument(help="File to write; for frictionless a new folder.")],
+    to: Annotated[Form, typer.Option(help="metafor: escalc's columns; metapsy; frictionless: a data package.")],
+    evidence: Annotated[
+        Path | None, typer.Option(help="Folder of evidence tables; the embedded ones by default.")
+    ] = None,
+) -> None:
+    """Write the evidence in another format, and say what that format cannot hold."""
+    from pillprocess.evidence.tables import load_evidence
+    from pillprocess.interchange.exchange import export_evidence
+
+    for sentence in export_evidence(load_evidence(evidence), out, to=to):
+        print_text(f"Left out: {sentence}")
+    print_text(f"Written: {out}")
+
+
+def import_tables(
+    source: Annotated[Path, typer.Argument(help="The file; for frictionless its datapackage.json or folder.")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the tables, new or without these tables.")],
+    form: Annotated[Form, typer.Option("--from", help="Its format.")],
+    answers: Annotated[
+        Path | None, typer.Option(help="TOML with what the file does not say: [set], [arm.NAME], [word.COLUMN].")
+    ] = None,
+) -> None:
+    """Read another format into a folder of evidence tables, or print every problem of it and what it does not say."""
+    from pillprocess.evidence.questions import describe_question
+    from pillprocess.interchange.exchange import import_evidence
+
+    asked, left = import_evidence(source, folder, form=form, answers=answers)
+    for sentence in left:
+        print_text(f"Not read: {sentence}")
+    for row in asked.to_dict("records"):
+        print_text(describe_question(row))
+    print_text(f"Written to {folder}; open questions: {len(asked)}.")
 
 
 def _print_cumulative(table: "pd.DataFrame") -> None:
