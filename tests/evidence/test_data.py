@@ -214,7 +214,7 @@ def test_reference_doses_cover_every_included_active_arm_of_patients_that_has_a_
     arms = read("arms").query("include_arm == 1")
     arms = arms[arms["trial_id"].isin(patients) & arms["drug"].isin(DRUGS) & arms["dose"].notna()]
     matched = arms.merge(read("reference_doses"), on=["drug", "route"], how="left", suffixes=("", "_reference"))
-    assert len(matched) == len(arms) == 140
+    assert len(matched) == len(arms) == 141
     for row in matched.to_dict("records"):
         assert isinstance(row["dose_column"], str), (
             f"{row['trial_id']} {row['arm_id']}: no reference dose of {row['drug']} {row['route']}"
