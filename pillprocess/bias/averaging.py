@@ -116,6 +116,12 @@ def bias_adjusted(
     the unit and sign of the rows. ``own trials alone`` uses no other drug; ``largest trials alone`` the fewest trials that hold
     half of the drug's information, as pooled.
 
+    Notes
+    -----
+    In simulated bodies of evidence the averaged interval holds a drug's effect in 92 to 96 % where trials are printed by
+    significance, which its priors were tuned on, in 94 to 95 % without selection under other sizes and heavy tails, but only in
+    71 to 86 % where few trials are printed by the sign and size of their estimate (tests/README.md).
+
     Raises
     ------
     ValueError
