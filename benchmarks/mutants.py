@@ -86,7 +86,7 @@ def main() -> int:
     trials = {*arms["trial"], *differences["trial"]}
     usual, headline = waiting(), pp.headline_effects(evidence)
     rng, counts, worst = np.random.default_rng(chosen.seed), Counter[str](), 0.0
-    for _ in range(chosen.mutants):
+    for number in range(1, chosen.mutants + 1):
         with tempfile.TemporaryDirectory() as place:
             text = mutate(Path(place), rng, trials)
             verdict, moved = judge(text, Path(place), usual, headline)
@@ -95,6 +95,8 @@ def main() -> int:
         worst = max(worst, moved if verdict == "silent" else 0.0)
         if harmful:
             print(f"{text}: moved {moved:.2f} SD", flush=True)
+        if number % 50 == 0:
+            print(f"{number}: {dict(counts)}, largest silent move {worst:.2f} SD", file=sys.stderr, flush=True)
     print(dict(counts), f"largest silent move {worst:.2f} SD")
     return int(counts["silent and harmful"] > 0)
 

@@ -36,8 +36,8 @@ def evidence_map(evidence: Evidence) -> pd.DataFrame:
     -------
     DataFrame, one row per trial and drug that has a reference dose: ``trial``, ``drug``, ``condition``, ``comparator`` (every
     kind of control arm, or ``"no control"``), ``therapy`` of the drug arms (``"with"``, ``"without"``, ``"both"`` or
-    ``"not reported"``), ``n`` (people randomised, else the sum of the arms; missing where neither is known), and True or False
-    for each of ``change``, ``difference``, ``counts``, ``acute``, ``link``, ``guess``, ``expectation``, ``mediation``,
+    ``"not reported"``), ``n`` (people randomised, else the sum of the arms, each person once; missing where neither is known), and
+    True or False for each of ``change``, ``difference``, ``counts``, ``acute``, ``link``, ``guess``, ``expectation``, ``mediation``,
     ``hours``. False says that the tables hold no such figure, not that the trial did not measure it. ``attrs["no_row"]`` holds
     the study drugs of the trials that have no row, by trial: the tables hold no arm of theirs with one of these drugs.
     """
@@ -50,7 +50,8 @@ def evidence_map(evidence: Evidence) -> pd.DataFrame:
         own = arms[arms["trial_id"] == trial.trial_id]
         for drug in [d for d in drugs if d in set(own["study_drug"])]:
             part = own[own["study_drug"] == drug]
-            people = trial.n_randomised if pd.notna(trial.n_randomised) else own["n"].sum(min_count=1)
+            once = own.loc[own["same_people_as"].isna(), "n"]
+            people = trial.n_randomised if pd.notna(trial.n_randomised) else once.sum(min_count=1)
             rows.append(
                 {
                     "trial": str(trial.trial_id), "drug": drug, "condition": trial.condition, "comparator": _comparator(part, own),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import xarray as xr
 
-from pillprocess.evidence.tables import Evidence
+from pillprocess.evidence.tables import Evidence, embedded_folder
 from pillprocess.inference.fit import check_fit
 from pillprocess.review.analysis import Analysis
 from pillprocess.rows.acute_scores import scores_set_aside
@@ -113,7 +113,7 @@ def analyse_synthesis(
         "synthesis_choices": choices(whole, curve, refit, seed=seed),
         "synthesis_informed": informed,
         "synthesis_outside": transport_ledger(whole),
-        "synthesis_power": power_table(),
+        "synthesis_power": power_table() if evidence.folder == embedded_folder() else power_table().iloc[:0],
         "synthesis_evidence": evidence_kinds(model.items),
         "synthesis_convergence": convergence.reset_index(),
         "scores_set_aside": scores_set_aside(evidence),
