@@ -24,6 +24,8 @@ WORDS = frozenset(
     .split("|")
 )
 """Words that mean that nothing was observed."""
+SCORED = 0.97
+"""Share of values that a scoring of an instrument must hold to be taken for the one that was used."""
 DATES = (20_000, 60_000)
 """Days since 1900 from 1954 to 2064: a column of such whole numbers is a spreadsheet's dates."""
 
@@ -69,7 +71,8 @@ def number_questions(column: pd.Series, arm: pd.Series, said: ColumnCodes) -> li
     if scale is not None:
         outside = _outside(values[~odd], scale)
         if len(outside):
-            span = f"{scale.low:g}" + (f" to {max(scale.highs):g}" if scale.highs else " upwards")
+            high = _highest(values[~odd], scale)
+            span = f"{scale.low:g}" + (f" to {high:g}" if np.isfinite(high) else " upwards")
             other = ', or instrument = "none" if it is no such score'
             questions.append(_ask(column, outside, f"cannot be scored on {scale.name} ({span})", other))
             odd |= odd.index.isin(outside.index)
@@ -128,9 +131,13 @@ def _outside(values: pd.Series, scale: Scale) -> pd.Series:
 
 
 def _beyond(values: pd.Series, scale: Scale) -> pd.Series:
-    fitting = [h for h in sorted(scale.highs) if (values <= h).mean() >= 0.8]
-    high = (fitting or [max(scale.highs)])[0] if scale.highs else np.inf
-    return values[(values < scale.low) | (values > high)]
+    return values[(values < scale.low) | (values > _highest(values, scale))]
+
+
+def _highest(values: pd.Series, scale: Scale) -> float:
+    """Highest score of the scoring that fits these values."""
+    fitting = [h for h in sorted(scale.highs) if (values <= h).mean() >= SCORED]
+    return (fitting or [max(scale.highs)])[0] if scale.highs else np.inf
 
 
 def _code_values(values: pd.Series) -> list[float]:

@@ -8,12 +8,20 @@ import pandas as pd
 
 from pillprocess.evidence.tables import embedded_folder
 
-EXPERIENCES = {
-    "MEQ30": (5.0, 100.0, 150.0), "MEQ": (5.0, 100.0, 150.0), "CADSS": (76.0, 92.0, 112.0), "5D-ASC": (100.0,), "11D-ASC": (100.0,),
-    "ASC": (100.0,), "EBI": (100.0, 800.0), "EDI": (100.0, 800.0),
+EXPERIENCES: dict[str, tuple[float, ...]] = {
+    # 30 items of 0 to 5; each dimension and the total also as a percentage: https://flutter.super.site/5a089b2de8f44fcebf37bbc8168a61b3
+    "MEQ30": (5.0, 100.0, 150.0),
+    # the 43 items from which the 30 were kept: https://doczz.net/doc/6458235/factor-analysis-of-the-mystical-experience-questionnaire-...
+    "MEQ": (5.0, 100.0, 150.0, 215.0),
+    # items anchored at 0 % and 100 %, scales as a percentage of the maximum: https://pmc.ncbi.nlm.nih.gov/articles/PMC10516880/figure/Fig1
+    "5D-ASC": (100.0,), "11D-ASC": (100.0,), "ASC": (100.0,),
+    # 6 items of 0 to 100, as a sum or a mean: https://flutter.super.site/fd8b67496ede4f9e9af688f89773875e, doi:10.1177/0269881119855974
+    "EBI": (100.0, 600.0),
+    # 8 visual analogue items, doi:10.3389/fnhum.2016.00269; 19, 23, 27 or 28 items, https://fr.scribd.com/document/333420920/bibliografie-disociere
+    "EDI": (), "CADSS": (),
 }  # fmt: skip
-"""Scales of the acute experience, with the highest score of each common scoring (a mean of items, a percentage, a sum); the
-lowest is 0: 30 items of 0 to 5 (MEQ30), 19, 23 or 28 of 0 to 4 (CADSS), 8 of 0 to 100 (EBI, EDI), percentages (ASC)."""
+"""Scales of the acute experience, with the highest score of each common scoring (a mean of items, a percentage, a sum) and where
+that was read; the lowest is 0. No limit is checked where none was read: of CADSS the points of an item, of EDI the ends of its line."""
 
 OTHER_NAMES = {
     "HDRS": "HAMD", "HRSD": "HAMD", "HAM-D": "HAMD", "HAM-D17": "HAMD17", "HDRS17": "HAMD17", "HRSD17": "HAMD17", "PHQ": "PHQ-9",
@@ -57,17 +65,22 @@ class Scale:
 
 @cache
 def known_scales() -> dict[str, Scale]:
-    """Every instrument that is recognised, by name: those of ``instruments.csv``, and scales of the experience."""
+    """Every instrument that is recognised, by name: those of ``instruments.csv``, and scales of the experience.
+
+    A range whose source was not read (``range_basis`` names no address) is no limit.
+    """
     table = pd.read_csv(embedded_folder() / "instruments.csv")
     table = table[table["kind"] != "event"]
+    read = table["range_basis"].str.contains("://|percentage", na=False) & table["range_max"].notna()
     scales = {
         str(r.instrument): Scale(
-            str(r.instrument), float(r.range_min) if pd.notna(r.range_min) else float("-inf"),
-            (float(r.range_max),) if pd.notna(r.range_max) else (), bool(r.higher_is_worse), False,
+            str(r.instrument), float(r.range_min) if known else float("-inf"), (float(r.range_max),) if known else (),
+            bool(r.higher_is_worse), False,
         )
-        for r in table.itertuples()
+        for r, known in zip(table.itertuples(), read, strict=True)
     }  # fmt: skip
-    return scales | {name: Scale(name, 0.0, highs, None, True) for name, highs in EXPERIENCES.items()}
+    lows = {name: 0.0 if highs else float("-inf") for name, highs in EXPERIENCES.items()}
+    return scales | {name: Scale(name, lows[name], highs, None, True) for name, highs in EXPERIENCES.items()}
 
 
 def plain_name(name: object) -> str:

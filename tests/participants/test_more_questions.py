@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from pillprocess.belief.coding import code_guess
+from pillprocess.evidence.tables import embedded_folder
 from pillprocess.participants.codebook import Codebook, ColumnCodes
 from pillprocess.participants.reading import read_trial
+from pillprocess.participants.scales import known_scales
 from pillprocess.participants.spelling import spelling_keys
 from pillprocess.participants.table import ParticipantError, load_participants
 from tests.participants.test_questions import ROLES, book, load, put
@@ -260,3 +262,31 @@ def test_a_guess_that_may_be_right_and_not_active_is_asked_about():
         1,
         0,
     ]
+
+
+def test_a_range_is_a_limit_only_where_its_source_was_read():
+    table = pd.read_csv(embedded_folder() / "instruments.csv").set_index("instrument")
+    ranged = table[table["range_max"].notna()]
+    unread = set(ranged.index[ranged["range_basis"].str.contains("no source")])
+    assert unread == {"GRID-HAMD", "SMDDS"}
+    assert ranged["range_basis"].str.contains("://|percentage|no source").all()
+    scales = known_scales()
+    for name, row in ranged.iterrows():
+        limits = (float("-inf"), ()) if name in unread else (row["range_min"], (row["range_max"],))
+        assert (scales[name].low, scales[name].highs) == limits
+    assert scales["EBI"].highs == (100, 600)
+    assert scales["CADSS"].highs == scales["EDI"].highs == ()
+
+
+@pytest.mark.parametrize("name", ["smdds_6", "cadss_total", "edi_1"])
+def test_a_score_is_not_doubted_by_a_range_nobody_read(name):
+    table = two_sites().rename(columns={"meq30": name}).assign(**{name: np.linspace(20, 130, 104).round()})
+    assert len(load(table, mediators=[name])) == 104
+
+
+def test_sums_of_an_instrument_are_not_taken_for_percentages():
+    table = two_sites().assign(meq30=np.linspace(20, 148, 104).round())
+    assert len(load(table)) == 104
+    table.loc[3, "meq30"] = 163
+    with pytest.raises(ParticipantError, match=r"163 on row 3 cannot be scored on MEQ30 \(0 to 150\)"):
+        load(table)
