@@ -21,6 +21,7 @@ from pillprocess.inference.fit import ConvergenceError
 from pillprocess.mediation import analysis
 from pillprocess.participants.table import ParticipantError
 from pillprocess.review.run import run_reproduce
+from pillprocess.trial.choices import TrialChoices
 from pillprocess.trial.run import run_mediate
 from tests.conftest import make_arm_row
 from tests.gaussian.cases import NAN, eight_schools, schools
@@ -242,7 +243,11 @@ def test_a_sampler_that_does_not_converge_gives_an_error_and_no_results(tmp_path
     monkeypatch.setattr(analysis, "fit", drifting)
     people().to_csv(tmp_path / "trial.csv", index=False)
     with pytest.raises(ConvergenceError, match="the fit did not converge and no result was made of it") as caught:
-        run_mediate(tmp_path / "trial.csv", **(ROLES | {"mediators": ["m"]}), out=tmp_path / "out", progress=False)
+        run_mediate(
+            TrialChoices(source=tmp_path / "trial.csv", **(ROLES | {"mediators": ["m"]})),
+            out=tmp_path / "out",
+            progress=False,
+        )
     assert (caught.value.report["r_hat"] > 1.01).any() or (caught.value.report["ess_bulk"] < 400).any()
     assert [p.name for p in tmp_path.iterdir()] == ["trial.csv"]
 
@@ -285,7 +290,11 @@ def test_a_command_that_is_killed_leaves_earlier_results_and_the_next_one_clears
     assert (tmp_path / "out" / "report.html").read_text() == "earlier"
     assert len(list(tmp_path.glob(".out.*.partial"))) == 1
     with pytest.raises(ParticipantError, match="column 'asc' is not in the table"):
-        run_mediate(tmp_path / "trial.csv", **(ROLES | {"mediators": ["asc"]}), out=tmp_path / "out", progress=False)
+        run_mediate(
+            TrialChoices(source=tmp_path / "trial.csv", **(ROLES | {"mediators": ["asc"]})),
+            out=tmp_path / "out",
+            progress=False,
+        )
     assert sorted(os.listdir(tmp_path)) == ["out", "trial.csv"]
     assert (tmp_path / "out" / "report.html").read_text() == "earlier"
 

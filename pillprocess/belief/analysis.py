@@ -1,6 +1,5 @@
 """What a trial's guesses say: belief as a mediator in both orders, blinding indices, descriptions."""
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,12 +9,12 @@ import xarray as xr
 from pillprocess.belief.coding import Timing
 from pillprocess.belief.estimands import belief_bounds, belief_effects
 from pillprocess.belief.guesses import blinding_indices, guess_adjusted, guess_counts, guess_rate_curves
+from pillprocess.belief.readiness import belief_problems, with_outcome_and_experience
 from pillprocess.belief.unblinding import Order, unblinding
 from pillprocess.inference.fit import check_fit, fit
 from pillprocess.mediation.analysis import default_priors, with_prior
 from pillprocess.output.tables import effect_table
-from pillprocess.participants.checks import constant_problems, rank_problems
-from pillprocess.participants.table import ParticipantError, Participants
+from pillprocess.participants.checked import Participants
 
 type Step = Callable[[str], None]
 
@@ -90,11 +89,9 @@ def analyse_belief(
     ConvergenceError
         A fit did not converge.
     """
-    if people.trial.nunique() > 1:
-        raise ValueError(
-            f"--guess: {people.trial.nunique()} trials ({', '.join(people.trial.unique()[:5])} ...); belief is modelled within one "
-            "trial. Give the rows of one trial, or name the site as a covariate; nothing was fitted"
-        )
+    problems = belief_problems(people)
+    if problems:
+        raise ValueError("\n".join(problems))
     complete, lost = with_outcome_and_experience(people, guess=guess)
     fits: dict[str, xr.DataTree] = {}
     convergence = []
@@ -121,35 +118,6 @@ def analyse_belief(
         "belief_priors": default_priors(unblinding),
     }
     return BeliefAnalysis(guess, timing, fits, tables, lost, tuple(doubts), len(complete))
-
-
-def with_outcome_and_experience(people: Participants, *, guess: str) -> tuple[Participants, pd.DataFrame]:
-    """Keep the participants whose outcome and experience were observed, and list how many are left out.
-
-    Raises
-    ------
-    ParticipantError
-        What is left is unfit.
-    """
-    needed = pd.concat([people.mediators.drop(columns=guess), people.outcome], axis=1)
-    lost = left_out(needed, "the belief models need it")
-    kept = needed.notna().all(axis=1)
-    if kept.all():
-        return people, lost
-    names = ["outcome", "mediators", "treatment", "covariates", "trial", "arm"]
-    left = dataclasses.replace(people, **{name: getattr(people, name)[kept] for name in names})
-    problems = constant_problems(left.outcome, left.mediators, left.covariates, left.arm, left.trial)
-    problems += rank_problems(left.treatment, left.covariates)
-    if problems:
-        raise ParticipantError(problems, "the rows with outcome and experience")
-    return left, lost
-
-
-def left_out(needed: pd.DataFrame, reason: str) -> pd.DataFrame:
-    """List how many rows lack each column: ``what``, ``n``, ``reason``."""
-    absent = needed.isna().sum()
-    rows = [(f"rows without {column}", int(n), reason) for column, n in absent.items() if n]
-    return pd.DataFrame(rows, columns=["what", "n", "reason"])
 
 
 def bounds_of_every_arm(fits: dict[str, xr.DataTree]) -> pd.DataFrame:

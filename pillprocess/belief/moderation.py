@@ -2,14 +2,13 @@
 
 import pandas as pd
 
-from pillprocess.belief.analysis import BeliefAnalysis, Step, left_out
-from pillprocess.belief.coding import code_guess
+from pillprocess.belief.analysis import BeliefAnalysis, Step
 from pillprocess.belief.expectancy import expectancy_moderation, moderation_effects
+from pillprocess.belief.readiness import left_out, moderation_rows
 from pillprocess.inference.fit import check_fit, fit
 from pillprocess.mediation.analysis import default_priors
 from pillprocess.output.tables import effect_table
-from pillprocess.participants.coding import not_numeric
-from pillprocess.participants.table import Participants
+from pillprocess.participants.checked import Participants
 
 
 def analyse_expectancy(
@@ -48,19 +47,9 @@ def analyse_expectancy(
     ConvergenceError
         The fit did not converge.
     """
-    name, outcome, arms = str(expectation.name), str(people.outcome.name), list(people.treatment.columns)
-    if people.trial.nunique() > 1 or len(arms) > 1:
-        raise ValueError(
-            f"column {name!r}: an expectation is fitted as a moderator in one trial with two arms; here are "
-            f"{people.trial.nunique()} trials and the active arms {', '.join(arms)}. Give the rows of one comparison; nothing was "
-            "fitted"
-        )
+    name, outcome = str(expectation.name), str(people.outcome.name)
     step("expectancy as a moderator")
-    rated = expectation.reindex(people.outcome.index)
-    if len(not_numeric(rated)) == rated.notna().sum():
-        rated = code_guess(rated, active=arms, reference=people.reference)
-    columns = {"(arm)": people.arm, name: rated, outcome: people.outcome}
-    rows = pd.DataFrame(columns | ({baseline: people.covariates[baseline]} if baseline else {}))
+    rows = moderation_rows(people, expectation, baseline=baseline)
     lost = left_out(rows, "the moderation model needs it")
     model = expectancy_moderation(
         rows.dropna(), treatment="(arm)", reference=people.reference, outcome=outcome, expectancy=name,

@@ -49,7 +49,7 @@ def binary_outcome() -> Case:
 def _case(design: dict[str, int]) -> Case:
     def build() -> Callable[[np.random.Generator], Replicate]:
         from pillprocess.inference.refit import constants, prior_sampler, refitter
-        from pillprocess.mediation.families import Family
+        from pillprocess.mediation.choices import Family
         from pillprocess.mediation.model import mediation
 
         people = template(**design)

@@ -12,8 +12,8 @@ import xarray as xr
 from pytensor.tensor import TensorVariable
 
 from pillprocess.inference.fit import check_fit, fit
+from pillprocess.mediation.choices import Family
 from pillprocess.mediation.effects import compute_effects, natural_effects, natural_effects_by_trial
-from pillprocess.mediation.families import Family
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.paths import mediation_paths
 from pillprocess.mediation.sensitivity import mediation_sensitivity

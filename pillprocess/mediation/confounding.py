@@ -13,7 +13,7 @@ fitted ones without fitting again. With :math:`\sigma_m` the mediator's residual
 import numpy as np
 from scipy import special, stats
 
-from pillprocess.mediation.families import BINARY
+from pillprocess.mediation.choices import BINARY
 from pillprocess.mediation.gcomputation import Coefficients
 
 CONTINUOUS = ("gaussian", "student_t")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 
-from pillprocess.mediation.families import FAMILIES
+from pillprocess.mediation.choices import FAMILIES
 from pillprocess.mediation.sufficient import Standardised
 from pillprocess.participants.coding import single_arm_trials
 from pillprocess.participants.table import Participants

@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import xarray as xr
 
-from pillprocess.mediation.families import BINARY, FAMILIES
+from pillprocess.mediation.choices import BINARY, FAMILIES
 from pillprocess.mediation.gcomputation import Coefficients
 
 

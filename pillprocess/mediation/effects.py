@@ -22,8 +22,8 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from pillprocess.mediation.choices import BINARY
 from pillprocess.mediation.draws import coefficients, compared_arm, path_effects, profiles, stack
-from pillprocess.mediation.families import BINARY
 from pillprocess.mediation.gcomputation import Coefficients, controlled_outcome, potential_outcome
 
 FAR = 2.0

@@ -1,33 +1,12 @@
-"""Families of mediators and outcomes: their likelihood row by row, and the SD that makes their units comparable."""
-
-from typing import Literal, get_args
+"""Families of mediators and outcomes: their likelihood row by row, and the SD that makes their units comparable; see `choices`."""
 
 import numpy as np
-import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
-Family = Literal["gaussian", "probit", "logit", "student_t"]
-
-FAMILIES: tuple[str, ...] = get_args(Family)
-BINARY = ("probit", "logit")
-
 LATENT_SD = {"probit": 1.0, "logit": np.pi / np.sqrt(3)}
 """Residual SD on the scale of a binary family's linear predictor."""
-
-
-def check_family(family: str, role: str, values: pd.DataFrame) -> list[str]:
-    """Unknown families, and binary families of values that are not 0 or 1."""
-    if family not in FAMILIES:
-        return [f"family_{role} = {family!r}; it must be one of {', '.join(FAMILIES)}"]
-    if family not in BINARY:
-        return []
-    return [
-        f"family_{role} = {family!r} needs 0 or 1 in column {str(name)!r}; it holds {value:g}"
-        for name, column in values.items()
-        for value in column[column.notna() & ~column.isin([0, 1])].head(1)
-    ]
 
 
 def rows(family: str, eta: TensorVariable, sd: TensorVariable | None, nu: TensorVariable | None) -> TensorVariable:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from pillprocess.mediation.families import BINARY
+from pillprocess.mediation.choices import BINARY
 
 HERMITE = np.polynomial.hermite.hermgauss(40)
 LEGENDRE = np.polynomial.legendre.leggauss(64)

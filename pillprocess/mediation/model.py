@@ -21,8 +21,9 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
+from pillprocess.mediation.choices import BINARY, Family, choice_problems
 from pillprocess.mediation.data import add_constants
-from pillprocess.mediation.families import BINARY, LATENT_SD, Family, check_family
+from pillprocess.mediation.families import LATENT_SD
 from pillprocess.mediation.participant_rows import add_rows
 from pillprocess.mediation.random_effects import correlation_cholesky, effect_covariance, effect_labels, pair_labels
 from pillprocess.mediation.recursion import (
@@ -115,15 +116,9 @@ def mediation(
         fixed at 0.
     """
     mediators = [str(m) for m in people.mediators.columns] if order is None else list(order)
-    problems = [] if len(people.mediators.columns) else ["no mediator was named"]
-    problems += check_family(family_mediator, "mediator", people.mediators)
-    problems += check_family(family_outcome, "outcome", people.outcome.to_frame())
-    if len(mediators) > 1 and family_mediator != "gaussian":
-        problems.append(
-            f"family_mediator = {family_mediator!r}: several mediators must be 'gaussian'; fit others singly"
-        )
-    if sorted(mediators) != sorted(people.mediators.columns):
-        problems.append(f"order = {mediators} must list each of {list(people.mediators.columns)} once, causes first")
+    problems = choice_problems(
+        people.mediators, people.outcome, family_mediator=family_mediator, family_outcome=family_outcome, order=order
+    )
     if problems:
         raise ValueError("\n".join([*problems, "no model was built"]))
 

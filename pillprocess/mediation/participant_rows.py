@@ -6,7 +6,8 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.families import BINARY, rows
+from pillprocess.mediation.choices import BINARY
+from pillprocess.mediation.families import rows
 from pillprocess.mediation.recursion import Recursion, Shared
 from pillprocess.mediation.sufficient import Standardised
 

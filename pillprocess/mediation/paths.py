@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pillprocess.mediation.choices import BINARY, FAMILIES
 from pillprocess.mediation.draws import compared_arm
 from pillprocess.mediation.effects import compute_effects
-from pillprocess.mediation.families import BINARY, FAMILIES
 from pillprocess.output.tables import effect_table
 
 

@@ -197,24 +197,39 @@ def _repeats_of(table: pd.DataFrame, name: str, treatment: str) -> str | None:
 
 
 def _codes(table: pd.DataFrame) -> pd.DataFrame:
-    """Every column as whole numbers, one per distinct cell, -1 where nothing was observed."""
-    return pd.DataFrame(
-        {str(c): pd.factorize(x.map(_plain), use_na_sentinel=True)[0] for c, x in table.items()}, index=table.index
-    )
+    """Every column as whole numbers, one per distinct cell, in order where cells are numbers; -1 where nothing was observed."""
+    coded = {
+        str(c): pd.factorize(x.map(_plain), use_na_sentinel=True, sort=pd.api.types.is_numeric_dtype(x.dtype))[0]
+        for c, x in table.items()
+    }
+    return pd.DataFrame(coded, index=table.index)
 
 
 def _same(codes: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.Index, float]:
-    """Rows that repeat an earlier one in these columns, and the pairs that would agree if the columns were independent."""
+    """Rows that repeat an earlier one in these columns, and the pairs that would agree if the columns were independent.
+
+    A column that another one of few values determines adds nothing to what agrees by chance.
+    """
     if not columns:
         return codes.index[:0], np.inf
     own = codes[list(columns)]
     repeated = own.duplicated() & ~(own == -1).all(axis=1)
-    agree = 1.0
-    for _, column in own.items():
-        share = np.unique_counts(column.to_numpy()).counts / len(codes)
-        agree *= float((share**2).sum())
-    n = len(codes)
+    n, agree = len(codes), 1.0
+    counted: list[tuple[np.ndarray, int]] = []
+    for column in sorted((own[c].to_numpy() for c in own), key=lambda x: -x.max()):
+        values, share = np.unique_counts(column)
+        if any(_follows(column, other, levels, n) for other, levels in counted):
+            continue
+        counted.append((column, len(values)))
+        agree *= float(((share / n) ** 2).sum())
     return codes.index[repeated.to_numpy()], n * (n - 1) / 2 * agree
+
+
+def _follows(column: np.ndarray, other: np.ndarray, levels: int, n: int) -> bool:
+    """Whether codes are those of another column, forwards or backwards, or one of few values determines them."""
+    if (column == other).all() or (column == other.max() - other).all():
+        return True
+    return 4 * levels < n and len(np.unique(column.astype(np.int64) * (other.max() + 2) + other)) == levels
 
 
 def _beyond_chance(rows: int, n: int, chance: float, *, least: int) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-Family = Literal["gaussian", "probit", "logit", "student_t"]  # as in mediation.families, which imports NumPy
+Family = Literal["gaussian", "probit", "logit", "student_t"]  # as in mediation.choices, which imports NumPy
 COLUMNS, FILE, ROWS, MODEL, RUN = "Columns", "The file", "Rows and arms", "Model", "The run"
 """Topics of the help."""
 
@@ -129,26 +129,26 @@ def mediate(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.", rich_help_panel=RUN)] = False,
 ) -> None:
     """Analyse mediation and belief in your own participants and write tables, figures, posterior and an AGReMA report."""
+    from pillprocess.trial.choices import TrialChoices
     from pillprocess.trial.inspection import check_trial
     from pillprocess.trial.run import run_mediate
 
-    worse = None if higher_is_better is None else not higher_is_better
+    choices = TrialChoices(
+        source=source, codebook=codebook, visit=visit, person=person, treatment=treatment, outcome=outcome,
+        mediators=mediator or (), guess=guess, guess_timing=guess_timing, reference=reference, active=active, baseline=baseline,
+        trial=trial, covariates=covariate or (), id=participant, mediator_time=mediator_time, outcome_time=outcome_time,
+        higher_is_worse=None if higher_is_better is None else not higher_is_better, randomised=randomised,
+        single_arm=single_arm, incomplete=incomplete,
+    )  # fmt: skip
     if check:
         for sentence in check_trial(
-            source, codebook=codebook, visit=visit, person=person, active=active, mediator_time=mediator_time,
-            outcome_time=outcome_time, treatment=treatment, outcome=outcome, mediators=mediator or (), guess=guess,
-            guess_timing=guess_timing, reference=reference, baseline=baseline, trial=trial, covariates=covariate or (),
-            id=participant, higher_is_worse=worse, randomised=randomised, single_arm=single_arm, incomplete=incomplete,
-        ):  # fmt: skip
+            choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order
+        ):
             typer.echo(sentence)
         return
     report = run_mediate(
-        source, codebook=codebook, visit=visit, person=person, active=active, mediator_time=mediator_time,
-        outcome_time=outcome_time, treatment=treatment, outcome=outcome, mediators=mediator or (), guess=guess,
-        guess_timing=guess_timing, reference=reference, baseline=baseline, trial=trial, covariates=covariate or (),
-        id=participant, interaction=interaction, higher_is_worse=worse, randomised=randomised,
-        family_mediator=family_mediator, family_outcome=family_outcome, order=order, single_arm=single_arm,
-        incomplete=incomplete, out=out, seed=seed, progress=not quiet,
+        choices, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome, order=order, out=out,
+        seed=seed, progress=not quiet,
     )  # fmt: skip
     typer.echo(f"Report: {report}")
 

@@ -2,59 +2,44 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
-from pillprocess.belief.coding import Timing
+from pillprocess.mediation.choices import Family
 from pillprocess.participants.coding import labels
 from pillprocess.participants.description import describe_columns, draft_codebook
 from pillprocess.participants.file import read_participants
 from pillprocess.participants.reading import read_trial
 from pillprocess.participants.spelling import toml_text
 from pillprocess.participants.visits import short_name, visit_columns
-from pillprocess.trial.reading import chosen_roles, load_trial
+from pillprocess.trial.choices import TrialChoices
+from pillprocess.trial.reading import load_trial
 
 
 def check_trial(
-    source: str | Path,
+    choices: TrialChoices,
     *,
-    codebook: str | Path | None = None,
-    visit: str | None = None,
-    person: str | None = None,
-    guess: str | None = None,
-    guess_timing: Timing | None = None,
-    treatment: str | None = None,
-    outcome: str | None = None,
-    mediators: Sequence[str] = (),
-    reference: str | None = None,
-    active: str | None = None,
-    baseline: str | None = None,
-    trial: str | None = None,
-    covariates: Sequence[str] = (),
-    id: str | None = None,
-    mediator_time: str | float | None = None,
-    outcome_time: str | float | None = None,
-    higher_is_worse: bool | None = None,
-    randomised: bool | None = None,
-    single_arm: Literal["set_aside", "keep"] | None = None,
-    incomplete: Literal["error", "set_aside"] | None = None,
+    family_mediator: Family = "gaussian",
+    family_outcome: Family = "gaussian",
+    order: Sequence[str] | None = None,
 ) -> list[str]:
     """Read and check a trial as `run_mediate` does, and say in sentences what was understood; nothing is fitted.
 
+    Parameters
+    ----------
+    choices, family_mediator, family_outcome, order
+        As in `run_mediate`.
+
+    Returns
+    -------
+    One sentence per line.
+
     Raises
     ------
-    ParticipantError
+    ParticipantError, ValueError
         Everything that is wrong or asked about.
     """
-    roles, book, guess, guess_timing = chosen_roles(
-        source, codebook=codebook, visit=visit, person=person, guess=guess, guess_timing=guess_timing, treatment=treatment,
-        outcome=outcome, mediators=mediators, reference=reference, active=active, treatment_kind=None, baseline=baseline,
-        trial=trial, covariates=covariates, id=id, mediator_time=mediator_time, outcome_time=outcome_time,
-        higher_is_worse=higher_is_worse, randomised=randomised, single_arm=single_arm, incomplete=incomplete,
-    )  # fmt: skip
-    believed = None if guess_timing == "pre_dose" else guess
-    people = load_trial(source, roles, book, guess=guess, believed=believed)[1]
+    people = load_trial(choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order).people
     sizes = ", ".join(f"{n} in {arm}" for arm, n in people.arm.value_counts().items())
     missing = people.missing.groupby("column", sort=False)["missing"].sum()
     return [

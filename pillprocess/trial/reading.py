@@ -1,97 +1,129 @@
-"""A trial as its report needs it: options completed by the codebook, then the table, read and checked once."""
+"""A trial as its report needs it: choices completed by the codebook, then the table, read and checked once, before PyMC is loaded."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import pandas as pd
 
 from pillprocess.belief.coding import Timing, coded_guesses, guess_problems
+from pillprocess.belief.readiness import belief_problems, moderation_problems, with_outcome_and_experience
+from pillprocess.mediation.choices import FAMILIES, Family, choice_problems
 from pillprocess.participants.checked import Participants
 from pillprocess.participants.codebook import Codebook, Visits, read_codebook
 from pillprocess.participants.reading import ParticipantError, read_table
-from pillprocess.participants.roles import Roles, TreatmentKind, resolve_roles
+from pillprocess.participants.roles import Roles, resolve_roles
 from pillprocess.participants.table import load_participants
+from pillprocess.trial.choices import TrialChoices
+
+OF_ROLES = tuple(f.name for f in fields(Roles))
 
 
-def chosen_roles(
-    source: str | Path,
-    *,
-    codebook: str | Path | None,
-    visit: str | None,
-    person: str | None,
-    guess: str | None,
-    guess_timing: Timing | None,
-    families: Sequence[str] = ("gaussian", "gaussian"),
-    treatment: str | None,
-    outcome: str | None,
-    mediators: Sequence[str],
-    reference: str | None,
-    active: str | None,
-    treatment_kind: TreatmentKind | None,
-    baseline: str | None,
-    trial: str | None,
-    covariates: Sequence[str],
-    id: str | None,
-    mediator_time: str | float | None,
-    outcome_time: str | float | None,
-    higher_is_worse: bool | None,
-    randomised: bool | None,
-    single_arm: Literal["set_aside", "keep"] | None,
-    incomplete: Literal["error", "set_aside"] | None,
+@dataclass(frozen=True)
+class ReadTrial:
+    """A trial that may be fitted.
+
+    Attributes
+    ----------
+    table
+        As read.
+    people
+        Participants, with their belief as a mediator where there is a guess made after dosing.
+    experienced
+        Participants without their belief.
+    roles
+        Columns by role.
+    guess, timing
+        Column of a guess or expectation, and when it was measured.
+    """
+
+    table: pd.DataFrame
+    people: Participants
+    experienced: Participants
+    roles: Roles
+    guess: str | None
+    timing: Timing | None
+
+    @property
+    def believed(self) -> str | None:
+        """The guess, where it was made after dosing."""
+        return None if self.timing == "pre_dose" else self.guess
+
+
+def read_choices(
+    choices: TrialChoices, *, family_mediator: str = "gaussian", family_outcome: str = "gaussian"
 ) -> tuple[Roles, Codebook, str | None, Timing | None]:
-    """Complete what was asked for by the codebook: roles, codebook, guess and its timing.
+    """Complete what was asked for by the codebook: roles, codebook, guess and its timing; no table is read.
 
     Raises
     ------
     ParticipantError
-        Roles that cannot be, before anything is read.
+        Roles that cannot be.
     """
-    book = read_codebook(codebook) if codebook is not None else Codebook()
-    if visit is not None or person is not None:
-        book = replace(book, visits=replace(book.visits, column=visit or "", person=person or ""))
+    book = read_codebook(choices.codebook) if choices.codebook is not None else Codebook()
+    if choices.visit is not None or choices.person is not None:
+        book = replace(book, visits=replace(book.visits, column=choices.visit or "", person=choices.person or ""))
     roles, problems = resolve_roles(
         {
-            "treatment": treatment, "outcome": outcome, "mediators": tuple(mediators), "reference": reference, "active": active,
-            "treatment_kind": treatment_kind, "baseline": baseline, "trial": trial, "covariates": tuple(covariates), "id": id,
-            "mediator_time": mediator_time, "outcome_time": outcome_time, "higher_is_worse": higher_is_worse,
-            "randomised": randomised, "single_arm": single_arm, "incomplete": incomplete,
+            key: tuple(value) if key in ("mediators", "covariates") and not isinstance(value, str) else value
+            for key, value in ((key, getattr(choices, key)) for key in OF_ROLES)
         },
         book,
-    )  # fmt: skip
-    guess = guess if guess is not None else cast("str | None", book.roles.get("guess"))
-    timing = guess_timing if guess_timing is not None else cast("Timing | None", book.roles.get("guess_timing"))
-    problems += guess_problems(
-        guess,
-        timing,
-        mediators=roles.mediators,
-        before=roles.before,
-        families=families,
-        treatment_kind=roles.treatment_kind,
     )
+    guess = choices.guess if choices.guess is not None else cast("str | None", book.roles.get("guess"))
+    timing = (
+        choices.guess_timing
+        if choices.guess_timing is not None
+        else cast("Timing | None", book.roles.get("guess_timing"))
+    )
+    problems += [
+        f"family_{role} = {family!r}; it must be one of {', '.join(FAMILIES)}"
+        for role, family in (("mediator", family_mediator), ("outcome", family_outcome))
+        if family not in FAMILIES
+    ]
+    problems += guess_problems(
+        guess, timing, mediators=roles.mediators, before=roles.before, families=(family_mediator, family_outcome),
+        treatment_kind=roles.treatment_kind,
+    )  # fmt: skip
     if not roles.mediators and guess is None:
         problems.append(
             "no mediator was named; name its column with --mediator, or that of a treatment guess with --guess"
         )
     if problems:
-        raise ParticipantError(problems, Path(source).name)
+        raise ParticipantError(problems, Path(choices.source).name)
     return roles, book, guess, timing
 
 
 def load_trial(
-    source: str | Path, roles: Roles, book: Codebook, *, guess: str | None, believed: str | None
-) -> tuple[pd.DataFrame, Participants, Participants]:
-    """Read and check a trial: its table, the participants with their belief as mediator, and those without it.
+    choices: TrialChoices,
+    *,
+    family_mediator: Family = "gaussian",
+    family_outcome: Family = "gaussian",
+    order: Sequence[str] | None = None,
+    m: float | Mapping[str, float] | None = None,
+) -> ReadTrial:
+    """Read and check a trial, and everything about its analysis that can be known before a model is built.
+
+    Parameters
+    ----------
+    choices
+        What is said of the trial.
+    family_mediator, family_outcome, order
+        As in `mediation`.
+    m
+        As in `natural_effects`.
 
     Raises
     ------
-    ParticipantError
+    ParticipantError, ValueError
         Everything that is wrong or asked about.
     """
-    table, name, _ = read_table(source, codebook=book)
+    roles, book, guess, timing = read_choices(choices, family_mediator=family_mediator, family_outcome=family_outcome)
+    table, name, _ = read_table(choices.source, codebook=book)
     settled = replace(book, visits=Visits(), roles={})
+    believed = None if timing == "pre_dose" else guess
 
     def load(rows: pd.DataFrame, columns: Sequence[str]) -> Participants:
         with warnings.catch_warnings():
@@ -117,4 +149,18 @@ def load_trial(
     if guess is not None and guess not in table.columns:
         listed = ", ".join(map(str, table.columns))
         raise ParticipantError([f"column {guess!r} is not in the table, which has {listed}"], name)
-    return table, people, people if believed is None or not roles.mediators else load(table, roles.mediators)
+    experienced = people if believed is None or not roles.mediators else load(table, roles.mediators)
+    problems = []
+    if roles.mediators:
+        problems += choice_problems(
+            experienced.mediators, experienced.outcome, family_mediator=family_mediator, family_outcome=family_outcome,
+            order=order, m=m,
+        )  # fmt: skip
+    if believed is not None:
+        problems += belief_problems(people)
+        with_outcome_and_experience(people, guess=believed)
+    elif guess is not None:
+        problems += moderation_problems(people, table[guess], baseline=roles.baseline, codebook=settled)
+    if problems:
+        raise ParticipantError(problems, name)
+    return ReadTrial(table, people, experienced, roles, guess, timing)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from pillprocess.belief.analysis import BeliefAnalysis
 from pillprocess.mediation.analysis import MediationAnalysis
-from pillprocess.mediation.families import FAMILIES
+from pillprocess.mediation.choices import FAMILIES
 from pillprocess.mediation.paths import estimate_text
 from pillprocess.mediation.plot_sensitivity import plot_r2_contours, plot_sensitivity
 from pillprocess.mediation.plots import plot_effects, plot_mediation, plot_overlap

@@ -18,6 +18,7 @@ from pillprocess.belief.moderation import analyse_expectancy
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.paths import estimate_text
 from pillprocess.participants.table import ParticipantError, Participants, load_participants
+from pillprocess.trial.choices import TrialChoices
 from pillprocess.trial.report import MediationReport, draw_figures, render_mediation
 from pillprocess.trial.run import run_mediate
 from tests.mediation.trees import tree
@@ -140,7 +141,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_command_that_cannot_be_carried_out_leaves_nothing_behind(path, tmp_path, options, message):
     roles = {"treatment": "arm", "reference": "placebo", "outcome": "madrs"} | options
     with pytest.raises(ValueError, match=re.compile(message, re.DOTALL)):
-        run_mediate(path, **roles, out=tmp_path / "results", progress=False)
+        run_mediate(TrialChoices(source=path, **roles), out=tmp_path / "results", progress=False)
     assert [p.name for p in tmp_path.iterdir()] == ["trial.csv"]
 
 
@@ -237,10 +238,15 @@ def test_a_mediation_model_needs_a_mediator():
 def test_a_trial_whose_effect_is_all_belief_is_told_so(tmp_path):
     trial(160).to_csv(tmp_path / "trial.csv", index=False)
     out = tmp_path / "results"
-    run_mediate(
-        tmp_path / "trial.csv", treatment="arm", reference="placebo", outcome="madrs", guess="guess", guess_timing="endpoint",
-        out=out, draws=700, progress=False,
-    )  # fmt: skip
+    choices = TrialChoices(
+        source=tmp_path / "trial.csv",
+        treatment="arm",
+        reference="placebo",
+        outcome="madrs",
+        guess="guess",
+        guess_timing="endpoint",
+    )
+    run_mediate(choices, out=out, draws=700, progress=False)
     bounds = pd.read_csv(out / "tables" / "belief_bounds.csv").set_index(["order", "estimand"])
     first, last = bounds.loc["belief_first"], bounds.loc["outcome_first"]
     # Truth: P(belief) .2743 -> .7257, so belief carries -8 x .4515 = -3.61 and the drug nothing.

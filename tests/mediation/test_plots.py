@@ -18,6 +18,7 @@ from pillprocess.mediation.plots import (
 )
 from pillprocess.mediation.sensitivity import mediation_sensitivity, r2_contours
 from pillprocess.output.tables import effect_table
+from pillprocess.participants.codebook import Codebook, ColumnCodes
 from pillprocess.participants.table import load_participants
 from tests.mediation.trees import tree
 
@@ -40,9 +41,11 @@ def people(mediators=("belief", "meq30"), binary=False):
     table["madrs"] = rng.normal(20, 5, n)
     if binary:
         table["madrs"] = (table["madrs"] > 20).astype(int)
+    arbitrary = Codebook(columns={"meq30": ColumnCodes(instrument="none")})
     return load_participants(
-        table, treatment="arm", reference="placebo", outcome="madrs", mediators=list(mediators), covariates=["age"]
-    )
+        table, treatment="arm", reference="placebo", outcome="madrs", mediators=list(mediators), covariates=["age"],
+        codebook=arbitrary,
+    )  # fmt: skip
 
 
 def fitted(mediators=("belief", "meq30"), draws=200, binary=False, **arguments) -> xr.DataTree:
@@ -160,7 +163,7 @@ def test_overlap_says_how_far_the_arms_lie_apart(save_figure):
 
 
 def test_a_dose_has_one_distribution():
-    table = pd.DataFrame({"mg": np.tile([0.0, 10.0, 25.0], 12), "m": np.arange(36.0), "y": np.arange(36.0) ** 2})
+    table = pd.DataFrame({"mg": np.tile([0.0, 10.0, 25.0], 12), "m": np.arange(36.0), "y": np.arange(36.0) * 7 % 17})
     dose = load_participants(
         table, treatment="mg", treatment_kind="dose", reference=0, active=25, outcome="y", mediators="m"
     )

@@ -17,6 +17,7 @@ from pillprocess.mediation.effects import natural_effects
 from pillprocess.mediation.paths import estimate_text
 from pillprocess.output.results import ResultsError
 from pillprocess.participants.table import ParticipantError, load_participants
+from pillprocess.trial.choices import TrialChoices
 from pillprocess.trial.report import MediationReport, draw_figures, file_names, render_mediation
 from pillprocess.trial.run import run_mediate
 from tests.mediation.trees import tree
@@ -188,19 +189,21 @@ def test_the_priors_are_listed_with_their_values():
 
 def test_a_table_that_cannot_be_used_leaves_nothing_behind(path, tmp_path):
     with pytest.raises(ParticipantError, match="column 'asc' is not in the table"):
-        run_mediate(path, **(ROLES | {"mediators": ["asc"]}), out=tmp_path / "results", progress=False)
+        run_mediate(
+            TrialChoices(source=path, **(ROLES | {"mediators": ["asc"]})), out=tmp_path / "results", progress=False
+        )
     assert [p.name for p in tmp_path.iterdir()] == ["my_trial.csv"]
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(path, tmp_path):
     with pytest.raises(ResultsError, match="holds something other than results; nothing was written"):
-        run_mediate(path, **ROLES, out=tmp_path, progress=False)
+        run_mediate(TrialChoices(source=path, **ROLES), out=tmp_path, progress=False)
 
 
 @pytest.mark.slow
 def test_a_run_writes_tables_figures_posterior_and_report(path, tmp_path):
     out = tmp_path / "results"
-    report = run_mediate(path, **ROLES, out=out, draws=500, seed=1, progress=False)
+    report = run_mediate(TrialChoices(source=path, **ROLES), out=out, draws=500, seed=1, progress=False)
     assert report == out / "report.html"
     effects = pd.read_csv(out / "tables" / "effects.csv").set_index("estimand")
     idata = xr.open_datatree(out / "posterior" / "mediation.nc", engine="h5netcdf")
