@@ -22,13 +22,13 @@ from pillprocess.synthesis.kinds import KINDS, has_kind
 from pillprocess.synthesis.model import synthesis
 from pillprocess.synthesis.outside import informed_effects, transport_ledger
 from pillprocess.synthesis.power import power_table
-from pillprocess.synthesis.removal import HEADLINE, by_pooling, pooling_fits, without_each_kind
+from pillprocess.synthesis.removal import HEADLINE, NO_POOLING, by_pooling, pooling_fits, without_each_kind
 from pillprocess.synthesis.words import ALL_CAUSAL
 
 type Step = Callable[[str], None]
 
 STEPS = (
-    "synthesis: compiling", "synthesis: fit", "synthesis: each kind of evidence removed", "synthesis: pooling between drugs",
+    "synthesis: compiling", "synthesis: fit", "synthesis: pooling between drugs", "synthesis: each kind of evidence removed",
     "synthesis: hypotheses", "synthesis: what if",
 )  # fmt: skip
 FIT_TUNE, FIT_DRAWS, REFIT_DRAWS = 1000, 1500, 800
@@ -90,10 +90,10 @@ def analyse_synthesis(
     convergence = check_fit(whole)
     prior = prior_of(model, seed=seed)
     step(STEPS[2])
-    removed = without_each_kind(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
-    split = conflict(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
-    step(STEPS[3])
     pooled = pooling_fits(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
+    step(STEPS[3])
+    removed = without_each_kind(whole, seed=seed, refit=refit, unpooled=pooled[NO_POOLING], draws=REFIT_DRAWS)
+    split = conflict(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
     step(STEPS[4])
     hypotheses, note = compare_synthesis(whole, seed=seed, refit=refit, draws=REFIT_DRAWS)
     step(STEPS[5])

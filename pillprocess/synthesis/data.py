@@ -34,6 +34,7 @@ def synthesis_data(items: xr.Dataset, choices: Choices) -> dict[str, np.ndarray]
         "y_data": items["y"].to_numpy(), "whitener": items["whitener"].to_numpy(),
         "whitened_loadings": loadings.reshape(-1, items.sizes["row"]), "gram": gram,
         "score_data": items["score_d"].to_numpy(), "score_extra": items["score_extra"].to_numpy(),
+        "study_seen": studies_seen(items),
         "bridge_data": items["bridge_z"].to_numpy(),
         "association_data": items["association_z"].to_numpy()[~told], "association_extra": FLAT * (1 - kept[~told]),
         "significance_n": kept[told].astype(int),
@@ -47,6 +48,17 @@ def synthesis_data(items: xr.Dataset, choices: Choices) -> dict[str, np.ndarray]
 def experiences_of_items(held: xr.Dataset) -> dict[str, str]:
     """Return the dimension of experience of each drug, from items or from the draws of a fit to them."""
     return dict(json.loads(held.attrs["experiences"]))
+
+
+def score_studies(items: xr.Dataset) -> np.ndarray:
+    """Return the study and drug of every acute score."""
+    return np.asarray(items["score_study"].to_numpy() + ": " + items["score_path"].to_numpy())
+
+
+def studies_seen(items: xr.Dataset) -> np.ndarray:
+    """Return 1 for every study with an acute score that was not removed, in order of appearance."""
+    study, kept = score_studies(items), items["score_extra"].to_numpy() < FLAT
+    return np.array([float(kept[study == one].any()) for one in dict.fromkeys(study)])
 
 
 def told_associations(items: xr.Dataset) -> np.ndarray:

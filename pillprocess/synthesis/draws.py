@@ -53,11 +53,13 @@ def expected_rows(posterior: xr.Dataset, items: xr.Dataset) -> xr.DataArray:
         name: xr.DataArray(items[f"arm_{name}"].to_numpy(), dims="arm", coords=arm)
         for name in ("dose", "known", "active")
     }
-    S = (by_drug("experience") * posterior["a"]).sum("drug")
-    effect = (by_drug("direct") * posterior["direct"]).sum("drug") + (
-        by_drug("interaction") * posterior["interaction"]
-    ).sum("drug")
-    effect = effect + (by_drug("experience") * posterior["a"] * posterior["b"]).sum("drug")
+    S = xr.dot(by_drug("experience"), posterior["a"], dim="drug")
+    effect = sum(
+        xr.dot(by_drug(name), values, dim="drug")
+        for name, values in (
+            ("direct", posterior["direct"]), ("interaction", posterior["interaction"]), ("experience", posterior["a"] * posterior["b"]),
+        )
+    )  # fmt: skip
     for variable, name in (("psi", "therapy"), ("omega", "waitlist"), ("chi", "comparator")):
         if variable in posterior:
             effect = effect + posterior[variable] * xr.DataArray(columns[name][:, 0], dims="arm", coords=arm)
@@ -69,7 +71,7 @@ def expected_rows(posterior: xr.Dataset, items: xr.Dataset) -> xr.DataArray:
     row_arm = xr.DataArray(
         items["row_arm"].to_numpy(), dims=("row", "arm"), coords={"row": items["row"].to_numpy()} | arm
     )
-    theta = (row_arm * effect).sum("arm") + (course * posterior["mu"].drop_vars("course")).sum("course")
+    theta = xr.dot(row_arm, effect, dim="arm") + xr.dot(course, posterior["mu"].drop_vars("course"), dim="course")
     return theta.transpose("chain", "draw", "row")
 
 

@@ -10,10 +10,17 @@ import xarray as xr
 from pytensor.tensor import TensorVariable
 
 from pillprocess.synthesis.choices import depression_course
-from pillprocess.synthesis.data import TRIAL_SDS, course_columns, effect_slots, sd_of_effect, told_associations
+from pillprocess.synthesis.data import (
+    TRIAL_SDS,
+    course_columns,
+    effect_slots,
+    score_studies,
+    sd_of_effect,
+    told_associations,
+)
 from pillprocess.synthesis.outcome_density import trial_densities, trial_members
 
-CRITICAL = 1.959964
+CRITICAL, THRESHOLD_SD = 1.959964, 1.5
 
 COUNT_EFFECTS = {"u": "dose", "h": "therapy"}
 """What varies between trials that report responders, beside their thresholds, and what it multiplies."""
@@ -63,6 +70,15 @@ def positions(items: xr.Dataset, variable: str, labels: Iterable[str]) -> np.nda
     return np.array([where[v] for v in items[variable].to_numpy()], int)
 
 
+def centred(name: str, mean: TensorVariable, sd: TensorVariable, seen: TensorVariable, *, dims: str) -> TensorVariable:
+    """Return N(mean, sd), drawn as it is where data speak of it (``seen`` 1) and standardised where none do (0).
+
+    What no data tell apart from its mean would otherwise have to follow the SD into every corner.
+    """
+    raw = pm.Normal(f"{name}_raw", seen * mean, seen * sd + 1 - seen, dims=dims)
+    return pm.Deterministic(name, seen * raw + (1 - seen) * (mean + sd * raw), dims=dims)
+
+
 def add_outcomes(
     items: xr.Dataset, effect: Effect, sds: Mapping[str, TensorVariable], course_sd: float
 ) -> TensorVariable:
@@ -104,12 +120,12 @@ def add_scores(
     if not items.sizes["score"]:
         return
     model = pm.modelcontext(None)
-    study = items["score_study"].to_numpy() + ": " + items["score_path"].to_numpy()
+    study = score_studies(items)
     studies, arms = list(dict.fromkeys(study)), list(dict.fromkeys(items["score_arm"].to_numpy()))
     model.add_coords({"score": items["score"].to_numpy(), "score_study": studies, "score_arm": arms})
     of_study = np.array([studies.index(s) for s in study], int)
     drug_of = np.array([drugs.index(s.rsplit(": ", 1)[1]) for s in studies], int)
-    in_study = pm.Normal("a_study", a[drug_of], tau_a, dims="score_study")
+    in_study = centred("a_study", a[drug_of], tau_a, model["study_seen"], dims="score_study")
     error = pm.Normal("score_error_raw", 0, 1, dims="score_arm")
     n, dose = items["score_n"].to_numpy(), items["score_dose"].to_numpy()
     latent = dose * in_study[of_study] + error[positions(items, "score_arm", arms)] / np.sqrt(n)
@@ -180,12 +196,16 @@ def add_counts(items: xr.Dataset, effect: Effect, sds: Mapping[str, TensorVariab
     trials = list(dict.fromkeys(items["count_trial_of"].to_numpy()))
     model.add_coords({"count": items["count"].to_numpy(), "count_trial": trials})
     member, of = items["count_arm"].to_numpy(), positions(items, "count_trial_of", trials)
-    model.add_coord("of_count_trial", ("threshold", *COUNT_EFFECTS))
-    raw = pm.Normal("count_raw", 0, 1, dims=("of_count_trial", "count_trial"))
+    model.add_coord("of_count_trial", tuple(COUNT_EFFECTS))
     change = effect.of(member)
+    first = change[np.unique(of, return_index=True)[1]]
+    # N(0, 1.5), drawn as what the counts know: how far it lies from an arm.
+    beyond = pm.Normal("threshold_raw", -first, THRESHOLD_SD, dims="count_trial")
+    threshold = pm.Deterministic("threshold", first + beyond, dims="count_trial")
+    raw = pm.Normal("count_raw", 0, 1, dims=("of_count_trial", "count_trial"))
     in_trial = np.arange(len(trials)) == of[:, None]
-    for i, (variable, column) in enumerate(COUNT_EFFECTS.items(), start=1):
+    for i, (variable, column) in enumerate(COUNT_EFFECTS.items()):
         amount = (member @ items[f"arm_{column}"].to_numpy())[:, None] * in_trial
         change += sds[TRIAL_SDS[variable]] * pt.dot(amount, raw[i])
-    p = normal_cdf((1.5 * pt.dot(in_trial.astype(float), raw[0]) - change) / float(items["outcome_sd"]))
+    p = normal_cdf((threshold[of] - change) / float(items["outcome_sd"]))
     pm.Binomial("responders", model["count_n"], p, observed=model["count_data"], dims="count")

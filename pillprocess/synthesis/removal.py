@@ -15,10 +15,17 @@ from pillprocess.synthesis.kinds import BETWEEN_DRUGS, KINDS, has_kind, only_dru
 
 HEADLINE = "pooled as far as the data say"
 NO_POOLING, OWN_TRIALS = "no pooling between drugs", "own trials only"
+OWN_ACCEPT = 0.98  # little evidence, wide corners: smaller steps
 
 
 def without_each_kind(
-    idata: xr.DataTree, *, seed: int, refit: Refit | None = None, draws: int = 1000, chains: int = 4
+    idata: xr.DataTree,
+    *,
+    seed: int,
+    refit: Refit | None = None,
+    unpooled: xr.DataTree | None = None,
+    draws: int = 1000,
+    chains: int = 4,
 ) -> pd.DataFrame:
     """Fit the synthesis again without each kind of evidence in turn, the comparison between drugs among them.
 
@@ -30,6 +37,8 @@ def without_each_kind(
         Of the refits, which must pass :func:`pillprocess.check_fit`.
     refit
         From :func:`pillprocess.compile_synthesis`, where the model is compiled already.
+    unpooled
+        The fit without pooling between drugs, where there is one already (see :func:`pillprocess.pooling_fits`).
 
     Returns
     -------
@@ -41,10 +50,12 @@ def without_each_kind(
     refit, items = refit or refit_of(idata), items_of(idata)
     answers = {"nothing": _answer(idata).assign(reason="")}
     for kind in (kind for kind in KINDS if has_kind(items, kind)):
-        changed = {"pooling": 0.0} if kind == BETWEEN_DRUGS else {}
-        left = items if kind == BETWEEN_DRUGS else without(items, kind)
+        left, changed = (items, {"pooling": 0.0}) if kind == BETWEEN_DRUGS else (without(items, kind), {})
         try:
-            fit = refit(left, seed=seed, draws=draws, chains=chains, checked=True, **changed)
+            if kind == BETWEEN_DRUGS and unpooled is not None:
+                fit = unpooled
+            else:
+                fit = refit(left, seed=seed, draws=draws, chains=chains, checked=True, **changed)
             answers[kind] = _answer(fit).assign(reason="")
         except ConvergenceError as error:
             answers[kind] = answers["nothing"][["drug"]].assign(reason=_no_answer(error))
@@ -98,7 +109,7 @@ def pooling_fits(
     fits = {HEADLINE: idata, NO_POOLING: refit(items, pooling=0.0, **settings)}
     for drug in sorted(set(controlled_trials(items)["drug"])):
         try:
-            fits[f"{OWN_TRIALS}: {drug}"] = refit(only_drug(items, drug), **settings)
+            fits[f"{OWN_TRIALS}: {drug}"] = refit(only_drug(items, drug), target_accept=OWN_ACCEPT, **settings)
         except ConvergenceError as error:
             warnings.warn(f"{drug}: its own trials alone give {_no_answer(error)}; it has no such row", stacklevel=2)
     return fits

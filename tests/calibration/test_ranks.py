@@ -198,14 +198,14 @@ def test_tied_ranks_are_broken_at_random():
 
 @pytest.fixture(scope="module")
 def uninterrupted() -> pd.DataFrame:
-    return calibrate("decomposition", replications=12)
+    return calibrate("decomposition", replications=6)
 
 
 def test_ranks_are_whole_numbers_between_0_and_the_number_of_draws(uninterrupted):
     assert uninterrupted["rank"].between(0, RANKED).all()
     assert (uninterrupted["draws"] == RANKED).all()
     assert uninterrupted.groupby("replication").size().nunique() == 1
-    assert uninterrupted["replication"].unique().tolist() == list(range(12))
+    assert uninterrupted["replication"].unique().tolist() == list(range(6))
     wanted = {"tau", "kappa", "effect[psilocybin, 1.0]", "contribution[drug:therapy]", "log_likelihood"}
     assert wanted <= set(uninterrupted["quantity"])
     assert (uninterrupted["ess"] > RANKED).all()
@@ -213,8 +213,8 @@ def test_ranks_are_whole_numbers_between_0_and_the_number_of_draws(uninterrupted
 
 def test_order_and_executor_do_not_change_a_rank(uninterrupted):
     with ThreadPoolExecutor(2) as pool:
-        again = calibrate("decomposition", replications=4, executor=pool)
-    pd.testing.assert_frame_equal(again, uninterrupted[uninterrupted["replication"] < 4])
+        again = calibrate("decomposition", replications=2, executor=pool)
+    pd.testing.assert_frame_equal(again, uninterrupted[uninterrupted["replication"] < 2])
     other = calibrate("decomposition", replications=1, seed=2)
     assert (other["rank"].to_numpy() != again.loc[again["replication"] == 0, "rank"].to_numpy()).any()
 
@@ -223,8 +223,8 @@ def test_order_and_executor_do_not_change_a_rank(uninterrupted):
 @pytest.mark.parametrize("name", ["process", "dask"])
 def test_processes_and_a_dask_cluster_give_the_same_ranks(name, uninterrupted):
     with executor_called(name) as pool:
-        again = calibrate("decomposition", replications=3, executor=pool)
-    pd.testing.assert_frame_equal(again, uninterrupted[uninterrupted["replication"] < 3])
+        again = calibrate("decomposition", replications=2, executor=pool)
+    pd.testing.assert_frame_equal(again, uninterrupted[uninterrupted["replication"] < 2])
 
 
 def test_a_killed_run_goes_on_and_gives_the_ranks_of_an_uninterrupted_one(tmp_path, uninterrupted):
@@ -235,20 +235,20 @@ def test_a_killed_run_goes_on_and_gives_the_ranks_of_an_uninterrupted_one(tmp_pa
     ) as run:
         deadline = time.monotonic() + 300
         while run.poll() is None and time.monotonic() < deadline:
-            if journal.is_file() and journal.read_bytes().count(b"\n") > 3:
+            if journal.is_file() and journal.read_bytes().count(b"\n") > 2:
                 break
             time.sleep(0.05)
         run.send_signal(signal.SIGKILL)
         run.wait()
     kept = journal.read_bytes()
     assert run.returncode == -signal.SIGKILL
-    assert 4 <= kept.count(b"\n") < 13
+    assert 3 <= kept.count(b"\n") < 7
     whole = kept[: kept.rindex(b"\n") + 1]
-    journal.write_bytes(whole + b'{"replication":11,"dra')
-    resumed = calibrate("decomposition", replications=12, folder=tmp_path / "decomposition")
+    journal.write_bytes(whole + b'{"replication":5,"dra')
+    resumed = calibrate("decomposition", replications=6, folder=tmp_path / "decomposition")
     pd.testing.assert_frame_equal(resumed, uninterrupted)
     assert journal.read_bytes().startswith(whole)
-    assert journal.read_bytes().count(b"\n") == 13
+    assert journal.read_bytes().count(b"\n") == 7
 
 
 def test_the_command_writes_ranks_verdicts_and_figure(tmp_path, uninterrupted):
@@ -370,11 +370,11 @@ def test_the_figure_has_a_panel_per_quantity_and_marks_those_outside(save_figure
 
 @pytest.mark.slow
 def test_refits_of_one_compiled_mediation_give_the_same_ranks_when_resumed(tmp_path):
-    whole = calibrate("mediation", replications=8, folder=tmp_path / "whole")
+    whole = calibrate("mediation", replications=4, folder=tmp_path / "whole")
     journal = (tmp_path / "whole" / JOURNAL).read_text().splitlines()
     (tmp_path / "part").mkdir()
-    (tmp_path / "part" / JOURNAL).write_text("\n".join(journal[:5]) + "\n")
-    pd.testing.assert_frame_equal(calibrate("mediation", replications=8, folder=tmp_path / "part"), whole)
+    (tmp_path / "part" / JOURNAL).write_text("\n".join(journal[:3]) + "\n")
+    pd.testing.assert_frame_equal(calibrate("mediation", replications=4, folder=tmp_path / "part"), whole)
     assert {"te", "pnde", "tnie", "cde", "log_likelihood"} <= set(whole["quantity"])
     assert whole["rank"].between(0, RANKED).all()
 

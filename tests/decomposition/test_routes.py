@@ -28,15 +28,17 @@ def test_the_closed_forms_draws_have_its_exact_moments(headline):
 
 
 @pytest.mark.slow
-def test_leave_one_trial_out_gives_the_same_numbers_on_a_dask_cluster_and_when_a_worker_is_killed(headline):
+def test_leave_one_trial_out_gives_the_same_numbers_on_a_dask_cluster_and_when_a_worker_is_killed():
     distributed = pytest.importorskip("distributed", reason="pillprocess[distributed] is not installed")
-    serial = pp.leave_one_trial_out(headline)
+    arms = pp.arm_changes(pp.load_evidence())
+    few = pp.decomposition_design(arms[arms["study_drug"] == "MDMA"])
+    serial = pp.leave_one_trial_out(few)
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         executor = client.get_executor()
-        spread = pp.leave_one_trial_out(headline, executor=executor)
+        spread = pp.leave_one_trial_out(few, executor=executor)
         pids = list(client.run(os.getpid).values())
-        survived = pp.leave_one_trial_out(headline, executor=KillsAWorker(executor, pids[0]))
+        survived = pp.leave_one_trial_out(few, executor=KillsAWorker(executor, pids[0]))
         assert pids[0] not in client.run(os.getpid).values(), "the worker was killed"
     assert len(pids) == 2
     assert np.allclose(serial["elpd"], spread["elpd"], rtol=0, atol=1e-12)

@@ -162,10 +162,10 @@ def density_of_the_docstring(items, p, drugs, dimensions):
         )
         total += stats.binom.logpmf(correct, n, float(items["guess_constant"].sel(guess=label)) + share)
     for label, responders in (("events: ketamine", 16), ("events: placebo", 7)):
-        threshold, u, h = p["count_raw"][:, 0]
+        u, h = p["count_raw"][:, 0]
         change = theta(arms[label]) + p["tau"] * u * float(arms[label]["arm_dose"])
         change += p["tau_therapy"] * h * float(arms[label]["arm_therapy"])
-        total += stats.binom.logpmf(responders, 30, ndtr((1.5 * threshold - change) / float(items["outcome_sd"])))
+        total += stats.binom.logpmf(responders, 30, ndtr((p["threshold"][0] - change) / float(items["outcome_sd"])))
     return total, np.log(np.diag(items["whitener"].to_numpy())).sum()
 
 
