@@ -121,6 +121,7 @@ def reproduce(
     synthesis: Annotated[
         bool, typer.Option(help="Join every kind of evidence too; without it the run takes a third of the time.")
     ] = True,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Draw everything again, also what earlier runs kept.")] = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -128,7 +129,9 @@ def reproduce(
     from pillprocess.review.run import run_published, run_reproduce, run_tables
 
     if what == "decomposition":
-        report = run_reproduce(out, seed=seed, evidence=evidence, progress=not (quiet or json), synthesis=synthesis)
+        report = run_reproduce(
+            out, seed=seed, evidence=evidence, progress=not (quiet or json), synthesis=synthesis, fresh=fresh
+        )
         if json:
             print_tables(run_tables(report.parent) | {"report": str(report)})
         else:

@@ -14,6 +14,7 @@ from pillprocess.gaussian.draws import predict, told_apart
 from pillprocess.gaussian.fit import prior_groups
 from pillprocess.gaussian.normal_equations import assemble
 from pillprocess.gaussian.posterior_columns import columns, last
+from pillprocess.inference.kept import kept_draws
 from pillprocess.inference.nuts import draw_chains
 
 
@@ -51,15 +52,17 @@ def sample(
     if compiled_by := getattr(model, "compiled_by", None):  # a model may bring its own way to be compiled and finished
         refit = compiled_by(model)
         return refit(seed=seed, draws=draws, tune=tune, chains=chains, target_accept=target_accept, progress=progress)
-    with repeatable():
-        compiled = nutpie.compile_pymc_model(model)
-    idata = draw_chains(
-        compiled, seed=_first_chain_seed(seed, chains), draws=draws, tune=tune, chains=chains, target_accept=target_accept,
-        progress=progress,
-    )  # fmt: skip
+    design = getattr(model, "design", None)
+    how = {"seed": _first_chain_seed(seed, chains), "draws": draws, "tune": tune, "chains": chains}
+
+    def draw() -> xr.DataTree:
+        with repeatable():
+            compiled = nutpie.compile_pymc_model(model)
+        return draw_chains(compiled, target_accept=target_accept, progress=progress, **how)
+
+    idata = draw() if design is None else kept_draws(design, how | {"target_accept": target_accept}, draw)
     idata["observed_data"] = xr.DataTree(_labelled(model, find_observations(model)))
     idata["constant_data"] = xr.DataTree(_labelled(model, {v.name: v.get_value() for v in model.data_vars}))
-    design = getattr(model, "design", None)
     attrs = {"route": "sampler", "sampler": f"nutpie {version('nutpie')}", "pymc": version("pymc"), "seed": seed}
     if design is not None:
         attrs |= {k: design.attrs[k] for k in ("data_hash", "outcome", "conditioning", "scale")}

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import xarray as xr
+from nutpie.sample import CompiledModel
 from pytensor.tensor import TensorVariable
 
 from pillprocess.inference.fit import ConvergenceError, check_fit
+from pillprocess.inference.kept import kept_draws
 from pillprocess.inference.nuts import draw_chains
 from pillprocess.inference.sampling import repeatable
 from pillprocess.synthesis.choices import Choices, check_course, choices_of, settings_with
@@ -29,7 +32,7 @@ type Refit = Callable[..., xr.DataTree]
 
 
 def compile_synthesis(model: pm.Model) -> Refit:
-    """Compile a synthesis once and return a function that fits it.
+    """Compile a synthesis once, when the first fit needs it, and return a function that fits it.
 
     Parameters
     ----------
@@ -47,10 +50,16 @@ def compile_synthesis(model: pm.Model) -> Refit:
     """
     import nutpie
 
-    with repeatable():
-        compiled = nutpie.compile_pymc_model(model, freeze_model=False)
-    names = {variable.name for variable in compiled.shared_var_keys}
     settings = json.loads(model.items.attrs["settings"])
+
+    @cache
+    def compiled() -> CompiledModel:
+        with repeatable():
+            return nutpie.compile_pymc_model(model, freeze_model=False)
+
+    def draw(data: dict[str, np.ndarray], **how: Any) -> xr.DataTree:
+        names = {variable.name for variable in compiled().shared_var_keys}
+        return draw_chains(compiled().with_data(**{k: np.asarray(v) for k, v in data.items() if k in names}), **how)
 
     def refit(
         items: xr.Dataset | None = None,
@@ -69,14 +78,14 @@ def compile_synthesis(model: pm.Model) -> Refit:
         choices = choices_of(changed)
         check_course(given, choices)
         data = synthesis_data(given, choices)
-        used = {name: np.asarray(values) for name, values in data.items() if name in names}
         changed["terms"] = sorted(choices.terms)
         held = given.assign_attrs(settings=json.dumps(changed))
         for attempt in range(ATTEMPTS):
-            trace = draw_chains(
-                compiled.with_data(**used), draws=draws * 2**attempt, tune=tune * 2**attempt, chains=chains, seed=seed + attempt,
-                target_accept=1 - (1 - target_accept) / 2**attempt, progress=progress,
-            )  # fmt: skip
+            how = {
+                "draws": draws * 2**attempt, "tune": tune * 2**attempt, "chains": chains, "seed": seed + attempt,
+                "target_accept": 1 - (1 - target_accept) / 2**attempt,
+            }  # fmt: skip
+            trace = kept_draws({"model": model.items, **data}, how, partial(draw, data, progress=progress, **how))
             idata = finish_synthesis(trace, held, seed=seed)
             if not checked:
                 break
