@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from pillprocess.evidence.dose_checks import MG_PER_UNIT
+from pillprocess.evidence.dose_checks import BY_WEIGHT, INJECTED, MG_PER_UNIT
 from pillprocess.evidence.schema import EMBEDDED_IF_ABSENT, SCHEMAS
 from pillprocess.evidence.tables import EvidenceError, embedded_folder, evidence_problems, evidence_questions
 
@@ -146,18 +146,11 @@ def fill(rows: dict[str, list[dict[str, Any]]], folder: Path) -> dict[str, list[
     study = next(iter(drugs), "")
     trial = {"population": "patients", "include": 1, "study_drugs": ";".join(dict.fromkeys(drugs))} | trial
     constructs = _constructs(folder, rows.get("instruments", []))
-    by_weight = {
-        ("ketamine", "iv"),
-        ("ketamine", "sc"),
-        ("ketamine", "im"),
-        ("esketamine", "iv"),
-        ("esketamine", "im"),
-        ("esketamine", "sc"),
-    }
+    compared = _compared_in(folder, rows.get("reference_doses", []))
     filled = {"trials": [trial]}
     if arms:
         filled["arms"] = [
-            usual | {"include_arm": 1, "study_drug": study} | _comparable(arm, by_weight) | arm for arm in arms
+            usual | {"include_arm": 1, "study_drug": study} | _comparable(arm, compared) | arm for arm in arms
         ]
     for table in ("outcomes", "contrasts"):
         usual_row = (
@@ -178,12 +171,27 @@ def fill(rows: dict[str, list[dict[str, Any]]], folder: Path) -> dict[str, list[
     return filled | {table: rows[table] for table in ("instruments", "reference_doses", "drugs") if table in rows}
 
 
-def _comparable(arm: Mapping[str, Any], by_weight: set[tuple[str, str]]) -> dict[str, Any]:
+def _comparable(arm: Mapping[str, Any], compared: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """The dose in the column in which the drug's reference dose by this route is; nothing where that is the dose as it stands."""
     if not isinstance(arm.get("dose"), int | float) or arm.get("dose_unit") not in MG_PER_UNIT or not arm.get("drug"):
         return {}
-    if (arm["drug"], arm.get("route")) in by_weight:
+    injected = arm["drug"] in BY_WEIGHT and arm.get("route") in INJECTED
+    column = compared.get((arm["drug"], arm.get("route", "")), "dose_mg_per_kg" if injected else "dose_mg_equiv")
+    if column == "dose":
+        return {}
+    if column == "dose_mg_per_kg":
         return {"dose_mg_per_kg": arm["dose"]} if arm["dose_unit"] == "mg/kg" else {}
     return {"dose_mg_equiv": round(arm["dose"] * MG_PER_UNIT[arm["dose_unit"]], 6)}
+
+
+def _compared_in(folder: Path, own: list[dict[str, Any]]) -> dict[tuple[str, str], str]:
+    """The column in which the doses of each drug by each route are compared."""
+    rows = [*_held(folder, "reference_doses"), *own]
+    return {
+        (str(row["drug"]), str(row["route"])): str(row["dose_column"])
+        for row in rows
+        if {"drug", "route", "dose_column"} <= set(row)
+    }
 
 
 def _change(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,9 +200,14 @@ def _change(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _constructs(folder: Path, own: list[dict[str, Any]]) -> dict[str, str]:
-    place = next(p for p in (folder, embedded_folder()) if (p / "instruments.csv").is_file())
-    with (place / "instruments.csv").open(encoding="utf-8-sig", newline="") as file:
-        return {row["instrument"]: row["construct"] for row in [*csv.DictReader(file), *own]}
+    return {row.get("instrument", ""): row.get("construct", "") for row in [*_held(folder, "instruments"), *own]}
+
+
+def _held(folder: Path, table: str) -> list[dict[str, Any]]:
+    """Rows of a folder's table, or of the embedded one where it has none."""
+    place = next(p for p in (folder, embedded_folder()) if (p / f"{table}.csv").is_file())
+    with (place / f"{table}.csv").open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _append(path: Path, table: str, rows: list[dict[str, Any]]) -> None:

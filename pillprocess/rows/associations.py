@@ -14,7 +14,6 @@ from pillprocess.evidence.drugs import experiences_of
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.arms import describe_arms
 
-SYMPTOMS = ("depression", "anxiety", "ptsd", "alcohol", "tobacco", "cocaine")
 CRITICAL = 1.959964
 COLUMNS = [
     "trial", "arm", "drug", "dimension", "instrument", "outcome_instrument", "time_days", "n", "n_from", "statistic", "z", "se",
@@ -57,6 +56,11 @@ def associations_set_aside(evidence: Evidence, *, healthy: bool = False) -> pd.D
     table = _candidates(evidence, healthy)
     columns = ["trial", "arm", "instrument", "outcome_instrument", "reason"]
     return table.loc[table["reason"] != "", columns].reset_index(drop=True)
+
+
+def is_symptom(construct: pd.Series) -> pd.Series:
+    """Whether an outcome is one of symptoms: every construct, a folder's own too, but "other"."""
+    return construct.notna() & construct.ne("other")
 
 
 def _candidates(evidence: Evidence, healthy: bool) -> pd.DataFrame:
@@ -139,7 +143,7 @@ def _reasons(rows: pd.DataFrame, healthy: bool, experiences: dict[str, str]) -> 
         "healthy volunteers": (rows["population"] != "patients") & (not healthy),
         "not the dimension through which this drug's effect may run": rows["drug"].map(experiences)
         != rows["predictor_dimension"],
-        "the outcome is no symptom": ~rows["construct"].isin(SYMPTOMS),
+        "the outcome is no symptom": ~is_symptom(rows["construct"]),
         "neither a correlation nor its significance": rows["z"].isna() & ~told,
         "n not known": rows["se"].isna(),
     }.items():

@@ -6,7 +6,7 @@ import pandas as pd
 from pillprocess.evidence.drugs import known_drugs
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.arms import describe_arms
-from pillprocess.rows.associations import SYMPTOMS
+from pillprocess.rows.associations import is_symptom
 
 
 def response_counts(
@@ -32,7 +32,7 @@ def response_counts(
     rows = rows.assign(study_drug=[described["study_drug"][k] for k in keys])
     if drugs is not None:
         rows = rows[rows["study_drug"].isin(drugs)]
-    rows = rows[rows["construct"].isin(SYMPTOMS) & rows["instrument"].ne("relapse")]
+    rows = rows[is_symptom(rows["construct"]) & rows["instrument"].ne("relapse")]
     if constructs is not None:
         rows = rows[rows["construct"].isin(constructs)]
     by_means = differences[~differences["y_from"].str.contains("ln OR")]

@@ -18,7 +18,7 @@ from scipy.stats import norm
 from pillprocess.evidence.drugs import known_drugs
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.arms import COLUMNS, describe_arms
-from pillprocess.rows.associations import SYMPTOMS
+from pillprocess.rows.associations import is_symptom
 from pillprocess.rows.contrasts import SIDES
 
 FEWEST = 10
@@ -107,7 +107,7 @@ def _counted_rows(evidence: Evidence) -> tuple[pd.DataFrame, pd.DataFrame]:
         & (rows["primary"] == 1)
         & (rows["n"] > 0)
         & rows["instrument"].ne("relapse")
-        & rows["construct"].isin(SYMPTOMS)
+        & is_symptom(rows["construct"])
     ]
     described = describe_arms(evidence)
     kept = [described["reason"].get(key, "no such arm") == "" for key in zip(rows["trial"], rows["arm"], strict=True)]

@@ -53,6 +53,30 @@ def test_all_problems_are_named_at_once_and_nothing_is_written(tmp_path: Path) -
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_a_drug_of_ones_own_is_compared_in_the_column_of_its_reference_dose(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    text = (
+        EXAMPLE.replace('"psilocybin"', '"arketamine"')
+        .replace("dose = 25", "dose = 0.5")
+        .replace('dose_unit = "mg"', 'dose_unit = "mg/kg"')
+    )
+    reference = 'drug = "arketamine"\nroute = "iv"\ndose = 0.5\ndose_unit = "mg/kg"\ndose_column = "dose_mg_per_kg"\n'
+    reference += 'source_url = "simulated"\n'
+    file.write_text(text.replace('"oral"', '"iv"') + f"\n[[reference_dose]]\n{reference}", encoding="utf-8")
+    pp.add_trial(file, tmp_path / "new")
+    evidence = pp.load_evidence(tmp_path / "new")
+    assert evidence.arms["dose_mg_per_kg"].tolist()[0] == 0.5
+    assert evidence.arms["dose_mg_equiv"].isna().all()
+    assert pp.arm_changes(evidence, drugs=("arketamine",))["dose"].tolist() == [1, 0]
+
+
+def test_a_scale_without_its_construct_is_a_problem_and_no_traceback(tmp_path: Path) -> None:
+    file = written(tmp_path, '"MADRS"', '"XYZ"')
+    file.write_text(file.read_text() + '\n[[instrument]]\ninstrument = "XYZ"\nhigher_is_worse = 1\n', encoding="utf-8")
+    with pytest.raises(EvidenceError, match="construct = blank; every row needs one"):
+        pp.add_trial(file, tmp_path / "new")
+
+
 def test_the_questions_of_the_trial_are_returned(tmp_path: Path) -> None:
     asked = pp.add_trial(written(tmp_path, "post_sd = 9.8", "post_sd = 1.8"), small_folder(tmp_path / "tables"))
     assert asked["question"].str.startswith("a standard error?").all()

@@ -4,12 +4,14 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import pillprocess as pp
 from pillprocess.evidence.drugs import drugs_of
 from pillprocess.output.visual_style import DRUG_COLOURS, DRUG_MARKERS, GREY, in_drawn_order
 from pillprocess.review.run import run_compare, run_decompose
+from pillprocess.rows.associations import is_symptom
 from pillprocess.rows.contrasts import model_rows
 from pillprocess.synthesis.data import experiences_of_items
 from tests.evidence.folders import ARMS, NEIGHBOUR_FIGURES, OUTCOMES, TRIALS, neighbours_folder
@@ -130,6 +132,10 @@ def test_a_folder_of_contrasts_alone_is_decomposed_and_compared(contrasts_alone:
     assert effects.loc[effects["therapy"] == 0, "mean"].iloc[0] == pytest.approx(-0.6, abs=0.1)
     table, _ = run_compare("trial", constructs=None, baseline="exchangeable", evidence=contrasts_alone, progress=False)
     assert table["model"].iloc[0] != "course"
+
+
+def test_symptoms_of_a_folders_own_count_as_symptoms() -> None:
+    assert is_symptom(pd.Series(["craving", "depression", "other", None])).tolist() == [True, True, False, False]
 
 
 def test_a_folder_with_neither_outcomes_nor_contrasts_is_refused(contrasts_alone: Path) -> None:
