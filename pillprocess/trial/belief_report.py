@@ -48,7 +48,13 @@ def belief_answers(people: Participants, belief: BeliefAnalysis, *, with_total: 
     if "moderation" in belief.tables:
         yield from _moderation_answers(people, belief)
         return
-    outcome, reference = str(people.outcome.name), people.reference
+    outcome = str(people.outcome.name)
+    whole = "effect" if people.randomised else "difference"
+    itself = (
+        "the effect of the treatment itself"
+        if people.randomised
+        else "the treatment's, or of what else differs between the arms"
+    )
     blinding = belief.tables["blinding"]
     said = [
         f"{row['correct']} of {row['n']} in {row['arm']} (Bang's index {estimate_text(row)})"
@@ -61,13 +67,13 @@ def belief_answers(people: Participants, belief: BeliefAnalysis, *, with_total: 
         better = te["p_below"] if people.higher_is_worse else 1 - te["p_below"]
         if with_total:
             yield (
-                f"Total effect of {arm} against {reference} on {outcome}: {estimate_text(te)}, with probability {better:.3f} that it "
-                f"is an improvement. {rests_on(people)}"
+                f"{total_of(people, arm)}: {estimate_text(te)}, with probability {better:.3f} that it is an improvement. "
+                f"{rests_on(people)}"
             )
         yield (
-            f"If belief acts on {outcome}, {estimate_text(first['through_belief'])} of the effect of {arm} passes through belief and "
+            f"If belief acts on {outcome}, {estimate_text(first['through_belief'])} of the {whole} of {arm} passes through belief and "
             f"{estimate_text(first['not_through_belief'])} does not. If the guess follows {outcome}, nothing passes through belief, and "
-            f"{estimate_text(last['te'])} is the effect of the treatment itself. The data cannot tell the two orders apart: they are "
+            f"{estimate_text(last['te'])} is {itself}. The data cannot tell the two orders apart: they are "
             "bounds, each under the assumption that nothing unmeasured affects both belief and outcome."
         )
         if "through_experience" in first:
@@ -77,6 +83,14 @@ def belief_answers(people: Participants, belief: BeliefAnalysis, *, with_total: 
                 f"{estimate_text(first['through_belief'])} through belief and {estimate_text(first['through_experience'])} through the "
                 f"experience alone. The two parts have a posterior correlation of {r:+.2f}: {_told_apart(r)}."
             )
+
+
+def total_of(people: Participants, arm: str) -> str:
+    """Name the total effect of an arm, or the difference where treatment was not randomised."""
+    outcome = str(people.outcome.name)
+    if people.randomised:
+        return f"Total effect of {arm} against {people.reference} on {outcome}"
+    return f"Difference of {arm} from {people.reference} in {outcome}"
 
 
 def rests_on(people: Participants) -> str:
@@ -102,13 +116,14 @@ def _moderation_answers(people: Participants, belief: BeliefAnalysis) -> Iterato
     levels = {float(r["expectation_sd"]): r for r in belief.tables["moderation_effects"].to_dict("records")}
     arm, h = people.treatment.columns[0], terms["h"]
     yield (
-        f"{belief.column} was rated before dosing: it moderates and cannot mediate. Effect of {arm} against {people.reference} on "
-        f"{people.outcome.name}, in SDs (negative is improvement): {estimate_text(levels[-1.0])} where it was 1 SD below its mean, "
+        f"{belief.column} was rated before dosing: it moderates and cannot mediate. "
+        f"{'Effect' if people.randomised else 'Difference'} of {arm} against {people.reference} on {people.outcome.name}, in SDs (negative is improvement): {estimate_text(levels[-1.0])} where it was 1 SD below its mean, "
         f"{estimate_text(levels[0.0])} at its mean, {estimate_text(levels[1.0])} 1 SD above."
     )
     yield (
         f"Drug x expectancy: {estimate_text(h)} per SD of expectation, negative with probability {h['p_below']:.3f}. Where it is 0, "
-        "drug and expectancy add."
+        "drug and expectancy add. "
+        f"{'Treatment was randomised at every level of it.' if people.randomised else rests_on(people)}"
     )
 
 

@@ -22,7 +22,7 @@ from pillprocess.output.pages import render_page, versions
 from pillprocess.output.visual_style import house_style
 from pillprocess.participants.table import Participants
 from pillprocess.review.figures import embedded
-from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes, rests_on
+from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes, rests_on, total_of
 
 FAMILY_WORDS = {
     "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
@@ -154,7 +154,6 @@ def mediation_model(analysis: MediationAnalysis) -> dict[str, object]:
 def answers(analysis: MediationAnalysis) -> Iterator[str]:
     """State the result of each arm in sentences whose every number comes from the tables."""
     people = analysis.people
-    outcome, reference = str(people.outcome.name), people.reference
     mediators = " and ".join(map(str, people.mediators.columns))
     for arm in map(str, people.treatment.columns):
         effects = analysis.tables["effects"]
@@ -162,8 +161,8 @@ def answers(analysis: MediationAnalysis) -> Iterator[str]:
         te = rows["te"]
         better = te["p_below"] if people.higher_is_worse else 1 - te["p_below"]
         yield (
-            f"Total effect of {arm} against {reference} on {outcome}: {estimate_text(te)}, with probability {better:.3f} that it is "
-            f"an improvement. {rests_on(people)}"
+            f"{total_of(people, arm)}: {estimate_text(te)}, with probability {better:.3f} that it is an improvement. "
+            f"{rests_on(people)}"
         )
         yield (
             f"Through {mediators}: {estimate_text(rows['tnie'])} (tnie). Not through it: {estimate_text(rows['pnde'])} (pnde). The split "
