@@ -115,9 +115,10 @@ def _moderation_answers(people: Participants, belief: BeliefAnalysis) -> Iterato
     terms = {str(r["term"]): r for r in belief.tables["moderation"].to_dict("records")}
     levels = {float(r["expectation_sd"]): r for r in belief.tables["moderation_effects"].to_dict("records")}
     arm, h = people.treatment.columns[0], terms["h"]
+    what = "Effect" if people.randomised else "Difference"
     yield (
-        f"{belief.column} was rated before dosing: it moderates and cannot mediate. "
-        f"{'Effect' if people.randomised else 'Difference'} of {arm} against {people.reference} on {people.outcome.name}, in SDs (negative is improvement): {estimate_text(levels[-1.0])} where it was 1 SD below its mean, "
+        f"{belief.column} was rated before dosing: it moderates and cannot mediate. {what} of {arm} against {people.reference} on "
+        f"{people.outcome.name}, in SDs (negative is improvement): {estimate_text(levels[-1.0])} where it was 1 SD below its mean, "
         f"{estimate_text(levels[0.0])} at its mean, {estimate_text(levels[1.0])} 1 SD above."
     )
     yield (
