@@ -25,16 +25,17 @@ class Columns:
 
     def __init__(self, n_rows: int) -> None:
         self.n_rows = n_rows
-        self.coefficients: list[tuple[str, str, str, str, np.ndarray, float]] = []
+        self.coefficients: list[tuple[str, str, str, str, np.ndarray, float, float]] = []
         self.effects: list[tuple[str, str, str, str, np.ndarray, str, str]] = []
 
     def coefficient(
-        self, variable: str, dim: str, label: str, term: str, values: Values, prior_sd: float, *, kept: bool = False
-    ) -> None:
-        """Add a fixed effect with prior Normal(0, prior_sd)."""
+        self, variable: str, dim: str, label: str, term: str, values: Values, prior_sd: float, *, prior_mean: float = 0.0,
+        kept: bool = False,
+    ) -> None:  # fmt: skip
+        """Add a fixed effect with prior Normal(prior_mean, prior_sd)."""
         column = np.asarray(values, float)
         if kept or column.any():
-            self.coefficients.append((variable, dim, label, term, column, prior_sd))
+            self.coefficients.append((variable, dim, label, term, column, prior_sd, prior_mean))
 
     def effect(
         self, variable: str, dim: str, label: str, term: str, values: Values, scale: str, *, mean: str = "", kept: bool = False
@@ -77,7 +78,7 @@ def design_dataset(
     y = rows["y"].to_numpy(float)
 
     def stack(
-        collected: list[tuple[str, str, str, str, np.ndarray, float]]
+        collected: list[tuple[str, str, str, str, np.ndarray, float, float]]
         | list[tuple[str, str, str, str, np.ndarray, str, str]],
     ) -> np.ndarray:
         return np.column_stack([c[4] for c in collected]) if collected else np.zeros((columns.n_rows, 0))
@@ -93,7 +94,7 @@ def design_dataset(
             "covariance": (("row", "row_"), covariance),
             "X": (("row", "coefficient"), stack(columns.coefficients)),
             "Z": (("row", "effect"), stack(columns.effects)),
-            "prior_mean": ("coefficient", np.zeros(len(columns.coefficients))),
+            "prior_mean": ("coefficient", np.array([c[6] for c in columns.coefficients], float)),
             "prior_sd": ("coefficient", np.array([c[5] for c in columns.coefficients], float)),
             **{f"{kind}_{what}": (kind, strings(kind, i)) for kind in names for i, what in enumerate(("variable", "dim", "label", "term"))},
             "effect_scale": ("effect", strings("effect", 5)),

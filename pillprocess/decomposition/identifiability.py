@@ -15,6 +15,7 @@ from pillprocess.output.tables import interval_table
 
 RANDOMISED = "randomised within trials"
 BETWEEN_CONTRASTS = "between-trial comparison of randomised contrasts"
+ELSEWHERE = "randomised elsewhere, transported"
 
 ALL_BUT = 0.99
 UNBLINDED = "drug with its unblinding"
@@ -98,7 +99,8 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
     ``evidence``
         The kind with the largest share of the information. *randomised within trials*: trials isolate it. *between-trial
         comparison of randomised contrasts*: trials that contrast it in different company do together. *between trials*: it
-        differs between trials. *prior*: neither. The last two with *only* where nothing else speaks, *mostly* else.
+        differs between trials. *prior*: neither (*randomised elsewhere, transported* where the prior is mostly what trials of other
+        treatments say). The last two with *only* where nothing else speaks, *mostly* else.
     ``share_isolated``, ``share_contrasts``, ``share_between``, ``share_prior``
         The shares: see :mod:`pillprocess.decomposition.information`. They add up to 1.
     ``n_trials``, ``trials``, ``n_unconfounded``, ``unconfounded``
@@ -135,6 +137,8 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
         trials, clean = carried.loc[variable, ["trials", "unconfounded"]]
         shares = information.loc[variable]
         evidence = kind_of_evidence(shares)
+        if evidence.startswith("prior") and variable in design.attrs.get("informed", ()):
+            evidence = ELSEWHERE
         spread = between.loc[term_of[variable]] if term_of[variable] in between.index else NO_SPREAD
         other, r = _partner(correlations, NAMES.get(variable, variable))
         top = leverage[(leverage["variable"] == variable) & (leverage["leverage"] >= 0.005)].nlargest(3, "leverage")
@@ -238,6 +242,8 @@ def _partner(correlations: pd.DataFrame, term: str) -> tuple[str, float]:
 
 def verdict(evidence: str, shares: pd.Series, prior: float, other: str, r: float) -> str:
     """One line that follows from the shares of information alone."""
+    if evidence == ELSEWHERE:
+        return f"rests on trials of other treatments ({shares['share_prior']:.0%} of the information), as far as they carry over"
     if shares["share_prior"] > 0.8:
         return "the prior answers: the data say almost nothing"
     parts = []

@@ -28,14 +28,17 @@ This is a Bayesian component network meta-analysis with an interaction (Welton e
 Freeman et al. 2018, doi:10.1002/jrsm.1295).
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pillprocess.decomposition.between_trials import add_course, add_deviations
 from pillprocess.decomposition.columns import Columns, design_dataset, differences_covariance
-from pillprocess.decomposition.described_rows import check_rows, conditioning, describe_rows, trials_that_contrast
+from pillprocess.decomposition.described_rows import check_rows, conditioning, describe_rows
+from pillprocess.decomposition.informed import informed_priors, told_elsewhere
 from pillprocess.decomposition.small_study import SmallStudy, add_small_study
 from pillprocess.decomposition.therapy_amounts import (
     add_therapy_types,
@@ -51,9 +54,6 @@ if TYPE_CHECKING:
 
 Baseline = Literal["exchangeable", "free"]
 
-CONTEXT_DEVIATIONS = {"t": "therapy", "l": "waitlist", "c": "comparator"}
-"""Deviations of a trial from the mean effect of therapy, of the waiting list and of active comparators."""
-
 
 def decomposition_design(
     arms: pd.DataFrame,
@@ -66,6 +66,8 @@ def decomposition_design(
     therapy_measure: str = "presence",
     small_study: SmallStudy | None = None,
     moderators: pd.DataFrame | None = None,
+    informed: Mapping[str, tuple[float, float]] | None = None,
+    prior_transport_sd: float = 0.3,
     prior_drug_sd: float = 0.7,
     prior_therapy_sd: float = 0.7,
     prior_therapy_type_sd: float | None = None,
@@ -108,6 +110,11 @@ def decomposition_design(
     moderators
         A row per trial (its index) and a column per property of trials that may change the drug's effect: each adds a
         coefficient of its name times the property times the dose. A trial without a row has 0.
+    informed
+        Mean and SD of ``therapy`` or ``belief`` from trials of other treatments that randomised it, such as
+        ``outside_evidence(("therapy", "belief"))``; see :mod:`pillprocess.decomposition.informed`.
+    prior_transport_sd
+        Root mean square of the difference between such a term here and there.
     prior_drug_sd, prior_therapy_sd, prior_waitlist_sd, prior_comparator_sd
         SDs of the zero-mean normal priors of the main terms, in reference SDs.
     prior_therapy_type_sd
@@ -135,8 +142,8 @@ def decomposition_design(
     Raises
     ------
     ValueError
-        Unknown terms, baseline, dose shape, small-study term or prior; blank or non-finite values; a trial in both tables; duplicated rows;
-        therapy without its type where it enters by type; differences of one trial that follow from one another.
+        Unknown terms, baseline, dose shape, small-study term, outside term or prior; blank or non-finite values; a trial in both
+        tables; duplicated rows; therapy without its type where it enters by type; differences of one trial that follow from one another.
 
     References
     ----------
@@ -154,15 +161,18 @@ def decomposition_design(
     if rows.empty:
         raise ValueError("nothing was fitted: there are no rows")
     check_rows(rows, arms, contrasts, terms)
+    own_sd = {"therapy": prior_therapy_sd, "belief": prior_expectancy_sd}
+    priors = informed_priors(informed, terms, prior_transport_sd, own_sd)
     amounts = therapy_amounts(rows, dose_shape, therapy_measure)
     described = describe_rows(rows, amounts)
     drugs = sorted(set(described.loc[described["dose"] != 0, "drug_given"]))
     columns = Columns(len(rows))
-    _add_course(columns, rows, baseline, single_arm, prior_course_sd, prior_free_baseline_sd)
+    add_course(columns, rows, baseline, single_arm, prior_course_sd, prior_free_baseline_sd)
     columns.coefficient("omega", "", "", "waitlist", described["waitlist"], prior_waitlist_sd)
     columns.coefficient("chi", "", "", "comparator", described["comparator"], prior_comparator_sd)
     if "therapy" in terms:
-        columns.coefficient("psi", "", "", "therapy", described["therapy"], prior_therapy_sd, kept=True)
+        mean, sd = priors["therapy"]
+        columns.coefficient("psi", "", "", "therapy", described["therapy"], sd, prior_mean=mean, kept=True)
         if prior_therapy_type_sd is not None:
             if not 0 < prior_therapy_type_sd < np.inf:
                 raise ValueError(
@@ -174,7 +184,8 @@ def decomposition_design(
         sd = float(np.hypot(prior_therapy_sd, prior_therapy_type_sd or 0.0))
         add_unreported_hours(columns, amounts, sd, prior_interaction_sd if "drug:therapy" in terms else None)
     if "expectancy" in terms:
-        columns.coefficient("epsilon", "", "", "expectancy", described["expectancy"], prior_expectancy_sd, kept=True)
+        mean, sd = priors["belief"]
+        columns.coefficient("epsilon", "", "", "expectancy", described["expectancy"], sd, prior_mean=mean, kept=True)
     if "experience" in terms:
         columns.coefficient("beta", "", "", "experience", described["experience"], prior_experience_sd, kept=True)
     if "drug" in terms and drugs:
@@ -194,7 +205,7 @@ def decomposition_design(
         for name in moderators.columns:
             amount = rows["trial"].map(moderators[name]).fillna(0.0)
             columns.coefficient(str(name), "", "", "drug", described["dose"] * amount, prior_moderator_sd, kept=True)
-    _add_deviations(columns, rows, described)
+    add_deviations(columns, rows, described)
 
     family, a, b = (
         ("halfnormal", prior_tau_sd, 0.0)
@@ -208,6 +219,7 @@ def decomposition_design(
             "model": "decomposition", "terms": sorted(terms), "baseline": baseline, "single_arm": single_arm,
             "dose_shape": dose_shape, "therapy_measure": therapy_measure,
             "conditioning": conditioning(rows, terms), **({"small_study": small_study, "one_sided": ["gamma"]} if small_study else {}),
+            **({"informed": told_elsewhere(informed, prior_transport_sd, own_sd)} if informed else {}),
             "outcome": "change in reference SD" if unit == "sd" else f"change in points of {rows['instrument'].iloc[0]}",
         },
     )  # fmt: skip
@@ -257,39 +269,3 @@ def decomposition(
             therapy_measure=therapy_measure, small_study=small_study, prior_tau=prior_tau, prior_tau_sd=prior_tau_sd,
         )
     )  # fmt: skip
-
-
-def _add_course(
-    columns: Columns, rows: pd.DataFrame, baseline: str, single_arm: str, prior_course_sd: float, prior_free_sd: float
-) -> None:
-    """Add the baseline of every trial that has arm rows."""
-    is_arm = (rows["kind"] == "arm").to_numpy()
-    trial = rows["trial"].to_numpy()
-    count = rows[is_arm].groupby("trial")["trial"].transform("size").reindex(rows.index, fill_value=0)
-    alone = is_arm & (count == 1).to_numpy()
-    if baseline == "free":
-        for name in dict.fromkeys(trial[is_arm]):
-            columns.coefficient("mu", "trial", name, "course", (trial == name) & is_arm, prior_free_sd)
-        return
-    own = alone if single_arm == "own" else np.zeros(len(rows), bool)
-    pooled = is_arm & ~own
-    for construct in sorted(set(rows.loc[pooled, "construct"])):
-        here = pooled & (rows["construct"] == construct)
-        columns.coefficient("mu_construct", "construct", construct, "course", here, prior_course_sd)
-    for name in dict.fromkeys(trial[pooled]):
-        columns.effect("m", "trial", name, "course", (trial == name) & pooled, "tau_mu")
-    for name in dict.fromkeys(trial[own]):
-        columns.coefficient("mu_own", "uncontrolled_trial", name, "course", trial == name, prior_free_sd)
-
-
-def _add_deviations(columns: Columns, rows: pd.DataFrame, described: pd.DataFrame) -> None:
-    """Add what varies between trials whatever the terms: the drug's effect, and what any trial randomises beside it."""
-    trial, drugs, dose = rows["trial"].to_numpy(), described["drug_given"].to_numpy(), described["dose"].to_numpy()
-    for name, drug in dict.fromkeys(zip(trial, drugs, strict=True)):
-        here = (trial == name) & (drugs == drug)
-        columns.effect("u", "trial_drug", f"{name}: {drug}", "drug", dose * here, "tau")
-    for variable, term in CONTEXT_DEVIATIONS.items():
-        if trials_that_contrast(described[term], rows):
-            amount = described[term].to_numpy()
-            for name in dict.fromkeys(trial):
-                columns.effect(variable, f"{term}_trial", name, term, amount * (trial == name), "tau_context")

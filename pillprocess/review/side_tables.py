@@ -1,4 +1,4 @@
-"""Tables beside the headline: types of therapy, responders, arms that only have counts, risk of bias as moderators."""
+"""Tables beside the headline: therapy types, responders, arms with counts alone, bias as moderators, terms informed from outside."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ from pillprocess.bias.moderators import DOMAINS, bias_moderators
 from pillprocess.decomposition.response_table import counted_alone, response_table
 from pillprocess.decomposition.therapy_types import therapy_types
 from pillprocess.evidence.tables import Evidence
+from pillprocess.review.informed_terms import informed_terms
 from pillprocess.rows.bias_domains import risk_of_bias
 
 
@@ -20,6 +21,7 @@ def side_tables(
         "responders": lambda: response_table(evidence, seed=seed),
         "counted_alone": lambda: counted_alone(evidence),
         "bias_moderators": lambda: moderators(evidence),
+        "informed_terms": lambda: informed_terms(arms, differences, seed=seed),
     }
     return {name: _or_reason(make) for name, make in makers.items()}
 

@@ -5,12 +5,14 @@ symptoms by g says :math:`\epsilon = g / gap`. The course is that of a waiting l
 there is the transport scale of :func:`pillprocess.synthesis` (``prior_transport_sd``), from 0, the same, to large, ignored.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from pillprocess.evidence.tables import embedded_folder
-from pillprocess.synthesis.choices import depression_course
+from pillprocess.synthesis.choices import OUTSIDE, depression_course
 from pillprocess.synthesis.compiled import Refit
 from pillprocess.synthesis.effects import mediated_share, path_table, usual_therapy
 from pillprocess.synthesis.fits import items_of, refit_of
@@ -60,15 +62,20 @@ def course_prior(manipulation: str = "waiting list") -> pd.Series:
     return _row("course", manipulation)
 
 
-def outside_evidence() -> dict[str, tuple[float, float]]:
-    """Return the ``informed`` of :func:`pillprocess.synthesis`: therapy, belief and course from where they were randomised.
+def outside_evidence(terms: Sequence[str] = OUTSIDE) -> dict[str, tuple[float, float]]:
+    """Return the ``informed`` of :func:`pillprocess.synthesis`: therapy, belief and course as other treatments' trials have them.
+
+    Parameters
+    ----------
+    terms
+        Which of them; ``("therapy", "belief")`` for :func:`pillprocess.decomposition_design`.
 
     Returns
     -------
     Mean and SD by term: psychotherapy of depression against any control, :func:`belief_prior` and :func:`course_prior`.
     """
     rows = {"therapy": therapy_prior("depression", "any control"), "belief": belief_prior(), "course": course_prior()}
-    return {name: (float(row["prior_mean"]), float(row["prior_sd"])) for name, row in rows.items()}
+    return {name: (float(rows[name]["prior_mean"]), float(rows[name]["prior_sd"])) for name in terms}
 
 
 def informed_effects(
