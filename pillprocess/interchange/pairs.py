@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pillprocess.evidence.schema import EMBEDDED_IF_ABSENT
 from pillprocess.evidence.tables import Evidence
 
 Row = dict[str, str]
@@ -98,6 +99,7 @@ def _lost(evidence: Evidence, rows: Iterable[Row], contrasts: int, outcomes: int
     if outcomes:
         words.append(f"outcomes.csv: {outcomes} rows of an arm that was measured alone on that occasion")
     for name, what in NO_PLACE.items():
-        if size := len(getattr(evidence, name)):
+        borrowed = name in EMBEDDED_IF_ABSENT and not (evidence.folder / f"{name}.csv").is_file()
+        if (size := len(getattr(evidence, name))) and not borrowed:
             words.append(f"{name}.csv: all {size} rows ({what})")
     return words
