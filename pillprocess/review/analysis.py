@@ -86,7 +86,7 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
     rows = pd.concat([arms, differences], ignore_index=True)
     design = decomposition_design(arms, differences)
     step(STEPS[1])
-    headline = fit(design, seed=seed, route="sampler", draws=2000, tune=2000, target_accept=0.995)
+    headline = fit(design, seed=seed, route="sampler", draws=2000, tune=1000, target_accept=0.99)
     convergence = check_fit(headline)
     step(STEPS[2])
     exact = fit(design, seed=seed)
