@@ -201,14 +201,8 @@ def plot_share_curve(
     for path, colour in colours.items():
         rows = curve[(curve["drug"] == drug) & (curve["path"] == path)]
         ax.fill_between(rows["causal_share"], rows["ci_low"], rows["ci_high"], color=colour, alpha=0.22, lw=0)
-        ax.plot(
-            rows["causal_share"],
-            rows["mean"],
-            color=colour,
-            lw=1.5,
-            ls="-" if path == "direct" else "--",
-            label=PATH_NAMES[path],
-        )
+        style = "-" if path == "direct" else "--"
+        ax.plot(rows["causal_share"], rows["mean"], color=colour, lw=1.5, ls=style, label=PATH_NAMES[path])
     ax.axhline(0, color=INK, lw=0.7)
     ax.set_xlim(0, 1)
     ax.set_xticks([0, 0.5, 1], ["0\nall epiphenomenon", "0.5", "1\nall causal"])
@@ -242,25 +236,13 @@ def plot_pooling(
     -------
     Axes; left is improvement.
     """
-    chosen = (table["drug"] == drug) & table["path"].isin(["total", "direct", "experience"])
-    rows = table[chosen].reset_index(drop=True)
+    rows = table[table["drug"] == drug].reset_index(drop=True)
     rows = rows[rows["therapy"] == rows.loc[rows["n_trials"].idxmax(), "therapy"]]
-    names = list(dict.fromkeys(rows["pooling"]))[::-1]
-    ax = panel(ax, width, 9.0 * len(names) + 26)
-    handles = []
-    for i, (path, colour, marker) in enumerate(
-        (("total", INK, "D"), ("direct", TERM_COLOURS["drug"], "s"), ("experience", TERM_COLOURS["experience"], "o"))
-    ):
-        one = rows[rows["path"] == path].set_index("pooling").loc[names]
-        y = np.arange(len(names)) + 0.24 * (1 - i)
-        ax.hlines(y, one["ci_low"], one["ci_high"], color=colour, lw=1.4)
-        handles += ax.plot(one["mean"], y, marker, ms=3.6, color=colour, label=PATH_NAMES[path])
-    ax.set_yticks(np.arange(len(names)), row_labels(ax, names, lines=2), fontsize=NORMAL)
-    ax.set_ylim(-0.6, len(names) - 0.4)
-    ax.axvline(0, color=INK, lw=0.7)
-    legend_above(ax, handles)
-    finish(ax, f"effect of {drug} with 95 % interval (reference SD)", title, favours=IMPROVES)
-    return ax
+    names = list(dict.fromkeys(rows["pooling"]))
+    answers = {
+        path: rows[rows["path"] == path].set_index("pooling").loc[names] for path in ("total", "direct", "experience")
+    }
+    return _answers(panel(ax, width, 9.0 * len(names) + 26), names, answers, drug=drug, title=title)
 
 
 def plot_without(
@@ -282,21 +264,32 @@ def plot_without(
     Axes; left is improvement.
     """
     rows = table[table["drug"] == drug].reset_index(drop=True)
-    ax = panel(ax, width, 7.0 * len(rows) + 24)
-    y = np.arange(len(rows))[::-1]
-    handles = []
-    for path, colour, shift, marker in (
-        ("experience", TERM_COLOURS["experience"], 0.15, "o"),
-        ("direct", TERM_COLOURS["drug"], -0.15, "s"),
-    ):
-        ax.hlines(y + shift, rows[f"{path}_low"], rows[f"{path}_high"], color=colour, lw=1.4)
-        handles += ax.plot(rows[path], y + shift, marker, ms=3.6, color=colour, label=PATH_NAMES[path])
     names = [
         "all the evidence" if kind == "nothing" else f"without {kind}{' (no answer)' if silent else ''}"
         for kind, silent in zip(rows["without"], rows["total"].isna(), strict=True)
     ]
+    ends = {"mean": "", "ci_low": "_low", "ci_high": "_high"}
+    answers = {
+        path: pd.DataFrame({end: rows[f"{path}{suffix}"] for end, suffix in ends.items()})
+        for path in ("experience", "direct")
+    }
+    return _answers(panel(ax, width, 7.0 * len(rows) + 24), names, answers, drug=drug, title=title)
+
+
+ANSWERS = {"total": (INK, "D"), "direct": (TERM_COLOURS["drug"], "s"), "experience": (TERM_COLOURS["experience"], "o")}
+"""Colour and marker of what a drug does in all, directly, and through the experience."""
+
+
+def _answers(ax: "Axes", names: list[str], answers: dict[str, pd.DataFrame], *, drug: str, title: str) -> "Axes":
+    """Draw one line of intervals per name from the top, for each path the rows of its table in turn."""
+    y, handles = np.arange(len(names))[::-1], []
+    offsets = 0.24 * (np.arange(len(answers))[::-1] - (len(answers) - 1) / 2)
+    for (path, rows), offset in zip(answers.items(), offsets, strict=True):
+        colour, marker = ANSWERS[path]
+        ax.hlines(y + offset, rows["ci_low"], rows["ci_high"], color=colour, lw=1.4)
+        handles += ax.plot(rows["mean"], y + offset, marker, ms=3.6, color=colour, label=PATH_NAMES[path])
     ax.set_yticks(y, row_labels(ax, names, lines=2), fontsize=NORMAL)
-    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.set_ylim(-0.6, len(names) - 0.4)
     ax.axvline(0, color=INK, lw=0.7)
     legend_above(ax, handles)
     finish(ax, f"effect of {drug} with 95 % interval (reference SD)", title, favours=IMPROVES)
