@@ -87,7 +87,7 @@ from .bias.regressions import small_study_estimates as small_study_estimates
 from .bias.selection import selection_model as selection_model
 
 # gaussian: the closed form, for any Gaussian linear hierarchical design
-from .gaussian.design import DesignError as DesignError
+from .gaussian.design_checks import DesignError as DesignError
 from .gaussian.design import gaussian_design as gaussian_design
 from .gaussian.fit import fit_exact as fit_exact
 from .gaussian.fit import integrate as integrate

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import pillprocess as pp
-from pillprocess.gaussian.design import DesignError
+from pillprocess.gaussian.design_checks import DesignError
 from pillprocess.gaussian.fit import integrate
 from pillprocess.gaussian.marginals import linear_summary, scale_summary
 from pillprocess.inference.fit import ConvergenceError

@@ -7,7 +7,8 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.comparison.comparability import ComparisonError, check_comparable, check_named, has_design
-from pillprocess.gaussian.design import DesignError, data_attrs
+from pillprocess.gaussian.design import data_attrs
+from pillprocess.gaussian.design_checks import DesignError
 from pillprocess.gaussian.fit import integrate
 from pillprocess.gaussian.posterior_columns import design_of
 

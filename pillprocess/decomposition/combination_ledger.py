@@ -15,7 +15,7 @@ import xarray as xr
 from pillprocess.decomposition.identifiability import NAMES, kind_of_evidence, verdict
 from pillprocess.decomposition.information import shares_at
 from pillprocess.decomposition.within_trials import spans, within_trials
-from pillprocess.gaussian.design import parameter_names
+from pillprocess.gaussian.design_checks import parameter_names
 from pillprocess.gaussian.fit import in_canonical_order, integrate
 from pillprocess.gaussian.left_out import heaviest
 from pillprocess.gaussian.marginals import mixture_summary

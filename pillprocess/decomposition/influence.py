@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.gaussian.design import parameter_names
+from pillprocess.gaussian.design_checks import parameter_names
 from pillprocess.gaussian.fit import in_canonical_order, in_chunks, integrate
 from pillprocess.gaussian.left_out import leave_each_trial_out
 from pillprocess.gaussian.normal_equations import assemble, combination_moments

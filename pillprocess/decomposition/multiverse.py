@@ -10,7 +10,7 @@ import xarray as xr
 from pillprocess.decomposition.model import decomposition_design
 from pillprocess.decomposition.shares import share_table
 from pillprocess.evidence.tables import Evidence
-from pillprocess.gaussian.design import parameter_names
+from pillprocess.gaussian.design_checks import parameter_names
 from pillprocess.gaussian.fit import Grid, in_canonical_order, integrate
 from pillprocess.gaussian.left_out import heaviest
 from pillprocess.gaussian.normal_equations import assemble, combination_moments

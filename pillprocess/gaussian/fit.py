@@ -19,7 +19,8 @@ import numpy as np
 import xarray as xr
 
 import pillprocess
-from pillprocess.gaussian.design import DesignError, check_design, data_attrs, parameter_names
+from pillprocess.gaussian.design import data_attrs
+from pillprocess.gaussian.design_checks import DesignError, check_design, parameter_names
 from pillprocess.gaussian.draws import draw, predict, told_apart
 from pillprocess.gaussian.interpolation import draw_nodes
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, System, assemble, log_likelihood

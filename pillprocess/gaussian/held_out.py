@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.gaussian.design import check_design
+from pillprocess.gaussian.design_checks import check_design
 from pillprocess.gaussian.fit import in_chunks, scale_priors, scales_at
 from pillprocess.gaussian.normal_equations import (
     Array,

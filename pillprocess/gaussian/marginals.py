@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import ndtr, ndtri
 
-from pillprocess.gaussian.design import parameter_names
+from pillprocess.gaussian.design_checks import parameter_names
 from pillprocess.gaussian.fit import Grid, in_chunks, integrate
 from pillprocess.gaussian.interpolation import marginal
 from pillprocess.gaussian.normal_equations import Array, assemble, combination_moments

@@ -6,7 +6,7 @@ import xarray as xr
 from pillprocess.decomposition.model import decomposition_design
 from pillprocess.evidence.schema import SCHEMAS
 from pillprocess.evidence.tables import Evidence
-from pillprocess.gaussian.design import parameter_names
+from pillprocess.gaussian.design_checks import parameter_names
 from pillprocess.gaussian.marginals import linear_summary
 from pillprocess.rows.contrasts import model_rows
 

@@ -10,7 +10,8 @@ from scipy import stats
 from pillprocess.comparison.bayes_factors import bayes_factor_curve, bayes_factors
 from pillprocess.comparison.comparability import ComparisonError
 from pillprocess.comparison.compare import compare, comparison_note, held_out_log_likelihood
-from pillprocess.gaussian.design import DesignError, data_hash
+from pillprocess.gaussian.design import data_hash
+from pillprocess.gaussian.design_checks import DesignError
 from pillprocess.gaussian.fit import fit_exact, integrate
 from pillprocess.gaussian.held_out import held_out_sets, leave_one_trial_out, loro_exact, loto_exact
 from pillprocess.gaussian.normal_equations import assemble

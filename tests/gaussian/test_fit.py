@@ -7,7 +7,8 @@ import xarray as xr
 from scipy import stats
 from scipy.integrate import quad
 
-from pillprocess.gaussian.design import DesignError, check_design, data_hash, gaussian_design, parameter_names
+from pillprocess.gaussian.design import data_hash, gaussian_design
+from pillprocess.gaussian.design_checks import DesignError, check_design, parameter_names
 from pillprocess.gaussian.fit import fit_exact, integrate
 from pillprocess.gaussian.held_out import loro_exact, loto_exact
 from pillprocess.gaussian.marginals import linear_summary, scale_summary

@@ -129,7 +129,7 @@ def test_own_trials_and_no_pooling_stand_beside_the_pooled_answer(width, save_fi
     ax = plot_pooling(rows, drug="ketamine", width=width, title="What other drugs say")
     assert [t.get_text().replace("\n", " ") for t in ax.get_yticklabels()] == list(POOLING)
     drawn = {line.get_label(): line.get_xdata() for line in ax.lines}
-    np.testing.assert_allclose(drawn["total effect"], [-0.2, -0.15, -0.1])
+    np.testing.assert_allclose(drawn["total effect"], [-0.1, -0.15, -0.2])
     save_figure(ax)
 
 
