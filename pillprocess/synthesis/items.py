@@ -1,9 +1,8 @@
 """Evidence as items of one synthesis: what was measured, on whom, and where it enters the model.
 
-The items are one labelled Dataset. Dims: ``row`` (outcomes of arms and published differences), ``arm`` (every arm that an
-item speaks of), ``score`` (acute scores), ``bridge`` (correlations between scales), ``association`` (experience with
-outcome), ``guess`` (counts of treatment guesses), ``count`` (responders), ``person_arm`` (participants' sufficient
-statistics). Removing evidence changes its numbers, not the shapes: the compiled model is used again.
+The items are one labelled Dataset. Dims: ``row`` (outcomes of arms and published differences), ``arm``, ``score`` (acute scores), ``bridge``
+(correlations between scales), ``association`` (experience with outcome), ``guess`` (counts of guesses), ``count`` (responders), ``person_arm``
+(participants' sufficient statistics). Removing evidence changes its numbers, not the shapes: the compiled model is used again.
 """
 
 import json
@@ -90,7 +89,7 @@ def synthesis_items(
         _arm_items(cells),
         _score_items(evidence, scores, associations, participants),
         _guess_items(guesses, cells),
-        _count_items(counts, cells, differences),
+        _count_items(counts, cells),
         person_arm_items(participants, dose_shape=dose_shape, experiences=experiences),
     ]
     items = xr.merge(parts, combine_attrs="drop")
@@ -290,7 +289,7 @@ def _guess_items(guesses: pd.DataFrame, cells: pd.DataFrame) -> xr.Dataset:
     )  # fmt: skip
 
 
-def _count_items(counts: pd.DataFrame, cells: pd.DataFrame, differences: pd.DataFrame) -> xr.Dataset:
+def _count_items(counts: pd.DataFrame, cells: pd.DataFrame) -> xr.Dataset:
     labels = (counts["trial"] + ": " + counts["arm"]).to_numpy(str)
     member = (labels[:, None] == cells.index.to_numpy(str)).astype(float)
     return xr.Dataset(
