@@ -1,8 +1,8 @@
 """Evidence as items of one synthesis: what was measured, on whom, and where it enters the model.
 
-The items are one labelled Dataset. Dims: ``row`` (outcomes of arms and published differences), ``arm``, ``score`` (acute scores), ``bridge``
-(correlations between scales), ``association`` (experience with outcome), ``guess`` (counts of guesses), ``count`` (responders), ``person_arm``
-(participants' sufficient statistics). Removing evidence changes its numbers, not the shapes: the compiled model is used again.
+Dims: ``row`` (outcomes of arms and published differences), ``arm``, ``score`` (acute scores), ``bridge`` (correlations between
+scales), ``association`` (experience with outcome), ``guess`` (counts of guesses), ``count`` (responders), ``person_arm`` (participants'
+sufficient statistics). Removing evidence changes its numbers, not the shapes: the compiled model is used again.
 """
 
 import json
