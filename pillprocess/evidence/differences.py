@@ -57,11 +57,18 @@ def question_contrasts(tables: Tables) -> Iterator[pd.DataFrame]:
     z = -special.ndtri(data["p"].where((data["p"] > 0) & cells["p_op"].isin(["=", ""])) / 2)
     by_p = (data["estimate"].abs() / z).where(z > 0.5)
     se = by_interval.fillna(by_p)
+    below = -special.ndtri(data["p"].where((data["p"] > 0) & cells["p_op"].isin(["<", "<="])) / 2)
+    largest = (data["estimate"].abs() / below).where((below > 0.5) & se.isna())  # the error is at most this
     implied = se / harmonic / usual["sd"].where(points, np.where(standardised, np.sqrt(1 + size**2 / 8), np.nan))
     crossed = cells["trial_id"].isin(
         tables["trials"].cells.loc[tables["trials"].cells["design"].eq("crossover"), "trial_id"]
     )
-    wrong = counted & ((implied > 2.5) | (implied < np.where(crossed, 0.15, 0.3)))
+    at_most = largest / harmonic / usual["sd"].where(points, np.where(standardised, np.sqrt(1 + size**2 / 8), np.nan))
+    low = np.where(crossed, 0.15, 0.3)
+    small = counted & (at_most < low)
+    texts = [f"with this p the SD is at most {x:.2g} times the usual one" for x in at_most[small]]
+    yield ask(contrasts, "estimate", small, texts, "see the estimate and its p at the source")
+    wrong = counted & ((implied > 2.5) | (implied < low))
     column = pd.Series(np.where(data["se"].notna(), "se", np.where(by_interval.notna(), "ci_low", "p")), data.index)
     for name in ("se", "ci_low", "p"):
         here = wrong & (column == name)

@@ -14,6 +14,9 @@ from pillprocess.evidence.questions import ask
 LARGEST_CHANGE = 3.5
 """Mean changes above this many SDs of their instrument are asked about; the embedded tables' largest is below."""
 
+JUMP = 1.0
+"""A mean this many SDs off the middle of the arm's times just before and after is asked about."""
+
 WORSE = 0.5
 """An arm that gets worse, or a control that does better than the drug, by this many SDs is asked about."""
 
@@ -28,6 +31,7 @@ def of_instrument(tables: Tables, name: str) -> pd.DataFrame:
     instrument = tables[name].data["instrument"]
     columns = {"sd": "reference_sd", "baseline_sd": "baseline_sd", "change_sd": "change_sd"}
     usual = {key: instrument.map(expected_sd(scale, column)).astype(float) for key, column in columns.items()}
+    usual["sd"] = usual["sd"].fillna(usual["change_sd"])  # a scale that only changes were printed of
     sign = instrument.map(scale["higher_is_worse"]).map({1.0: 1.0, 0.0: -1.0}).astype(float)
     return pd.DataFrame(usual).assign(sign=sign)
 
@@ -140,6 +144,11 @@ def question_baselines(tables: Tables) -> Iterator[pd.DataFrame]:
         / usual["sd"]
     )
     wrong = low.abs() > LARGEST_CHANGE
+    ordered = data.assign(post=post, sd=usual["sd"]).sort_values("time_days", kind="stable")
+    course = ordered.groupby(["trial_id", "arm_id", "instrument"])["post"]
+    between = (course.shift(1) + course.shift(-1)) / 2
+    jump = ((ordered["post"] - between) / ordered["sd"]).reindex(post.index)
+    wrong |= jump.abs() > JUMP
     yield ask(outcomes, "post_mean", wrong, "far from the arm's other times", SOURCE)
 
 

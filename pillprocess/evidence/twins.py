@@ -115,9 +115,8 @@ def question_two_metrics(tables: Tables) -> Iterator[pd.DataFrame]:
         points, on=same, suffixes=("", "_points")
     )
     ratio = (pairs["estimate_points"] / pairs["estimate"] / pairs["sd"]).abs()
-    pairs = pairs.assign(implied=ratio * pairs["sd"])[
-        (np.log(ratio).abs() > np.log(3)) & (pairs["estimate_points"].abs() > 0.1 * pairs["sd"])
-    ]
+    either = np.maximum(pairs["estimate_points"].abs() / pairs["sd"], pairs["estimate"].abs())
+    pairs = pairs.assign(implied=ratio * pairs["sd"])[(np.log(ratio).abs() > np.log(3)) & (either > 0.2)]
     pairs = pairs.drop_duplicates("row").set_index("row")
     wrong = pd.Series(contrasts.data.index.isin(pairs.index), contrasts.data.index)
     texts = [

@@ -134,6 +134,13 @@ def test_a_folder_of_contrasts_alone_is_decomposed_and_compared(contrasts_alone:
     assert table["model"].iloc[0] != "course"
 
 
+def test_a_p_below_a_limit_that_the_difference_cannot_have_is_asked_about(tmp_path: Path) -> None:
+    folder = neighbours_folder(tmp_path)
+    text = (folder / "contrasts.csv").read_text(encoding="utf-8")
+    (folder / "contrasts.csv").write_text(text.replace("-7.35,-13.62,-1.08,,,", "-0.3,,,,.001,<"), encoding="utf-8")
+    assert pp.evidence_questions(folder)["question"].str.contains("with this p the SD is at most").any()
+
+
 def test_symptoms_of_a_folders_own_count_as_symptoms() -> None:
     assert is_symptom(pd.Series(["craving", "depression", "other", None])).tolist() == [True, True, False, False]
 

@@ -120,6 +120,9 @@ SLIPS: dict[str, Slip] = {
     "a drug of the wrong name": cell("arms", "goodwin2022", "psilocybin_25mg", drug="LSD"),
     "an arm of therapy marked without": cell("arms", "raison2023", "psilocybin_25mg", therapy="0"),
     "a primary row left out": cell("outcomes", "raison2023", "psilocybin_25mg", include="0"),
+    "a change ten times too large, of a scale with neither range nor endpoint SD": cell("outcomes", "berman2000", change_mean=times(10)),
+    "a difference in points that its d contradicts": cell("contrasts", "janik2025", "esketamine_56mg", estimate="-0.73"),
+    "a mean far from the arm's days before and after": cell("outcomes", "lii2023", "ketamine_0.5_anaesthesia", post_mean="2.16"),
     "overlapping people counted twice": cell("trials", "evans2018", overlaps_with="zarate2012"),
 }  # fmt: skip
 
