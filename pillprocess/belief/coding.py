@@ -56,6 +56,10 @@ def code_guess(
     """
     if coding not in (None, *get_args(GuessCoding)):
         raise ValueError(f"coding = {coding!r}; it must be one of {', '.join(get_args(GuessCoding))}")
+    if not isinstance(guess, pd.Series):
+        raise ValueError(
+            f"guesses are a column of a table, such as table['guess']; got a {type(guess).__name__}. Nothing was fitted"
+        )
     arms = [label(a) for a in ([active] if isinstance(active, str) else active)]
     reference = label(reference)
     named = labels(guess).mask(is_unsure(guess))

@@ -58,6 +58,8 @@ def fit(
     ValueError
         The exact route was asked for a model that has no design.
     """
+    if not isinstance(model, xr.Dataset) and not hasattr(model, "free_RVs"):
+        raise ValueError(f"a pm.Model or a design is fitted, such as mediation(people); got a {type(model).__name__}")
     design = model if isinstance(model, xr.Dataset) else getattr(model, "design", None)
     route = route or ("exact" if isinstance(model, xr.Dataset) else "sampler")
     if route == "exact":

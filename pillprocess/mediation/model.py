@@ -115,6 +115,10 @@ def mediation(
         Fewer than 6 trials: the correlations of effects between trials rest on their prior, or, below 4 trials, are
         fixed at 0.
     """
+    if not isinstance(people, Participants):
+        raise ValueError(
+            f"participants from load_participants are needed; got a {type(people).__name__}. No model was built"
+        )
     mediators = [str(m) for m in people.mediators.columns] if order is None else list(order)
     problems = choice_problems(
         people.mediators, people.outcome, family_mediator=family_mediator, family_outcome=family_outcome, order=order

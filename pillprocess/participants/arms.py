@@ -63,6 +63,12 @@ def person_arms(
         raise ValueError(
             f"arms that are not described: {', '.join(map(str, missing))}; give each its drug, dose and therapy"
         )
+    absent = [c for c in ("drug", "dose", "therapy") if c not in arms]
+    if absent or not arms.index.is_unique:
+        what = f"have no column {', '.join(absent)}" if absent else "describe an arm twice"
+        raise ValueError(f"the arms {what}; give each arm of the participants one row with drug, dose and therapy")
+    if not isinstance(reference_sd, int | float) or not reference_sd > 0:
+        raise ValueError(f"reference_sd = {reference_sd!r}; it must be a number above 0")
     sign = 1.0 if people.higher_is_worse else -1.0
     rows = pd.DataFrame(
         {

@@ -176,6 +176,21 @@ def read_codebook(path: str | Path) -> Codebook:
     return Codebook(roles, columns, Visits(**visits), repeated, path.name)
 
 
+def as_codebook(given: object) -> Codebook:
+    """A codebook, read where it is a path; none where nothing is given.
+
+    Raises
+    ------
+    CodebookError
+        It cannot be read, or is something else.
+    """
+    if isinstance(given, str | Path):
+        return read_codebook(given)
+    if given is None or isinstance(given, Codebook):
+        return given or Codebook()
+    raise CodebookError([f"a codebook or the path of one is needed; got a {type(given).__name__}"], "codebook=")
+
+
 def _unknown(table: Mapping[str, object], known: object, place: str) -> list[str]:
     names = list(known)  # type: ignore[call-overload]
     problems = []

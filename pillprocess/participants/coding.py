@@ -39,7 +39,11 @@ def numbers(table: pd.DataFrame) -> pd.DataFrame:
 def not_numeric(column: pd.Series) -> pd.Index:
     """Rows whose cell is there but is no number, or one too large to be computed with."""
     value = pd.to_numeric(column, errors="coerce").astype(float)
-    return column.index[column.notna() & ~(value.abs() <= LARGEST)]
+    wrong = column.notna() & ~(value.abs() <= LARGEST)
+    if column.dtype == object:
+        truths = column.map(lambda cell: isinstance(cell, bool | np.bool_))
+        wrong |= truths & bool(truths.sum() < column.notna().sum())
+    return column.index[wrong]
 
 
 def code_arms(
@@ -127,6 +131,9 @@ def code_covariates(
             if _too_many(levels, column):
                 text = f"column {name!r}: {len(levels)} different words on {len(column)} rows ({listed(levels)})"
                 problems.append(f"{text} cannot be levels of a factor; leave it out, or write numbers")
+                continue
+            if len(levels) == 1:
+                problems.append(f"covariate {name!r} has one value, {levels[0]}; leave it out")
                 continue
             notes.append(f"covariate {name!r} is a factor with reference level {levels[0]!r}")
             for level in levels[1:]:

@@ -37,7 +37,7 @@ def plain_frame(source: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str
         elif pd.api.types.is_complex_dtype(column.dtype):
             problems.append(f"column {name!r} holds complex numbers; a cell holds one text or number")
         elif column.dtype == object:
-            odd = [row for row, cell in column.items() if not pd.api.types.is_scalar(cell)]
+            odd = [row for row, cell in column.items() if not pd.api.types.is_scalar(cell) or isinstance(cell, complex)]
             if odd:
                 kind = type(column.loc[odd[0]]).__name__
                 problems.append(

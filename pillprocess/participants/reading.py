@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pillprocess.participants.codebook import Codebook, Visits, read_codebook
+from pillprocess.participants.codebook import Codebook, Visits, as_codebook
 from pillprocess.participants.file import read_participants
 from pillprocess.participants.frames import plain_frame
 from pillprocess.participants.questions import recode
@@ -52,7 +52,7 @@ def read_trial(
     ParticipantError
         Everything that is wrong with the file, or conflicts within a person.
     """
-    book = read_codebook(codebook) if isinstance(codebook, str | Path) else codebook or Codebook()
+    book = as_codebook(codebook)
     if visit is not None or person is not None:
         book = replace(book, visits=replace(book.visits, column=visit or "", person=person or ""))
     return read_table(source, codebook=book)[0]

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
+import pandas as pd
+
 from pillprocess.participants.codebook import Codebook
 from pillprocess.participants.coding import label
 
@@ -57,9 +60,10 @@ def resolve_roles(given: Mapping[str, object], codebook: Codebook) -> tuple[Role
     codebook
         Its ``[trial]``.
     """
+    plain = {key: list(v) if isinstance(v, pd.Index | pd.Series | np.ndarray) else v for key, v in given.items()}
     chosen = {
         key: value if value is not None and value != () else codebook.roles.get(key, DEFAULTS.get(key))
-        for key, value in given.items()
+        for key, value in plain.items()
     }
     problems = []
     for key in ("treatment", "outcome"):
@@ -69,7 +73,7 @@ def resolve_roles(given: Mapping[str, object], codebook: Codebook) -> tuple[Role
             )
     for key in ONE:
         value = chosen[key]
-        if value is not None and not isinstance(value, str | int):
+        if value is not None and (not isinstance(value, str | int) or value == ""):
             problems.append(f"{key} = {value!r}; it must be the name of one column")
         chosen[key] = None if value is None else label(value)
     for key in ("mediators", "covariates"):

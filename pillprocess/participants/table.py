@@ -24,7 +24,7 @@ from pillprocess.participants.checks import (
     time_problems,
     unobserved_notes,
 )
-from pillprocess.participants.codebook import Codebook, read_codebook
+from pillprocess.participants.codebook import Codebook, as_codebook
 from pillprocess.participants.coding import code_arms, code_covariates, code_dose, labels, numbers, single_arm_trials
 from pillprocess.participants.dependence import dependence_problems, product_problems
 from pillprocess.participants.people import (
@@ -131,7 +131,7 @@ def load_participants(
     UserWarning
         Fewer than 10 participants in an arm, or a mediator that does not vary in one arm.
     """
-    book = read_codebook(codebook) if isinstance(codebook, str | Path) else codebook or Codebook()
+    book = as_codebook(codebook)
     roles, problems = resolve_roles(
         {
             "treatment": treatment, "outcome": outcome, "mediators": mediators, "reference": reference, "active": active,

@@ -52,7 +52,9 @@ def read_times(
     read |= _slashed([cell for cell, found in read.items() if found is None and isinstance(cell, str)])
     wrong = [cell for cell, found in read.items() if found is None]
     if wrong:
-        shown = ", ".join(map(repr, wrong[:5])) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        shown = ", ".join(repr(cell) if isinstance(cell, str) else str(cell) for cell in wrong[:5]) + (
+            f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        )
         how = 'write a number (days since dosing), "week 6" or a date as 2024-03-30'
         return nothing, "", [f"{where}: {shown} not a time; {how}"]
     kinds = {found[1] for found in read.values() if found}
@@ -77,6 +79,8 @@ def _read(cell: object, unit: str) -> tuple[float, str] | None:
     if isinstance(cell, pd.Timestamp | datetime.date | datetime.datetime):
         return (pd.Timestamp(cell).tz_localize(None) - pd.Timestamp(0)) / pd.Timedelta(days=1), "date"
     if isinstance(cell, int | float | np.number):
+        if not np.isfinite(cell):
+            return None
         per = DAYS.get(unit.casefold().rstrip("s").strip())
         return (float(cell) * per, "days") if per else (float(cell), "number")
     text = str(cell).strip().casefold()

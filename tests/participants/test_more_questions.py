@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from pillprocess.belief.coding import code_guess
+from pillprocess.comparison.comparability import ComparisonError
+from pillprocess.comparison.compare import compare
 from pillprocess.evidence.tables import embedded_folder
+from pillprocess.inference.fit import fit
+from pillprocess.mediation.model import mediation
+from pillprocess.participants.arms import person_arms
 from pillprocess.participants.codebook import Codebook, ColumnCodes
 from pillprocess.participants.reading import read_trial
 from pillprocess.participants.scales import known_scales
@@ -290,3 +295,49 @@ def test_sums_of_an_instrument_are_not_taken_for_percentages():
     table.loc[3, "meq30"] = 163
     with pytest.raises(ParticipantError, match=r"163 on row 3 cannot be scored on MEQ30 \(0 to 150\)"):
         load(table)
+
+
+@pytest.mark.parametrize("column", ["meq30", "madrs_6", "madrs_0", "age"])
+def test_a_true_among_numbers_is_no_number(column):
+    with pytest.raises(ParticipantError, match=rf"column '{column}': row 3 \(True\) is not a number"):
+        load(put(column, True))
+
+
+def test_a_covariate_of_one_word_does_not_vanish():
+    with pytest.raises(ParticipantError, match="covariate 'sex' has one value, female; leave it out"):
+        load(two_sites().assign(sex="female"))
+
+
+@pytest.mark.parametrize(("roles", "message"), [
+    ({"mediators": pd.Index(["nope"])}, "column 'nope' is not in the table"),
+    ({"baseline": ""}, "baseline = ''; it must be the name of one"),
+    ({"id": pd.Series(["record_id"])}, r"id = \['record_id'\]; it must be the name of one column"),
+    ({"mediator_time": float("inf")}, "inf not a time"), ({"codebook": 3}, "a codebook or the path of one is needed; got a int"),
+])  # fmt: skip
+def test_arguments_of_other_kinds_are_named(roles, message):
+    with pytest.raises(ValueError, match=message):
+        load_participants(two_sites(), **(ROLES | roles))
+    assert len(load(two_sites(), mediators=np.array(["meq30"]))) == 104
+
+
+def test_functions_say_what_they_want():
+    table = two_sites()
+    with pytest.raises(ValueError, match="participants from load_participants are needed; got a DataFrame"):
+        mediation(table)
+    with pytest.raises(
+        ValueError, match=r"a pm.Model or a design is fitted, such as mediation\(people\); got a DataFrame"
+    ):
+        fit(table, seed=1)
+    with pytest.raises(ValueError, match="guesses are a column of a table, such as .*; got a list"):
+        code_guess(["a"], active="a", reference="b")
+    with pytest.raises(ComparisonError, match=r"'a': fits are compared, each a DataTree from fit"):
+        compare({"a": 1})
+    people = load(table)
+    arms = pd.DataFrame({"drug": ["psilocybin"] * 2, "dose": [0, 1], "therapy": 1}, index=["placebo", "psilocybin"])
+    told = {"experience": "meq30", "instrument": "MEQ30", "reference_sd": 10.3}
+    with pytest.raises(ValueError, match="the arms have no column drug; give each arm"):
+        person_arms(people, arms.drop(columns="drug"), **told)
+    with pytest.raises(ValueError, match="the arms describe an arm twice"):
+        person_arms(people, pd.concat([arms, arms]), **told)
+    with pytest.raises(ValueError, match="reference_sd = 0; it must be a number above 0"):
+        person_arms(people, arms, **(told | {"reference_sd": 0}))
