@@ -51,13 +51,6 @@ def check_comparable(fits: Mapping[str, xr.DataTree], *, unit: str) -> None:
 
 def check_named(fits: object) -> None:
     """Raise ComparisonError unless these are fits by name."""
-    other = (
-        [name for name, idata in fits.items() if not isinstance(idata, xr.DataTree)]
-        if isinstance(fits, Mapping)
-        else []
-    )
-    if other:
-        raise ComparisonError(f"{', '.join(map(repr, other))}: fits are compared, each a DataTree from fit(...)")
     if not isinstance(fits, Mapping):
         raise ComparisonError(
             f'fits are compared by name: {{"pill": idata, "course": idata}}; got a {type(fits).__name__}'

@@ -79,6 +79,7 @@ def draft_codebook(table: pd.DataFrame, columns: pd.DataFrame, *, name: str) -> 
         ("covariates", "covariate"), ("id", "person"), ("trial", "site"), ("guess", "guess"),
     ):  # fmt: skip
         found = list(columns.loc[columns["role"].str.split(" or ").map(lambda r, role=role: role in r), "column"])
+        found.sort(key=lambda c, role=role: str(columns.set_index("column").loc[c, "role"]) != role)
         many = key in ("mediators", "covariates")
         value = (
             "[" + ", ".join(f'"{toml_text(c)}"' for c in found) + "]"

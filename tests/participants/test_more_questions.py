@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 
 from pillprocess.belief.coding import code_guess
-from pillprocess.comparison.comparability import ComparisonError
-from pillprocess.comparison.compare import compare
 from pillprocess.evidence.tables import embedded_folder
 from pillprocess.inference.fit import fit
 from pillprocess.mediation.model import mediation
@@ -330,8 +328,6 @@ def test_functions_say_what_they_want():
         fit(table, seed=1)
     with pytest.raises(ValueError, match="guesses are a column of a table, such as .*; got a list"):
         code_guess(["a"], active="a", reference="b")
-    with pytest.raises(ComparisonError, match=r"'a': fits are compared, each a DataTree from fit"):
-        compare({"a": 1})
     people = load(table)
     arms = pd.DataFrame({"drug": ["psilocybin"] * 2, "dose": [0, 1], "therapy": 1}, index=["placebo", "psilocybin"])
     told = {"experience": "meq30", "instrument": "MEQ30", "reference_sd": 10.3}
