@@ -79,7 +79,8 @@ def draft_codebook(table: pd.DataFrame, columns: pd.DataFrame, *, name: str) -> 
         ("covariates", "covariate"), ("id", "person"), ("trial", "site"), ("guess", "guess"),
     ):  # fmt: skip
         found = list(columns.loc[columns["role"].str.split(" or ").map(lambda r, role=role: role in r), "column"])
-        found.sort(key=lambda c, role=role: str(columns.set_index("column").loc[c, "role"]) != role)
+        only = set(columns.loc[columns["role"] == role, "column"])
+        found = [c for c in found if c in only] + [c for c in found if c not in only]
         many = key in ("mediators", "covariates")
         value = (
             "[" + ", ".join(f'"{toml_text(c)}"' for c in found) + "]"
