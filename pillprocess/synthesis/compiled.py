@@ -23,7 +23,7 @@ from pillprocess.synthesis.draws import expected_rows, replicate_rows, trial_log
 VARIABLE_OF = {"therapy": "psi", "expectancy": "epsilon"}
 
 ATTEMPTS = 3
-"""How often a fit that must pass its check is drawn, each time twice as long."""
+"""How often a fit that must pass its check is drawn, each time longer or in smaller steps."""
 
 REFIT_R_HAT, SEVERAL_MODES = 1.02, 1.1
 """Largest R-hat of a refit, and the R-hat above which chains sit in different modes and longer ones would not help."""
@@ -45,8 +45,8 @@ def compile_synthesis(model: pm.Model) -> Refit:
     items of the same shape (see ``without``), or under other terms, causal_share, confounding, pooling, informed, prior_bias_sd,
     prior_transport_sd or prior_therapy; by default the model's own. ``checked``: the fit passes :func:`pillprocess.check_fit` with R-hat of
     at most 1.02 (among a hundred parameters the largest of as many draws is often above 1.01 by chance); one that does not is
-    drawn again, twice as long and in smaller steps, at most twice, and then raises ConvergenceError; one whose chains sit in
-    different modes raises it at once.
+    drawn again, in smaller steps where it diverged and twice as long where it did not, at most twice, and then raises
+    ConvergenceError; one whose chains sit in different modes raises it at once.
     """
     import nutpie
 
@@ -82,9 +82,12 @@ def compile_synthesis(model: pm.Model) -> Refit:
         held = given.assign_attrs(settings=json.dumps(changed))
         for attempt in range(ATTEMPTS):
             how = {
-                "draws": draws * 2**attempt, "tune": tune * 2**attempt, "chains": chains, "seed": seed + attempt,
-                "target_accept": 1 - (1 - target_accept) / 2**attempt,
-            }  # fmt: skip
+                "draws": draws,
+                "tune": tune,
+                "chains": chains,
+                "seed": seed + attempt,
+                "target_accept": target_accept,
+            }
             trace = kept_draws({"model": model.items, **data}, how, partial(draw, data, progress=progress, **how))
             idata = finish_synthesis(trace, held, seed=seed)
             if not checked:
@@ -95,6 +98,10 @@ def compile_synthesis(model: pm.Model) -> Refit:
             except ConvergenceError as error:
                 if attempt == ATTEMPTS - 1 or error.report["r_hat"].max() > SEVERAL_MODES:
                     raise
+                if error.report.attrs["divergences"]:
+                    target_accept = 1 - (1 - target_accept) / 2
+                else:
+                    draws *= 2
         return idata
 
     return refit
