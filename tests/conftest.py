@@ -23,9 +23,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no processor waits for another at the end."""
+    """Begin with the files that take longest, and end with the one that waits for the main job, so that no processor waits."""
     long = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path.stem != "test_notebooks", item.path not in long))
+    waits = Path(__file__).parent / "review" / "test_analysis.py"
+    items.sort(key=lambda item: (item.path == waits, item.path.stem != "test_notebooks", item.path not in long))
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,9 @@ from tests.evidence.folders import small_folder
 from tests.output.browser import browse
 
 
+pytestmark = pytest.mark.timeout(3600)  # the first of these tests waits for the main job
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the main job wrote: that of the run CI names, which may still be under way, or of one made here."""
