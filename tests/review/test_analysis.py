@@ -25,7 +25,6 @@ from pillprocess.review.run import run_reproduce
 from tests.evidence.folders import small_folder
 from tests.output.browser import browse
 
-
 pytestmark = pytest.mark.timeout(3600)  # the first of these tests waits for the main job
 
 
