@@ -189,11 +189,12 @@ def _far(values: pd.Series, arm: pd.Series) -> pd.Series:
     order = values.sort_values()
     found: list[pd.Series] = []
     for ordered in (order, order[::-1]):
-        for k in range(1, min(most, len(ordered) - 1) + 1):
+        v, n = ordered.to_numpy(float), len(ordered)
+        beyond = np.arange(1, min(most, n - 1) + 1)
+        gap, width = np.abs(v[n - beyond] - v[n - beyond - 1]), np.abs(v[n - beyond - 1] - v[0])
+        for k in beyond[(gap > width) & (n - beyond >= 8)]:
             tail, rest = ordered.iloc[-k:], ordered.iloc[:-k]
-            gap = abs(float(tail.iloc[0]) - float(rest.iloc[-1]))
-            width = abs(float(rest.iloc[-1]) - float(rest.iloc[0]))
-            if len(rest) < 8 or rest.nunique() < 3 or gap <= width:
+            if rest.nunique() < 3:
                 continue
             share = tail.groupby(arm.reindex(tail.index)).size() / arm.reindex(values.index).value_counts()
             if not (share > 0.5).any():
