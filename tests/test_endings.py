@@ -170,3 +170,21 @@ def test_an_interrupted_command_ends_without_a_traceback_and_leaves_nothing(tmp_
     assert run.returncode not in (0, -signal.SIGINT)
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_that_a_library_swallows_ends_the_run_at_the_next_step():
+    """As when Ctrl-C meets an import that catches everything."""
+    from pillprocess.review.run import steps
+
+    done = []
+    with pytest.raises(KeyboardInterrupt), steps(progress=False) as step:
+        step("one")
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        except KeyboardInterrupt:
+            done.append("swallowed")
+        step("two")
+        done.append("two")
+    assert done == ["swallowed"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

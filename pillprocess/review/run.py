@@ -1,9 +1,12 @@
 """What the commands do: load, analyse, write."""
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import cast
 
 import pandas as pd
@@ -189,23 +192,49 @@ def named_terms(text: str) -> frozenset[str]:
 
 @contextmanager
 def steps(progress: bool) -> Iterator[Step]:
-    """A progress display on standard error: the step under way, and the seconds each took."""
-    if not progress:
-        yield lambda _: None
+    """A display on standard error: the step under way, and the seconds each took; Ctrl-C ends it at the next step at the latest."""
+    with interruptions() as check:
+        if not progress:
+            yield lambda _: check()
+            return
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        current, began = "", time.perf_counter()
+        with console.status("starting") as status:
+
+            def step(name: str) -> None:
+                nonlocal current, began
+                check()
+                now = time.perf_counter()
+                if current:
+                    console.print(f"  {current} ({now - began:.1f} s)")
+                current, began = name, now
+                status.update(name)
+
+            yield step
+            step("")
+
+
+@contextmanager
+def interruptions() -> Iterator[Callable[[], None]]:
+    """Remember Ctrl-C: a library that is being loaded can lose the exception; the function that is given raises it again."""
+    stopped = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+        signal.default_int_handler(number, frame)
+
+    def check() -> None:
+        if stopped:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
         return
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    current, began = "", time.perf_counter()
-    with console.status("starting") as status:
-
-        def step(name: str) -> None:
-            nonlocal current, began
-            now = time.perf_counter()
-            if current:
-                console.print(f"  {current} ({now - began:.1f} s)")
-            current, began = name, now
-            status.update(name)
-
-        yield step
-        step("")
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
