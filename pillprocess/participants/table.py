@@ -113,7 +113,7 @@ def load_participants(
         Participants without treatment, trial, a covariate or an id are an ``"error"`` (default), or ``"set_aside"`` and listed.
     repeated_rows
         Rows that look like one person again are refused, unless they are ``"different people"``, or ``"modelled"``: a model is told
-        whose they are (``person`` of `unblinding`).
+        whose they are (``person`` of `unblinding`; a person as ``trial`` of `mediation`).
     codebook
         What columns and cells mean, and answers to questions: from `read_codebook`, or its path.
 

@@ -130,8 +130,9 @@ def _jobs(table: pd.DataFrame, seed: int, draws: int, progress: bool) -> Iterato
 
 def _diary(path: Path, seed: int, draws: int, progress: bool) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
     people = load_participants(
-        path, treatment="x", treatment_kind="dose", reference=0, active=1, outcome="y", mediators="m", trial="id"
-    )
+        path, treatment="x", treatment_kind="dose", reference=0, active=1, outcome="y", mediators="m", trial="id",
+        repeated_rows="modelled",
+    )  # fmt: skip
     idata = fit(mediation(people, interaction=False), seed=seed, draws=draws, progress=progress)
     check_fit(idata)
     posterior = idata["posterior"].dataset
