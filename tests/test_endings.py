@@ -32,6 +32,11 @@ else:
 """
 
 
+def heard() -> None:
+    """Let a process hear Ctrl-C, which a shell without job control has its background processes ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.5, 20.0])
 def test_an_interruption_inside_the_sampler_gives_no_draws(delay):
@@ -39,6 +44,7 @@ def test_an_interruption_inside_the_sampler_gives_no_draws(delay):
     done = subprocess.run(
         [sys.executable, "-c", SAMPLING, str(delay)],
         input="go\n",
+        preexec_fn=heard,
         capture_output=True,
         text=True,
         check=False,
@@ -161,7 +167,7 @@ def test_a_full_disk_behind_standard_output_is_one_message():
 
 def test_an_interrupted_command_ends_without_a_traceback_and_leaves_nothing(tmp_path):
     command = [sys.executable, "-m", "pillprocess", "reproduce", "--no-synthesis", "--out", str(tmp_path / "results")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heard) as run:
         while run.poll() is None and not list(tmp_path.glob(".results.*.partial")):
             time.sleep(0.02)
         time.sleep(0.5)
@@ -176,6 +182,7 @@ def test_an_interruption_that_a_library_swallows_ends_the_run_at_the_next_step()
     """As when Ctrl-C meets an import that catches everything."""
     from pillprocess.review.run import steps
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     done = []
     with pytest.raises(KeyboardInterrupt), steps(progress=False) as step:
         step("one")
@@ -187,4 +194,4 @@ def test_an_interruption_that_a_library_swallows_ends_the_run_at_the_next_step()
         step("two")
         done.append("two")
     assert done == ["swallowed"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler

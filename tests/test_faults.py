@@ -19,6 +19,7 @@ from pillprocess.gaussian.fit import integrate
 from pillprocess.gaussian.marginals import linear_summary, scale_summary
 from pillprocess.inference.fit import ConvergenceError
 from pillprocess.mediation import analysis
+from pillprocess.output.results import results_folder
 from pillprocess.participants.table import ParticipantError
 from pillprocess.review.run import run_reproduce
 from pillprocess.trial.choices import TrialChoices
@@ -278,9 +279,8 @@ def test_a_command_that_is_killed_leaves_earlier_results_and_the_next_one_clears
         "y",
     ]
     arguments = [command, *(roles if command == "mediate" else []), "--out", tmp_path / "out", "--quiet"]
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "run.json").write_text('{"files": ["report.html"]}')
-    (tmp_path / "out" / "report.html").write_text("earlier")
+    with results_folder(tmp_path / "out", {"command": command}) as work:
+        (work / "report.html").write_text("earlier")
     process = subprocess.Popen([sys.executable, "-m", "pillprocess", *map(str, arguments)], stderr=subprocess.PIPE)
     while process.poll() is None and not list(tmp_path.glob(".out.*.partial")):
         time.sleep(0.05)

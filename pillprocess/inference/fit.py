@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pillprocess.inference.interruptions import interruptions
+
 if TYPE_CHECKING:
     import pymc as pm
 
@@ -72,15 +74,17 @@ def fit(
         return fit_exact(design, seed=seed, draws=draws, chains=chains)
     if route != "sampler":
         raise ValueError(f"route = {route!r}; it must be 'exact' or 'sampler'")
-    from pillprocess.inference.sampling import sample
+    with interruptions() as check:
+        from pillprocess.inference.sampling import sample
 
-    if isinstance(model, xr.Dataset):
-        from pillprocess.gaussian.model import gaussian_model
+        if isinstance(model, xr.Dataset):
+            from pillprocess.gaussian.model import gaussian_model
 
-        model = gaussian_model(model)
-    return sample(
-        model, seed=seed, draws=draws, tune=tune, chains=chains, target_accept=target_accept, progress=progress
-    )
+            model = gaussian_model(model)
+        check()
+        return sample(
+            model, seed=seed, draws=draws, tune=tune, chains=chains, target_accept=target_accept, progress=progress
+        )
 
 
 def check_fit(idata: xr.DataTree, *, max_r_hat: float = 1.01, min_ess: float = 400.0) -> pd.DataFrame:

@@ -7,6 +7,8 @@ import xarray as xr
 from nutpie.sample import CompiledModel
 from threadpoolctl import threadpool_limits
 
+from pillprocess.inference.interruptions import interruptions
+
 
 def draw_chains(
     compiled: CompiledModel,
@@ -50,7 +52,9 @@ def draw_chains(
             progress_bar=progress, save_warmup=False, blocking=False,
         )  # fmt: skip
         try:
-            trace: xr.DataTree = sampler.wait()
+            with interruptions() as check:
+                trace: xr.DataTree = sampler.wait()
+                check()
         except BaseException:
             sampler.cancel()
             raise

@@ -14,6 +14,7 @@ from pillprocess.gaussian.draws import predict, told_apart
 from pillprocess.gaussian.fit import prior_groups
 from pillprocess.gaussian.normal_equations import assemble
 from pillprocess.gaussian.posterior_columns import columns, last
+from pillprocess.inference.interruptions import interruptions
 from pillprocess.inference.kept import kept_draws
 from pillprocess.inference.nuts import draw_chains
 
@@ -56,8 +57,10 @@ def sample(
     how = {"seed": _first_chain_seed(seed, chains), "draws": draws, "tune": tune, "chains": chains}
 
     def draw() -> xr.DataTree:
-        with repeatable():
-            compiled = nutpie.compile_pymc_model(model)
+        with interruptions() as check:
+            with repeatable():
+                compiled = nutpie.compile_pymc_model(model)
+            check()
         return draw_chains(compiled, target_accept=target_accept, progress=progress, **how)
 
     idata = draw() if design is None else kept_draws(design, how | {"target_accept": target_accept}, draw)

@@ -1,12 +1,9 @@
 """What the commands do: load, analyse, write."""
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import cast
 
 import pandas as pd
@@ -14,6 +11,7 @@ import pandas as pd
 from pillprocess.decomposition.model import Baseline
 from pillprocess.evidence.edition import edition_of
 from pillprocess.evidence.tables import load_evidence
+from pillprocess.inference.interruptions import interruptions
 from pillprocess.rows.terms import HEADLINE, HYPOTHESES
 
 TYPE_COLUMNS = ["therapy_type", "mean", "ci_low", "ci_high", "p_below", "trials", "carried", "contraction", "verdict"]
@@ -214,27 +212,3 @@ def steps(progress: bool) -> Iterator[Step]:
 
             yield step
             step("")
-
-
-@contextmanager
-def interruptions() -> Iterator[Callable[[], None]]:
-    """Remember Ctrl-C: a library that is being loaded can lose the exception; the function that is given raises it again."""
-    stopped = False
-
-    def note(number: int, frame: FrameType | None) -> None:
-        nonlocal stopped
-        stopped = True
-        signal.default_int_handler(number, frame)
-
-    def check() -> None:
-        if stopped:
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield check
-        return
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, before)

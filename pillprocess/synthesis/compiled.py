@@ -13,6 +13,7 @@ from nutpie.sample import CompiledModel
 from pytensor.tensor import TensorVariable
 
 from pillprocess.inference.fit import ConvergenceError, check_fit
+from pillprocess.inference.interruptions import interruptions
 from pillprocess.inference.kept import kept_draws
 from pillprocess.inference.nuts import draw_chains
 from pillprocess.inference.sampling import repeatable
@@ -54,8 +55,11 @@ def compile_synthesis(model: pm.Model) -> Refit:
 
     @cache
     def compiled() -> CompiledModel:
-        with repeatable():
-            return nutpie.compile_pymc_model(model, freeze_model=False)
+        with interruptions() as check:
+            with repeatable():
+                made = nutpie.compile_pymc_model(model, freeze_model=False)
+            check()
+        return made
 
     def draw(data: dict[str, np.ndarray], **how: Any) -> xr.DataTree:
         names = {variable.name for variable in compiled().shared_var_keys}
