@@ -68,8 +68,8 @@ class Page(html.parser.HTMLParser):
 @pytest.mark.slow
 def test_everything_is_written(results, tables):
     names = {
-        "drug_effects", "contributions", "terms", "posterior_predictive", "ledger", "influence", "evidence_map", "network", "funnels", "left_out",
-        "multiverse_drug", "multiverse_interaction", "multiverse_therapy", "multiverse_share",
+        "drug_effects", "contributions", "terms", "posterior_predictive", "ledger", "influence", "evidence_map", "network", "funnels",
+        "left_out", "multiverse_drug", "multiverse_interaction", "multiverse_therapy", "multiverse_share",
         "synthesis_effects", "synthesis_paths", "synthesis_pooling", "synthesis_curve", "synthesis_without",
     }  # fmt: skip
     for suffix in ("png", "svg"):
