@@ -208,12 +208,10 @@ def plot_share_curve(
     ax.set_xticks([0, 0.5, 1], ["0\nall epiphenomenon", "0.5", "1\nall causal"])
     for label, side in zip(ax.get_xticklabels(), ("left", "center", "right"), strict=True):
         label.set(ha=side)
-    ax.set_ylabel(
-        f"effect of {drug} ({setting})\nwith 95 % interval (reference SD; down is improvement)", fontsize=NORMAL
-    )
+    ax.set_ylabel(f"effect of {drug} (reference SD)\n95 % interval; down improves", fontsize=NORMAL)
     ax.tick_params(axis="y", labelsize=SMALL)
     legend_above(ax, ax.get_legend_handles_labels()[0])
-    finish(ax, "causal share of the within-arm association", title)
+    finish(ax, f"causal share of the association ({setting})", title)
     ax.spines["left"].set_visible(True)
     return ax
 

@@ -99,7 +99,8 @@ def test_curve_runs_from_epiphenomenon_to_causal(save_figure):
     drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
     np.testing.assert_allclose(drawn["through the experience"], -share)
     assert ax.get_xticklabels()[-1].get_text() == "1\nall causal"
-    assert "effect of psilocybin (with therapy, k = 9)" in ax.get_ylabel()
+    assert "effect of psilocybin" in ax.get_ylabel()
+    assert "(with therapy, k = 9)" in ax.get_xlabel()
     save_figure(ax)
 
 
