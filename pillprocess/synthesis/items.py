@@ -94,16 +94,9 @@ def synthesis_items(
     ]
     items = xr.merge(parts, combine_attrs="drop")
     items["outcome_sd"] = _outcome_sd(arms, differences)
-    return items.assign_attrs(
-        {k: design.attrs[k] for k in ("data_hash", "outcome", "scale")}
-        | {
-            "experiences": json.dumps(experiences),
-            "conditioning": "treatment",
-            "dose_shape": dose_shape,
-            "baseline": baseline,
-            "single_arm": single_arm,
-        }
-    )
+    of_design = {k: design.attrs[k] for k in ("data_hash", "outcome", "scale", "dose_shape", "baseline")}
+    own = {"experiences": json.dumps(experiences), "conditioning": "treatment", "single_arm": single_arm}
+    return items.assign_attrs(of_design | own)
 
 
 def _outcome_sd(arms: pd.DataFrame, differences: pd.DataFrame) -> float:
