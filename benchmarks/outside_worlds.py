@@ -2,9 +2,9 @@
 
 ``python benchmarks/outside_worlds.py 30`` simulates so many bodies of evidence of the real shape in each of three worlds, drawn
 with NumPy (:mod:`pillprocess.calibration.worlds`): therapy elsewhere does -.4 (SE .05) and belief -.5 per unit (SE .1), and here
-both do the same, half of it, or nothing; in every second data set the whole drug effect runs through the experience, in the others none. Each is
-fitted with and without outside evidence, at the default transport scale. Prints, for each world and route, how many 95 % intervals
-hold the truth, and their median width.
+both do the same, half of it, or nothing; in every second data set the whole drug effect runs through the experience, in the
+others none. Each is fitted with and without outside evidence, at the default transport scale. Prints, for each world and route,
+how many 95 % intervals hold the truth, and their median width.
 """
 
 import sys
@@ -39,7 +39,8 @@ def main(datasets: int) -> None:
         for i in range(datasets):
             rng = np.random.default_rng(np.random.SeedSequence(7, spawn_key=(w, i)))
             truth = world(items, list(WORLDS)[i % 2])
-            truth["psi"], truth["epsilon"] = (truth[k] * 0 + share * ELSEWHERE[t][0] for k, t in (("psi", "therapy"), ("epsilon", "belief")))
+            for name, term in (("psi", "therapy"), ("epsilon", "belief")):
+                truth[name] = truth[name] * 0 + share * ELSEWHERE[term][0]
             true, data = quantities(truth), simulate_world(truth, items, rng)
             for route, informed in (("informed", ELSEWHERE), ("alone", {})):
                 fit = refit(data, seed=i + 1, draws=400, tune=400, chains=2, target_accept=0.9, informed=informed)
@@ -47,7 +48,9 @@ def main(datasets: int) -> None:
                     low, high = np.quantile(values, [0.025, 0.975])
                     lines.append((here, route, name, low <= true[name][0] <= high, high - low))
         table = pd.DataFrame(lines, columns=["here", "route", "quantity", "covered", "width"])
-        summary = table.groupby(["here", "route", "quantity"], sort=False).agg(covered=("covered", "mean"), width=("width", "median"))
+        summary = table.groupby(["here", "route", "quantity"], sort=False).agg(
+            covered=("covered", "mean"), width=("width", "median")
+        )
         print(summary.round(2).to_string(), flush=True)
 
 

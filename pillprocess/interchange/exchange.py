@@ -13,9 +13,11 @@ from pillprocess.interchange.metafor import read_metafor, write_metafor
 from pillprocess.interchange.metapsy import write_metapsy
 from pillprocess.interchange.metapsy_reading import read_metapsy
 from pillprocess.interchange.pairs import pairs
+from pillprocess.interchange.revman import read_revman
 from pillprocess.interchange.tables import tables_of, write_contents, write_tables
 
 Format = Literal["metafor", "metapsy", "frictionless"]
+Source = Literal["metafor", "metapsy", "frictionless", "revman"]
 
 
 def export_evidence(evidence: Evidence, out: str | Path, *, to: Format) -> list[str]:
@@ -46,7 +48,7 @@ def export_evidence(evidence: Evidence, out: str | Path, *, to: Format) -> list[
     Viechtbauer 2010, doi:10.18637/jss.v036.i03; docs.metapsy.org; datapackage.org.
     """
     place = Path(out)
-    _known(to)
+    _known(to, Format)
     if to == "frictionless":
         write_package(evidence, place)
         return []
@@ -60,7 +62,7 @@ def export_evidence(evidence: Evidence, out: str | Path, *, to: Format) -> list[
 
 
 def import_evidence(
-    source: str | Path, folder: str | Path, *, form: Format, answers: str | Path | None = None
+    source: str | Path, folder: str | Path, *, form: Source, answers: str | Path | None = None
 ) -> tuple[pd.DataFrame, list[str]]:
     """Read another format into a folder of evidence tables, or say everything that is wrong with it.
 
@@ -71,7 +73,7 @@ def import_evidence(
     folder
         Folder for the tables, new or without these tables: what it has already (instruments, reference doses, words) is used.
     form
-        As ``to`` in :func:`export_evidence`.
+        As ``to`` in :func:`export_evidence`, or ``"revman"``: the data rows of one analysis of a Cochrane review.
     answers
         TOML with what the file does not say: see ``data/README.md``.
 
@@ -86,7 +88,7 @@ def import_evidence(
     EvidenceError
         All problems; nothing was written.
     """
-    _known(form)
+    _known(form, Source)
     place, said = Path(source), read_answers(answers)
     left: list[str] = []
     if form == "frictionless":
@@ -96,6 +98,8 @@ def import_evidence(
         return write_contents(contents, Path(folder)), left
     if form == "metafor":
         rows, problems = read_metafor(place, said)
+    elif form == "revman":
+        rows, problems = read_revman(place, said)
     else:
         rows, problems, left = read_metapsy(place, said)
     if problems:
@@ -104,6 +108,6 @@ def import_evidence(
     return write_tables(tables, Path(folder), contradictions), left
 
 
-def _known(name: str) -> None:
-    if name not in get_args(Format):
-        raise ValueError(f"{name!r} is no format; there are {', '.join(get_args(Format))}")
+def _known(name: str, formats: object) -> None:
+    if name not in (there := get_args(formats)):
+        raise ValueError(f"{name!r} is no format; there are {', '.join(there)}")

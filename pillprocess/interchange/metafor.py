@@ -135,7 +135,7 @@ def read_metafor(file: Path, answers: Answers) -> tuple[list[Numbered], list[pd.
     rows, problems = [], []
     for raw in reader:
         row = {name: (text or "").strip() for name, text in raw.items() if name and isinstance(text, str | None)}
-        full, wrong = _canonical(row, answers, header)
+        full, wrong = canonical(row, answers, header)
         rows.append((reader.line_num, full))
         problems += [problem(file.name, text, row=reader.line_num) for text in [*wrong, *gaps(full, answers, header)]]
     return rows, problems
@@ -175,7 +175,7 @@ def named_arms(trial: str, one: str, two: str, answers: Answers) -> Row:
     }
 
 
-def _canonical(row: Row, answers: Answers, header: Collection[str]) -> tuple[Row, list[str]]:
+def canonical(row: Row, answers: Answers, header: Collection[str]) -> tuple[Row, list[str]]:
     """A row of the file as cells of the tables, and what contradicts itself in it."""
     own = {
         name: answers.translated(name.partition("_")[2], text)

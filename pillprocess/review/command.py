@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Form = Literal["metafor", "metapsy", "frictionless"]  # as in interchange.exchange, which imports pandas
+Source = Literal["metafor", "metapsy", "frictionless", "revman"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the tables as JSON, for scripts; implies --quiet.")]
 
 
@@ -145,7 +146,7 @@ def export(
 def import_tables(
     source: Annotated[Path, typer.Argument(help="The file; for frictionless its datapackage.json or folder.")],
     folder: Annotated[Path, typer.Argument(help="Folder for the tables, new or without these tables.")],
-    form: Annotated[Form, typer.Option("--from", help="Its format.")],
+    form: Annotated[Source, typer.Option("--from", help="Its format; revman: a Cochrane review's data rows.")],
     answers: Annotated[
         Path | None, typer.Option(help="TOML with what the file does not say: [set], [arm.NAME], [word.COLUMN].")
     ] = None,

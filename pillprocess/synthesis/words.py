@@ -137,7 +137,7 @@ def _causal(shares: pd.DataFrame, choices: pd.DataFrame, drug: str) -> str:
 
 
 def _informed(table: pd.DataFrame, ledger: pd.DataFrame) -> str:
-    """The answer with process terms from where they were randomised."""
+    """The answer with process terms informed by trials elsewhere."""
     if table.empty or ledger.empty:
         return ""
     total, parts = table[table["path"].isin(["total", "experience", "belief"])], []
@@ -152,8 +152,9 @@ def _informed(table: pd.DataFrame, ledger: pd.DataFrame) -> str:
     against = ledger.loc[ledger["verdict"] == "they conflict", "term"].tolist()
     conflict = f"they conflict on {', '.join(against)}" if against else "no conflict is seen"
     return (
-        f"With therapy, belief and the course informed by trials that randomised them elsewhere: {'; '.join(parts)}. Between trials here "
-        f"and elsewhere {conflict}."
+        f"With therapy, belief and the course informed by trials elsewhere (therapy as it was randomised there, belief from open-label "
+        f"against blinded trials, which is no randomised comparison, the course from waiting lists): {'; '.join(parts)}. Between trials "
+        f"here and elsewhere {conflict}."
     )
 
 
