@@ -188,6 +188,18 @@ from .synthesis.removal import pooling_fits as pooling_fits
 from .synthesis.removal import without_each_kind as without_each_kind
 from .synthesis.therapy_prior import therapy_prior as therapy_prior
 
+# planning: trials before they are run: what they compare, what they are expected to teach, how large they must be
+from .planning.comparisons import design_ledger as design_ledger
+from .planning.information import expected_information as expected_information
+from .planning.library import named_designs as named_designs
+from .planning.plots import plot_assurance as plot_assurance
+from .planning.ranking import rank_designs as rank_designs
+from .planning.ranking import sizes_needed as sizes_needed
+from .planning.trial_files import read_designs as read_designs
+from .planning.trials import PlannedTrial as PlannedTrial
+from .planning.trials import PlanningError as PlanningError
+from .planning.trials import trial_design as trial_design
+
 # published: published analyses reproduced from public data
 from .published.dataset_files import DatasetError as DatasetError
 from .published.datasets import fetch_jobs as fetch_jobs
