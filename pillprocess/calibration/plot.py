@@ -22,6 +22,8 @@ from pillprocess.output.visual_style import (
 )  # fmt: skip
 
 INSIDE, OUTSIDE = (TERM_COLOURS["drug"], "-"), (DRUG_COLOURS["MDMA"], "--")
+LONG_NAME = 24
+"""Letters a name may have beside its p in a panel title."""
 
 
 def plot_calibration(
@@ -67,7 +69,8 @@ def plot_calibration(
         colour, style = INSIDE if row["inside"] else OUTSIDE
         ax.plot(z, ends[2], color=colour, ls=style, linewidth=1.2)
         ax.axhline(0, color=INK, linewidth=0.5)
-        ax.set_title(f"{quantity}   p = {row['p']:.2g}", fontsize=SMALL, loc="left")
+        between = "\n" if len(str(quantity)) > LONG_NAME else "   "
+        ax.set_title(f"{quantity}{between}p = {row['p']:.2g}", fontsize=SMALL, loc="left")
         ax.tick_params(labelsize=SMALL, length=2.5, pad=2)
         ax.spines[["top", "right"]].set_visible(False)
     for ax in axes.flat[len(verdicts) :]:

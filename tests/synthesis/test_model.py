@@ -332,7 +332,7 @@ def test_fit_gives_what_the_compiled_model_gives(model, refit, monkeypatch):
 @pytest.mark.slow
 def test_known_paths_come_back_from_simulated_evidence(refit, model):
     simulate, rng, inside = synthesis_simulator(model), np.random.default_rng(11), []
-    for i in range(24):
+    for i in range(10):
         truth, body = simulate(rng)
         effects = path_effects(refit(body, seed=i + 1, draws=300, tune=300, chains=2))
         low, high = (effects.quantile(q, dim=("chain", "draw")) for q in (0.025, 0.975))
