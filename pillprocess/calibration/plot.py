@@ -22,7 +22,7 @@ from pillprocess.output.visual_style import (
 )  # fmt: skip
 
 INSIDE, OUTSIDE = (TERM_COLOURS["drug"], "-"), (DRUG_COLOURS["MDMA"], "--")
-LONG_NAME = 24
+LONG_NAME = 20
 """Letters a name may have beside its p in a panel title."""
 
 
