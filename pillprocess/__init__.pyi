@@ -195,6 +195,7 @@ from .planning.library import named_designs as named_designs
 from .planning.plots import plot_assurance as plot_assurance
 from .planning.ranking import rank_designs as rank_designs
 from .planning.ranking import sizes_needed as sizes_needed
+from .planning.regression import sample_information_value as sample_information_value
 from .planning.trial_files import read_designs as read_designs
 from .planning.trials import PlannedTrial as PlannedTrial
 from .planning.trials import PlanningError as PlanningError

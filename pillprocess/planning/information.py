@@ -13,19 +13,13 @@ from pillprocess.planning.closed_form import DECIDED, MOST, expect, told_apart
 from pillprocess.planning.comparisons import NEEDS, check_estimands
 from pillprocess.planning.knowledge import Knowledge, knowledge_of
 from pillprocess.planning.new_rows import arm_noise, askable, estimand_weights, new_rows, planning_problems
+from pillprocess.planning.simulated_information import askable_of_draws, draws_problems, rows_from_draws
+from pillprocess.planning.simulated_results import draws_of
+from pillprocess.planning.table_columns import COLUMNS, DECISIONS, INTERVAL, LIMIT
 from pillprocess.planning.trials import PlannedTrial, PlanningError
 
 SIZES = (10, 15, 20, 25, 30, 40, 50, 60, 75, 100, 125, 150, 200, 250, 300, 400, 500, 650, 800, 1000)
 """People per arm, on average over the arms."""
-
-DECISIONS = {"mediated": "more than half known at .95", "accounts": "odds of 10"}
-INTERVAL = "95 % interval excludes 0"
-COLUMNS = [
-    "design", "drug", "estimand", "decision", "n_per_arm", "people", "mean", "sd_now", "sd_after", "reduction", "decided_now",
-    "assurance", "assurance_se", "misleading",
-]  # fmt: skip
-LIMIT = 10_000_000.0
-"""People per arm that stand for a trial without end."""
 
 
 def expected_information(
@@ -46,8 +40,9 @@ def expected_information(
     Parameters
     ----------
     fit
-        A fit of :func:`pillprocess.decomposition_design`. Its priors, its heterogeneity and its baselines hold for the new
-        trial too, which is one more trial of the same kind.
+        A fit of :func:`pillprocess.decomposition_design`, used in closed form, or of :func:`pillprocess.synthesis`, whose draws are
+        used by regression on simulated results (:mod:`pillprocess.planning.regression`). Its priors and its heterogeneity hold for
+        the new trial too, which is one more trial of the same kind.
     designs
         From :func:`pillprocess.trial_design`, :func:`pillprocess.named_designs` or :func:`pillprocess.read_designs`.
     estimands
@@ -60,10 +55,10 @@ def expected_information(
     bias_sd
         SD of an error of each arm's mean that no size removes (unblinding, the blocker's own effect), in reference SDs.
     prior_scale
-        Factor on the prior SDs of all terms but the course, before the evidence: 1 as fitted.
+        Factor on the prior SDs of all terms but the course, before the evidence: 1 as fitted. Of a decomposition only.
     draws
         Results that are simulated for each design and size; a power of 2. The Monte Carlo error of an assurance is below
-        ``sqrt(p (1 - p) / draws)``.
+        ``sqrt(p (1 - p) / draws)``. A synthesis simulates one result from each of its draws.
     seed
         Seed of the results; all sizes of a design share it, so that curves are smooth.
     executor
@@ -78,7 +73,7 @@ def expected_information(
     decision, averaged over what is known now) with ``assurance_se``, and ``misleading`` (chance of odds of 10 for the wrong account).
     A size of infinity is a trial without end: what no size exceeds. ``"accounts"`` has no posterior SD: it compares all of the effect
     through the experience (no drug, no drug x therapy term) with none (no experience term), each fitted to the evidence, at even odds
-    before the trial.
+    before the trial; in a synthesis, more than half of the effect through the experience with less, at even odds before.
 
     Raises
     ------
@@ -89,11 +84,42 @@ def expected_information(
     trials = list(designs)
     if estimands is not None:
         check_estimands(estimands)
-    design = _plannable(fit, prior_scale)
-    known = knowledge_of(design)
-    problems = planning_problems(trials, None if estimands is None else list(estimands), known)
-    problems += [f"size {n:g}; an arm needs at least 2 people" for n in sizes if not n >= 2]
-    problems += [
+    simulated = "settings" in fit["constant_data"].attrs if "constant_data" in fit.children else False
+    problems = _number_problems(sizes, outcome_sd=outcome_sd, bias_sd=bias_sd, prior_scale=prior_scale, draws=draws)
+    wanted = None if estimands is None else list(estimands)
+    if simulated:
+        drawn = draws_of(fit)
+        problems += draws_problems(trials, wanted, drawn)
+        if prior_scale != 1:
+            problems.append(
+                "prior_scale: the draws of a synthesis have their prior; fit it with others and plan from that fit"
+            )
+    else:
+        design = _plannable(fit, prior_scale)
+        known = knowledge_of(design)
+        problems += planning_problems(trials, wanted, known)
+    if problems:
+        raise PlanningError("nothing was computed:\n" + "\n".join(problems))
+    if simulated:
+        asked = [wanted or askable_of_draws(trial, drawn) for trial in trials]
+        task = partial(
+            rows_from_draws, known=drawn, sizes=tuple(sizes), outcome_sd=outcome_sd, bias_sd=bias_sd, seed=seed
+        )
+    else:
+        asked = [wanted or askable(trial, known) for trial in trials]
+        accounts = _accounts(design) if any("accounts" in one for one in asked) else None
+        task = partial(
+            _of_design, known=known, accounts=accounts, draws=draws, sizes=tuple(sizes), outcome_sd=outcome_sd, bias_sd=bias_sd, seed=seed,
+        )  # fmt: skip
+    parts = list(map(task, trials, asked) if executor is None else executor.map(task, trials, asked))
+    return pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
+
+
+def _number_problems(
+    sizes: Sequence[float], *, outcome_sd: float, bias_sd: float, prior_scale: float, draws: int
+) -> list[str]:
+    problems = [f"size {n:g}; an arm needs at least 2 people" for n in sizes if not n >= 2]
+    return problems + [
         f"{name} = {value:g}; it must be {wanted}"
         for name, value, wanted, right in (
             ("outcome_sd", outcome_sd, "> 0", outcome_sd > 0), ("bias_sd", bias_sd, "at least 0", bias_sd >= 0),
@@ -101,15 +127,6 @@ def expected_information(
         )
         if not right
     ]  # fmt: skip
-    if problems:
-        raise PlanningError("nothing was computed:\n" + "\n".join(problems))
-    asked = [list(estimands) if estimands is not None else askable(trial, known) for trial in trials]
-    accounts = _accounts(design) if any("accounts" in one for one in asked) else None
-    task = partial(
-        _of_design, known=known, accounts=accounts, sizes=tuple(sizes), outcome_sd=outcome_sd, bias_sd=bias_sd, draws=draws, seed=seed
-    )  # fmt: skip
-    parts = list(map(task, trials, asked) if executor is None else executor.map(task, trials, asked))
-    return pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
 
 
 def _plannable(fit: xr.DataTree, prior_scale: float) -> xr.Dataset:

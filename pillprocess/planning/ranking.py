@@ -112,7 +112,7 @@ def rank_designs(
             c: float(np.interp(np.log(people), np.log(size), own[c].to_numpy(float)))
             for c in ("reduction", "assurance")
         }
-        bits = -0.5 * np.log2(1 - at["reduction"]) if at["reduction"] < 1 else np.nan
+        bits = 0.5 * np.log2(1 / (1 - at["reduction"])) if at["reduction"] < 1 else np.nan
         cost = costs.get(str(design), np.nan) * people
         rows.append(
             {
