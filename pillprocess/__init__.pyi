@@ -219,6 +219,17 @@ from .calibration.bands import check_calibration as check_calibration
 from .calibration.plot import plot_calibration as plot_calibration
 from .calibration.ranks import calibrate as calibrate
 
+# findings: for readers: effects in points and patients, how certain each is, and which trials each section counts
+from .findings.certainty import certainty as certainty
+from .findings.certainty import certainty_word as certainty_word
+from .findings.scales import clinical_scales as clinical_scales
+from .findings.scales import in_points as in_points
+from .findings.summary import read_results as read_results
+from .findings.summary import summary_of_findings as summary_of_findings
+from .findings.trials import compared_trials as compared_trials
+from .findings.trials import trial_counts as trial_counts
+from .findings.words import not_known as not_known
+
 # review: what changed between two evidence bases, and the headline as the trials came in
 from .review.cumulative import cumulative as cumulative
 from .review.diff import evidence_changes as evidence_changes

@@ -41,6 +41,7 @@ def render_page(
     )  # fmt: skip
     environment.filters["estimate"] = writes
     environment.filters["percent"] = lambda p: f"{100 * p:.0f} %"
+    environment.filters["signed"] = signed
     environment.filters["web_address"] = web_address
     return printable(environment.get_template(template).render(**context))
 
@@ -49,6 +50,11 @@ def estimate(row: Mapping[str, float]) -> str:
     """Mean and 95 % interval in one string, to two decimals; what rounds to 0 has no sign."""
     mean, low, high = (f"{round(row[name], 2) + 0.0:.2f}" for name in ("mean", "ci_low", "ci_high"))
     return f"{mean} [{low}, {high}]"
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with a true minus sign; what rounds to 0 has none."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def versions(seed: int) -> dict[str, str]:

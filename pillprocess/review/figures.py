@@ -1,8 +1,9 @@
 """The figures of an analysis: tables in, files and embedded images out."""
 
-import base64
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -17,8 +18,10 @@ from pillprocess.decomposition.plot_network import plot_network
 from pillprocess.decomposition.plots import plot_contributions, plot_predictive_check, plot_prior_posterior
 from pillprocess.evidence.plot_coverage import plot_evidence_map
 from pillprocess.evidence.tables import Evidence
+from pillprocess.findings.trials import people_compared
 from pillprocess.output.visual_style import Width, house_style, in_drawn_order, svg
 from pillprocess.review.analysis import Analysis
+from pillprocess.review.plot_cumulative import plot_cumulative
 from pillprocess.synthesis.effects import controlled_trials
 from pillprocess.synthesis.fits import items_of
 from pillprocess.synthesis.plots import plot_path_effects, plot_paths, plot_pooling, plot_share_curve, plot_without
@@ -61,6 +64,10 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
         if len(controlled):
             title = f"What each arm's change is made of (k = {arms} trials)"
             axes["contributions"] = plot_contributions(in_drug_order(controlled), width=width, title=title)
+        if "cumulative" in tables and "reason" not in tables["cumulative"]:
+            axes["cumulative"] = plot_cumulative(
+                tables["cumulative"], width=width, title="What each year's trials changed"
+            )
         if "funnel" in tables:
             axes["funnels"] = plot_funnels(
                 tables["funnel"], width=width, title="Does the effect fall with the size of the trial?"
@@ -168,24 +175,6 @@ def observed_contrasts(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(out, orient="index").rename_axis(["trial", "drug"])
 
 
-def people_compared(rows: pd.DataFrame, evidence: Evidence) -> pd.Series:
-    """People of each trial: the sum over its arms, at most those randomised (a crossover has the same people in both arms).
-
-    Missing where an arm has no n.
-    """
-    sides = [
-        rows.loc[rows["kind"] == "arm", ["trial", "arm", "n"]],
-        rows.loc[rows["kind"] == "contrast", ["trial", "arm", "n_arm"]].rename(columns={"n_arm": "n"}),
-        rows.loc[rows["kind"] == "contrast", ["trial", "reference_arm", "n_reference"]].rename(
-            columns={"reference_arm": "arm", "n_reference": "n"}
-        ),
-    ]
-    arms = pd.concat(sides).drop_duplicates(["trial", "arm"])
-    total = arms.groupby("trial")["n"].sum(skipna=False)
-    randomised = evidence.trials.set_index("trial_id")["n_randomised"].reindex(total.index)
-    return total.where(~(randomised < total), randomised)
-
-
 def save_figures(figures: dict[str, Figure], folder: Path) -> None:
     """Write each figure as PNG and SVG."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -197,6 +186,11 @@ def save_figures(figures: dict[str, Figure], folder: Path) -> None:
 
 
 def embedded(figure: Figure) -> str:
-    """The figure as a data address, for a page that needs no other file."""
+    """The figure as a data address, for a page that needs no other file: SVG with its coordinates to a hundredth of a point."""
     with house_style():
-        return "data:image/svg+xml;base64," + base64.b64encode(svg(figure).encode()).decode()
+        drawing = _COORDINATES.sub(lambda found: _DECIMALS.sub(r"\1", found[0]), svg(figure))
+    return "data:image/svg+xml," + quote(re.sub(r"\s+", " ", drawing), safe=" =:/,;!()[]{}@&+*'-._~|$^`")
+
+
+_COORDINATES = re.compile(r' (?:d|x|y|x1|y1|x2|y2|transform|points)="[^"]*"')
+_DECIMALS = re.compile(r"(\.\d\d)\d+")

@@ -5,10 +5,12 @@ from matplotlib.figure import Figure
 
 from pillprocess.evidence.edition import edition_of
 from pillprocess.evidence.tables import Evidence
+from pillprocess.findings.words import therapy_compared
 from pillprocess.output.pages import estimate, render_page, versions
 from pillprocess.output.visual_style import in_drawn_order
 from pillprocess.review.analysis import Analysis
 from pillprocess.review.figures import embedded, main_drug
+from pillprocess.review.findings import findings_context
 from pillprocess.review.limitations import limitations
 from pillprocess.review.record import reporting_record, scale_priors
 from pillprocess.synthesis.plots import PATH_NAMES
@@ -92,6 +94,7 @@ def render_report(
         "provenance": provenance(evidence, seed),
         "setting": SETTING,
     }
+    context |= findings_context(analysis, evidence)
     return render_page("report.html", context, wing="review", writes=estimate)
 
 
@@ -198,23 +201,9 @@ def _interaction_words(p: float) -> str:
 
 def _where_therapy_is_randomised(rows: pd.DataFrame) -> str:
     """Say which drugs have a trial that compares therapy with none at one dose of the drug."""
-    given = rows[rows["dose"] > 0]
-    differs = given[
-        (given["kind"] == "contrast")
-        & (given["dose"] == given["reference_dose"])
-        & (given["therapy"] != given["reference_therapy"])
-    ]
-    arms = given[given["kind"] == "arm"].groupby(["trial", "drug_given", "dose"])["therapy"].nunique()
-    compared = {(t, d) for t, d, _ in arms.index[arms > 1]} | set(
-        zip(differs["trial"], differs["drug_given"], strict=True)
-    )
-    without = [d for d in dict.fromkeys(given["drug_given"]) if d not in {d for _, d in compared}]
-    found = (
-        f"Therapy was compared with none at one dose of the drug in {', '.join(sorted(t for t, _ in compared))}"
-        if compared
-        else ""
-    )
-    lacking = f"no trial in the model does so for {', '.join(sorted(without))}" if without else ""
+    compared, without = therapy_compared(rows)
+    found = f"Therapy was compared with none at one dose of the drug in {', '.join(compared)}" if compared else ""
+    lacking = f"no trial in the model does so for {', '.join(without)}" if without else ""
     return ("; ".join(part for part in (found, lacking) if part) + ".").replace(
         "no trial", "No trial" if not found else "no trial", 1
     )

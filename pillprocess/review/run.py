@@ -49,6 +49,7 @@ def run_reproduce(
         from pillprocess.review.analysis import analyse
         from pillprocess.review.bias import add_bias
         from pillprocess.review.figures import draw_figures, save_figures
+        from pillprocess.review.findings import add_findings
         from pillprocess.review.record import reporting_record
         from pillprocess.review.report import provenance, render_report
         from pillprocess.review.synthesis import add_synthesis
@@ -57,6 +58,7 @@ def run_reproduce(
             analysis = add_bias(analyse(tables, seed=seed, step=step), step=step)
             if synthesis:
                 analysis = add_synthesis(analysis, tables, seed=seed, step=step)
+        analysis = add_findings(analysis, tables)
         step("figures and report")
         figures, narrow = draw_figures(analysis, tables), draw_figures(analysis, tables, width="one_column")
         page = render_report(analysis, tables, figures, narrow=narrow, seed=seed)

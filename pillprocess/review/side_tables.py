@@ -8,6 +8,7 @@ from pillprocess.bias.moderators import DOMAINS, bias_moderators
 from pillprocess.decomposition.response_table import counted_alone, response_table
 from pillprocess.decomposition.therapy_types import therapy_types
 from pillprocess.evidence.tables import Evidence
+from pillprocess.review.cumulative import cumulative
 from pillprocess.review.informed_terms import informed_terms
 from pillprocess.rows.bias_domains import risk_of_bias
 
@@ -22,6 +23,7 @@ def side_tables(
         "counted_alone": lambda: counted_alone(evidence),
         "bias_moderators": lambda: moderators(evidence),
         "informed_terms": lambda: informed_terms(arms, differences, seed=seed),
+        "cumulative": lambda: cumulative(evidence),
     }
     return {name: _or_reason(make) for name, make in makers.items()}
 

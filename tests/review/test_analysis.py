@@ -69,7 +69,7 @@ class Page(html.parser.HTMLParser):
 def test_everything_is_written(results, tables):
     names = {
         "drug_effects", "contributions", "terms", "posterior_predictive", "ledger", "influence", "evidence_map", "network", "funnels",
-        "left_out", "multiverse_drug", "multiverse_interaction", "multiverse_therapy", "multiverse_share",
+        "cumulative", "left_out", "multiverse_drug", "multiverse_interaction", "multiverse_therapy", "multiverse_share",
         "synthesis_effects", "synthesis_paths", "synthesis_pooling", "synthesis_curve", "synthesis_without",
     }  # fmt: skip
     for suffix in ("png", "svg"):
@@ -117,7 +117,8 @@ def test_the_headline_holds_the_trials_the_issue_of_bias_asks_for(tables):
 def test_the_report_is_one_page_that_needs_nothing_else(results):
     page = Page((results / "report.html").read_text(encoding="utf-8"))
     assert page.outside == []
-    assert len(page.images) == 19
+    assert len(page.images) == 20
+    assert (results / "report.html").stat().st_size < 5e6
     assert all(len(str(image["alt"])) > 40 for image in page.images)
     assert page.headers > page.tables > 5
 
@@ -149,6 +150,31 @@ def test_the_reports_numbers_are_the_tables_numbers(results, tables):
     for row in tables["model_counts"].to_dict("records"):
         counts = f"{row['trials']} {row['arms']} {row['differences']} {row['people']}"
         assert f"{row['study_drug']} {row['condition']} {counts}" in text
+
+
+def written(row: dict[str, float], *, points: bool) -> str:
+    """An estimate as the first table of the report writes it."""
+    names = ("points", "points_low", "points_high") if points else ("mean", "ci_low", "ci_high")
+    digits = 1 if points else {"responders in 100": 0, "patients": 1}[str(row["unit"])]
+    middle, low, high = (f"{round(row[name], digits) + 0.0:.{digits}f}".replace("-", "−") for name in names)
+    return f"{middle} [{low}, {high}]"
+
+
+@pytest.mark.slow
+def test_the_first_table_holds_the_summarys_numbers_and_the_summary_the_tables(results, tables):
+    page = (results / "report.html").read_text(encoding="utf-8")
+    first = page.partition('<table class="findings"')[2].partition("</table>")[0]
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", first))
+    summary = tables["summary_of_findings"]
+    assert set(summary["drug"]) == {"psilocybin", "LSD", "MDMA", "ketamine", "esketamine"}
+    for row in summary.dropna(subset=["mean", "ci_low"]).to_dict("records"):
+        assert written(row, points=row["unit"] == "reference SD") in text
+        if row["unit"] == "reference SD":
+            assert f"{estimate(row)} SD" in text
+    again = pp.summary_of_findings(pp.read_results(results), pp.load_evidence())
+    pd.testing.assert_frame_equal(again, summary, check_dtype=False)
+    for row in tables["not_known"].to_dict("records"):
+        assert html.escape(row["why"], quote=False) in page.replace("&#39;", "'")
 
 
 @pytest.mark.slow

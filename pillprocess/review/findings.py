@@ -1,0 +1,69 @@
+"""The findings as the main job shows them: summary, certainty, what is not known, who was counted where."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from pillprocess.evidence.tables import Evidence
+from pillprocess.findings.certainty import RULE, certainty
+from pillprocess.findings.scales import clinical_scales
+from pillprocess.findings.summary import QUANTITIES, summary_of_findings
+from pillprocess.findings.trials import trial_counts
+from pillprocess.findings.words import EXPLAINED, not_known, opening_sentence
+from pillprocess.review.analysis import Analysis
+
+
+def add_findings(analysis: Analysis, evidence: Evidence) -> Analysis:
+    """Return the analysis with its tables for readers, made from its other tables."""
+    summary = summary_of_findings(analysis.tables, evidence)
+    tables = {
+        "summary_of_findings": summary,
+        "certainty": certainty(analysis.tables, evidence),
+        "not_known": not_known(analysis.tables, summary),
+        "trial_counts": trial_counts(analysis.tables),
+    }
+    return replace(analysis, tables=analysis.tables | tables)
+
+
+def findings_context(analysis: Analysis, evidence: Evidence) -> dict[str, object]:
+    """What the first section of the report needs besides the tables."""
+    summary = analysis.tables["summary_of_findings"].fillna({"certainty": "", "evidence": "", "instrument": ""})
+    by_drug = []
+    for drug, own in summary.groupby("drug", sort=False):
+        first = own.iloc[0]
+        quantities = {row["quantity"]: row for row in own.to_dict("records")}
+        scale = next((str(i) for i in own["instrument"] if i), "")
+        by_drug.append(
+            {"drug": drug, "instrument": scale, "quantities": quantities}
+            | first[["therapy", "trials", "people"]].to_dict()
+        )
+    return {
+        "opening": opening_sentence(summary), "summary": by_drug, "quantities": QUANTITIES, "explained": EXPLAINED,
+        "certainty_rule": RULE, "not_known": analysis.tables["not_known"].to_dict("records"),
+        "scale_notes": scale_notes(analysis.tables["rows"], evidence), "counts": counts_by_section(analysis.tables["trial_counts"]),
+    }  # fmt: skip
+
+
+def scale_notes(rows: pd.DataFrame, evidence: Evidence) -> list[str]:
+    """What one reference SD is in points of each scale shown, and what it was pooled over."""
+    scales = clinical_scales(rows, evidence).query("instrument != ''").drop_duplicates("instrument")
+    return [
+        f"{r.sd:.1f} points of the {r.instrument}"
+        + (f" (end-point SD of {r.sd_arms:.0f} arms, {r.sd_people:.0f} people)" if r.sd_people > 0 else "")
+        for r in scales.sort_values("instrument", ascending=False).itertuples()
+    ]
+
+
+def counts_by_section(table: pd.DataFrame) -> list[dict[str, object]]:
+    """Trials by section and drug, a record per section."""
+    out = []
+    for section, own in table.fillna("").groupby("section", sort=False):
+        named = [
+            f"{sign} {names} ({drug})"
+            for drug, without, besides in zip(own["drug"], own["without"], own["besides"], strict=True)
+            for sign, names in (("without", without), ("with", besides))
+            if names
+        ]
+        counted = dict(zip(own["drug"], own["trials"], strict=True))
+        out.append({"section": section, "trials": counted, "counts": own["counts"].iloc[0], "named": "; ".join(named)})
+    return out
