@@ -70,8 +70,9 @@ def certainty(tables: Mapping[str, pd.DataFrame], evidence: Evidence) -> pd.Data
     Returns
     -------
     DataFrame, a row per drug, ``quantity`` (``total``, ``therapy``: what therapy adds to the drug, ``experience``: what runs
-    through the experience) and ``domain`` of ``findings.certainty.RULE``: ``down``, the steps taken down, and ``why`` in words. The word for a
-    finding is ``certainty_word`` of the sum: after GRADE (Balshem et al. 2011, doi:10.1016/j.jclinepi.2010.07.015), with rules in the place of raters.
+    through the experience) and ``domain`` of ``findings.certainty.RULE``: ``down``, the steps taken down, and ``why`` in words.
+    The word for a finding is ``certainty_word`` of the sum: after GRADE (Balshem et al. 2011, doi:10.1016/j.jclinepi.2010.07.015), with
+    rules in the place of raters.
     """
     settings = usual_settings(tables)
     scales = clinical_scales(tables["rows"], evidence)

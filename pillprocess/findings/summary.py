@@ -40,7 +40,8 @@ def summary_of_findings(tables: Mapping[str, pd.DataFrame], evidence: Evidence) 
     Returns
     -------
     DataFrame, a row per drug and ``quantity`` (keys of ``findings.summary.QUANTITIES``): ``therapy``, 1 where most of its trials
-    gave therapy in both arms; ``mean``, ``ci_low``, ``ci_high`` in ``unit`` (reference SD, responders in 100, or patients); ``points``, ``points_low``,
+    gave therapy in both arms; ``mean``, ``ci_low``, ``ci_high`` in ``unit`` (reference SD, responders in 100, or
+    patients); ``points``, ``points_low``,
     ``points_high`` of ``instrument``, one SD of which is ``points_per_sd``; ``trials`` and ``people`` (at least: trials without an n count
     for none) behind the drug in this setting; ``evidence``, what identifies the row, or why it is blank; and ``certainty``, a word from
     :func:`pillprocess.certainty`, for the total effect and its two parts. Negative is improvement, but for responders.

@@ -188,9 +188,11 @@ def save_figures(figures: dict[str, Figure], folder: Path) -> None:
 def embedded(figure: Figure) -> str:
     """The figure as a data address, for a page that needs no other file: SVG with its coordinates to a hundredth of a point."""
     with house_style():
-        drawing = _COORDINATES.sub(lambda found: _DECIMALS.sub(r"\1", found[0]), svg(figure))
-    return "data:image/svg+xml," + quote(re.sub(r"\s+", " ", drawing), safe=" =:/,;!()[]{}@&+*'-._~|$^`")
+        drawing = re.sub(r"\s+", " ", svg(figure))
+    drawing = _COORDINATES.sub(lambda found: _DECIMALS.sub(r"\1", _COMMANDS.sub(r"\1", found[0])), drawing)
+    return "data:image/svg+xml," + quote(drawing, safe="=:/;!()[]{}@&+*'-._~|$^`")
 
 
 _COORDINATES = re.compile(r' (?:d|x|y|x1|y1|x2|y2|transform|points)="[^"]*"')
+_COMMANDS = re.compile(r" ?(?<=[\d\" ])([MLCQZ]) ?(?=[\d\"-])")
 _DECIMALS = re.compile(r"(\.\d\d)\d+")

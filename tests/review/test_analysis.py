@@ -172,7 +172,10 @@ def test_the_first_table_holds_the_summarys_numbers_and_the_summary_the_tables(r
         if row["unit"] == "reference SD":
             assert f"{estimate(row)} SD" in text
     again = pp.summary_of_findings(pp.read_results(results), pp.load_evidence())
-    pd.testing.assert_frame_equal(again, summary, check_dtype=False)
+    words = ["evidence", "certainty", "instrument"]
+    pd.testing.assert_frame_equal(
+        again.fillna(dict.fromkeys(words, "")), summary.fillna(dict.fromkeys(words, "")), check_dtype=False
+    )
     for row in tables["not_known"].to_dict("records"):
         assert html.escape(row["why"], quote=False) in page.replace("&#39;", "'")
 
