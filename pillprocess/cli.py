@@ -17,6 +17,7 @@ from pillprocess.output.printing import print_tables, print_text
 from pillprocess.output.requirements import unmet_requirements
 from pillprocess.output.text import printable
 from pillprocess.review.command import add, cumulative, diff, evidence, export, import_tables
+from pillprocess.review.plan_command import design
 from pillprocess.trial.command import inspect, mediate
 
 app = typer.Typer(
@@ -98,7 +99,7 @@ def _options(
     pass
 
 
-for command in (evidence, add, diff, cumulative, export):
+for command in (evidence, add, diff, cumulative, export, design):
     app.command()(command)
 app.command("import")(import_tables)
 

@@ -1,6 +1,6 @@
 """What candidate trials are expected to teach, how large they must be, and which teaches most per patient or per cost."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
@@ -15,18 +15,15 @@ from pillprocess.planning.knowledge import Knowledge, knowledge_of
 from pillprocess.planning.new_rows import arm_noise, askable, estimand_weights, new_rows, planning_problems
 from pillprocess.planning.simulated_information import askable_of_draws, draws_problems, rows_from_draws
 from pillprocess.planning.simulated_results import draws_of
-from pillprocess.planning.table_columns import COLUMNS, DECISIONS, INTERVAL, LIMIT
+from pillprocess.planning.table_columns import COLUMNS, DECISIONS, INTERVAL, LIMIT, SIZES
 from pillprocess.planning.trials import PlannedTrial, PlanningError
-
-SIZES = (10, 15, 20, 25, 30, 40, 50, 60, 75, 100, 125, 150, 200, 250, 300, 400, 500, 650, 800, 1000)
-"""People per arm, on average over the arms."""
 
 
 def expected_information(
     fit: xr.DataTree,
     designs: Iterable[PlannedTrial],
     *,
-    estimands: Sequence[str] | None = None,
+    estimands: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
     sizes: Sequence[float] = SIZES,
     outcome_sd: float = 1.0,
     bias_sd: float = 0.0,
@@ -46,8 +43,8 @@ def expected_information(
     designs
         From :func:`pillprocess.trial_design`, :func:`pillprocess.named_designs` or :func:`pillprocess.read_designs`.
     estimands
-        Names as in :func:`pillprocess.design_ledger`; every design must compare arms for each. By default, for each design
-        what it compares.
+        Names as in :func:`pillprocess.design_ledger`, for all designs or by the name of each; a design must compare arms for what it is
+        asked. By default, for each design what it compares.
     sizes
         People per arm randomised, on average over the arms; allocation and dropout are the design's.
     outcome_sd
@@ -82,11 +79,11 @@ def expected_information(
         kind; all at once, and nothing is computed.
     """
     trials = list(designs)
-    if estimands is not None:
-        check_estimands(estimands)
+    wanted = _wanted(trials, estimands)
+    if wanted is not None:
+        check_estimands(e for one in wanted for e in one)
     simulated = "settings" in fit["constant_data"].attrs if "constant_data" in fit.children else False
     problems = _number_problems(sizes, outcome_sd=outcome_sd, bias_sd=bias_sd, prior_scale=prior_scale, draws=draws)
-    wanted = None if estimands is None else list(estimands)
     if simulated:
         drawn = draws_of(fit)
         problems += draws_problems(trials, wanted, drawn)
@@ -101,18 +98,27 @@ def expected_information(
     if problems:
         raise PlanningError("nothing was computed:\n" + "\n".join(problems))
     if simulated:
-        asked = [wanted or askable_of_draws(trial, drawn) for trial in trials]
+        asked = [askable_of_draws(trial, drawn) for trial in trials] if wanted is None else wanted
         task = partial(
             rows_from_draws, known=drawn, sizes=tuple(sizes), outcome_sd=outcome_sd, bias_sd=bias_sd, seed=seed
         )
     else:
-        asked = [wanted or askable(trial, known) for trial in trials]
+        asked = [askable(trial, known) for trial in trials] if wanted is None else wanted
         accounts = _accounts(design) if any("accounts" in one for one in asked) else None
         task = partial(
             _of_design, known=known, accounts=accounts, draws=draws, sizes=tuple(sizes), outcome_sd=outcome_sd, bias_sd=bias_sd, seed=seed,
         )  # fmt: skip
     parts = list(map(task, trials, asked) if executor is None else executor.map(task, trials, asked))
     return pd.DataFrame([row for part in parts for row in part], columns=COLUMNS)
+
+
+def _wanted(
+    trials: Sequence[PlannedTrial], estimands: Sequence[str] | Mapping[str, Sequence[str]] | None
+) -> list[list[str]] | None:
+    """What each trial is asked; None where that follows from the trial."""
+    if estimands is None:
+        return None
+    return [list(estimands.get(t.name, ()) if isinstance(estimands, Mapping) else estimands) for t in trials]
 
 
 def _number_problems(

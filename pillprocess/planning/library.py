@@ -21,7 +21,9 @@ SOURCES = {
 """Where each design comes from."""
 
 
-def named_designs(drug: str = "psilocybin", *, n: int = 50, dropout: float = 0.1) -> dict[str, PlannedTrial]:
+def named_designs(
+    drug: str = "psilocybin", *, n: int = 50, dropout: float = 0.1, construct: str = "depression"
+) -> dict[str, PlannedTrial]:
     """Return the library of designs for one drug.
 
     Parameters
@@ -32,6 +34,8 @@ def named_designs(drug: str = "psilocybin", *, n: int = 50, dropout: float = 0.1
         People per arm.
     dropout
         Share of the people without an outcome.
+    construct
+        What the outcome measures.
 
     Returns
     -------
@@ -75,4 +79,7 @@ def named_designs(drug: str = "psilocybin", *, n: int = 50, dropout: float = 0.1
             "drug, plain setting": given | {"belief": "equal"},
         },
     }  # fmt: skip
-    return {name: trial_design(name, of, dropout=dropout, source=SOURCES[name]) for name, of in arms.items()}
+    return {
+        name: trial_design(name, of, dropout=dropout, construct=construct, source=SOURCES[name])
+        for name, of in arms.items()
+    }

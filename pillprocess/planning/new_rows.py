@@ -135,7 +135,7 @@ def lacking_terms(estimand: str, known: Knowledge) -> list[str]:
     return [term for term in needed if COEFFICIENT_OF[term] not in variables]
 
 
-def planning_problems(trials: list[PlannedTrial], asked: list[str] | None, known: Knowledge) -> list[str]:
+def planning_problems(trials: list[PlannedTrial], asked: list[list[str]] | None, known: Knowledge) -> list[str]:
     """Everything that keeps trials from being planned with this fit."""
     problems = []
     constructs = [
@@ -143,7 +143,7 @@ def planning_problems(trials: list[PlannedTrial], asked: list[str] | None, known
     ]
     names = [trial.name for trial in trials]
     problems += [f"trial '{name}' is there twice" for name in sorted({n for n in names if names.count(n) > 1})]
-    for estimand in asked or ():
+    for estimand in dict.fromkeys(e for one in asked or () for e in one):
         if missing := lacking_terms(estimand, known):
             how = (
                 "types of therapy in the fit: give prior_therapy_type_sd"
@@ -153,7 +153,7 @@ def planning_problems(trials: list[PlannedTrial], asked: list[str] | None, known
             problems.append(
                 f"'{estimand}' needs {how}" + ("" if estimand == "therapy_type" else f" {' and '.join(missing)}")
             )
-    for trial in trials:
+    for trial, own in zip(trials, asked or [[]] * len(trials), strict=True):
         for arm in trial.arms:
             if arm.drug not in (*NO_DRUG, *known.drugs):
                 problems.append(
@@ -168,7 +168,7 @@ def planning_problems(trials: list[PlannedTrial], asked: list[str] | None, known
             problems.append(
                 f"trial '{trial.name}': construct '{trial.construct}' is not in the fit; it has {', '.join(constructs)}"
             )
-        for estimand in asked or ():
+        for estimand in own:
             if not lacking_terms(estimand, known) and not compares(trial, estimand, believed=known.believed):
                 problems.append(missing_comparison(trial, estimand, believed=known.believed))
     return problems

@@ -23,8 +23,9 @@ def sizes_needed(table: pd.DataFrame, *, assurances: Sequence[float] = (0.8, 0.9
     Returns
     -------
     DataFrame, one row per design and estimand, in their order: ``decision``, ``decided_now``, a column ``n_80`` ... per assurance
-    (people per arm randomised; blank where no size of the table reaches it), ``largest`` (the largest size), ``at_largest`` (the
-    assurance there) and ``limit`` (that of a size of infinity, where the table has it: what no trial of this design exceeds).
+    (people per arm randomised; blank where no size of the table reaches it) with ``n_80_low`` and ``n_80_high`` (the same read from the
+    curve 1.96 Monte Carlo errors higher and lower), ``largest`` (the largest size), ``at_largest`` (the assurance there) and
+    ``limit`` (that of a size of infinity, where the table has it: what no trial of this design exceeds).
 
     Raises
     ------
@@ -46,7 +47,12 @@ def sizes_needed(table: pd.DataFrame, *, assurances: Sequence[float] = (0.8, 0.9
             "decision": own["decision"].iloc[0],
             "decided_now": own["decided_now"].iloc[0],
         }
-        row |= {f"n_{100 * p:.0f}": _crossing(n, chance, p) for p in assurances}
+        error = 1.96 * own["assurance_se"].to_numpy(float)
+        for p in assurances:
+            name = f"n_{100 * p:.0f}"
+            row[name] = _crossing(n, chance, p)
+            row[f"{name}_low"] = _crossing(n, np.maximum.accumulate(chance + error), p)
+            row[f"{name}_high"] = _crossing(n, np.maximum.accumulate(chance - error), p)
         end = table[(table["design"] == design) & (table["estimand"] == estimand) & np.isinf(table["n_per_arm"])]
         row |= {
             "largest": n[-1],
@@ -84,9 +90,10 @@ def rank_designs(
 
     Returns
     -------
-    DataFrame, by estimand, the best first: ``estimand``, ``rank``, ``design``, ``people``, ``reduction``, ``information`` (in bits:
-    half the binary logarithm of variance now over expected variance after), ``bits_per_100`` (per hundred people), ``assurance``,
-    ``cost`` (of the trial) and ``bits_per_cost`` (per thousand units of cost). Estimands without a posterior SD are ranked by assurance.
+    DataFrame, by estimand, the best first: ``estimand``, ``rank``, ``design``, ``people``, ``sd_now``, ``reduction``, ``information``
+    (in bits: half the binary logarithm of variance now over expected variance after), ``bits_per_100`` (per hundred people),
+    ``assurance`` with ``assurance_low`` and ``assurance_high`` (1.96 Monte Carlo errors), ``cost`` (of the trial) and ``bits_per_cost``
+    (per thousand units of cost). Estimands without a posterior SD are ranked by assurance.
 
     Raises
     ------
@@ -108,16 +115,16 @@ def rank_designs(
         if not len(size) or not size[0] <= people <= size[-1]:
             problems.append(f"people = {people:g}: the sizes of '{design}' run from {size[0]:g} to {size[-1]:g} people")
             continue
-        at = {
-            c: float(np.interp(np.log(people), np.log(size), own[c].to_numpy(float)))
-            for c in ("reduction", "assurance")
-        }
+        read = ("reduction", "assurance", "assurance_se")
+        at = {c: float(np.interp(np.log(people), np.log(size), own[c].to_numpy(float))) for c in read}
         bits = 0.5 * np.log2(1 / (1 - at["reduction"])) if at["reduction"] < 1 else np.nan
-        cost = costs.get(str(design), np.nan) * people
+        cost, error = costs.get(str(design), np.nan) * people, 1.96 * at["assurance_se"]
         rows.append(
             {
-                "estimand": estimand, "design": design, "people": people, "reduction": at["reduction"], "information": bits,
-                "bits_per_100": 100 * bits / people, "assurance": at["assurance"], "cost": cost, "bits_per_cost": 1000 * bits / cost,
+                "estimand": estimand, "design": design, "people": people, "sd_now": own["sd_now"].iloc[0], "reduction": at["reduction"],
+                "information": bits, "bits_per_100": 100 * bits / people, "assurance": at["assurance"],
+                "assurance_low": max(0.0, at["assurance"] - error), "assurance_high": min(1.0, at["assurance"] + error), "cost": cost,
+                "bits_per_cost": 1000 * bits / cost,
             }
         )  # fmt: skip
     if problems:

@@ -22,18 +22,18 @@ def _fixed(trial: PlannedTrial, estimand: str, known: Draws) -> bool:
     return estimand == "therapy_type" or float(np.std(estimand_draws(trial, estimand, known))) == 0
 
 
-def draws_problems(trials: list[PlannedTrial], asked: list[str] | None, known: Draws) -> list[str]:
+def draws_problems(trials: list[PlannedTrial], asked: list[list[str]] | None, known: Draws) -> list[str]:
     """Everything that keeps trials from being planned with these draws."""
     names = [trial.name for trial in trials]
     problems = [f"trial '{name}' is there twice" for name in sorted({n for n in names if names.count(n) > 1})]
-    for trial in trials:
+    for trial, own in zip(trials, asked or [[]] * len(trials), strict=True):
         unknown = [
             f"trial '{trial.name}', arm '{arm.name}': unknown drug '{arm.drug}'; the fit knows {', '.join(known.drugs)}"
             for arm in trial.arms
             if arm.drug not in (*NO_DRUG, *known.drugs)
         ]
         problems += unknown
-        for estimand in asked or ():
+        for estimand in own:
             if not compares(trial, estimand):
                 problems.append(missing_comparison(trial, estimand))
             elif not unknown and _fixed(trial, estimand, known):

@@ -20,6 +20,7 @@ from pillprocess.evidence.plot_coverage import plot_evidence_map
 from pillprocess.evidence.tables import Evidence
 from pillprocess.findings.trials import people_compared
 from pillprocess.output.visual_style import Width, house_style, in_drawn_order, svg
+from pillprocess.planning.plots import plot_assurance
 from pillprocess.review.analysis import Analysis
 from pillprocess.review.plot_cumulative import plot_cumulative
 from pillprocess.synthesis.effects import controlled_trials
@@ -67,6 +68,13 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
         if "cumulative" in tables and "reason" not in tables["cumulative"]:
             axes["cumulative"] = plot_cumulative(
                 tables["cumulative"], width=width, title="What each year's trials changed"
+            )
+        if "next_trial_sizes" in tables:
+            axes["next_trial"] = plot_assurance(
+                tables["next_trial"],
+                estimand="mediated",
+                width=width,
+                title="Which trial would tell whether the experience carries the effect?",
             )
         if "funnel" in tables:
             axes["funnels"] = plot_funnels(

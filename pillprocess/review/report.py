@@ -23,7 +23,7 @@ SECTIONS = (
     ("models", "Models"), ("results", "Results"), ("responders", "Responders and number needed to treat"), ("checks", "Checks"),
     ("synthesis", "Do subjective effects mediate the outcome?"),
     ("sensitivity", "Sensitivity: what would overturn it"), ("multiverse", "Every combination of choices"),
-    ("ledger", "What identifies what"), ("blinding", "Was the blind kept?"),
+    ("ledger", "What identifies what"), ("next_trial", "Which trial would settle it?"), ("blinding", "Was the blind kept?"),
     ("limitations", "Limitations in the evidence"), ("reproducibility", "Reproducibility"),
 )  # fmt: skip
 """Sections of the report in order: the file in ``templates/sections`` and its title. A new section is a file and a line here."""

@@ -124,6 +124,7 @@ def test_a_sceptical_prior_leaves_less_to_learn(table, idata, designs):
 CURVE = pd.DataFrame({
     "design": "A", "estimand": "drug", "decision": "d", "decided_now": False, "n_per_arm": [10.0, 40.0, 160.0, np.inf],
     "people": [20.0, 80.0, 320.0, np.inf], "reduction": [0.25, 0.5, 0.75, 1.0], "assurance": [0.2, 0.6, 0.85, 0.95],
+    "sd_now": 0.4, "assurance_se": [0.01, 0.02, 0.05, 0.0],
 })  # fmt: skip
 
 
@@ -131,6 +132,8 @@ def test_sizes_are_read_between_those_computed_and_blank_where_none_is_enough():
     row = sizes_needed(CURVE).iloc[0]
     assert row["n_80"] == np.ceil(40 * 4 ** ((0.8 - 0.6) / 0.25))
     assert np.isnan(row["n_90"])
+    assert row["n_80_low"] < row["n_80"]
+    assert np.isnan(row["n_80_high"]), "1.96 errors lower the curve does not reach it"
     assert (row["largest"], row["at_largest"], row["limit"]) == (160.0, 0.85, 0.95)
     with pytest.raises(PlanningError, match="assurance 80; it must lie between 0 and 1"):
         sizes_needed(CURVE, assurances=(80,))
