@@ -191,6 +191,9 @@ from .synthesis.therapy_prior import therapy_prior as therapy_prior
 # planning: trials before they are run: what they compare, what they are expected to teach, how large they must be
 from .planning.comparisons import design_ledger as design_ledger
 from .planning.information import expected_information as expected_information
+from .planning.people import simulate_trial as simulate_trial
+from .planning.people import TrialTruth as TrialTruth
+from .planning.mediation_power import mediation_power as mediation_power
 from .planning.library import named_designs as named_designs
 from .planning.plots import plot_assurance as plot_assurance
 from .planning.ranking import rank_designs as rank_designs
