@@ -86,6 +86,24 @@ from .bias.moderators import bias_moderators as bias_moderators
 from .bias.regressions import small_study_estimates as small_study_estimates
 from .bias.selection import selection_model as selection_model
 
+# timecourse: how long the drug effect lasts
+from .timecourse.estimands import area_under_curve as area_under_curve
+from .timecourse.estimands import days_above as days_above
+from .timecourse.estimands import half_life as half_life
+from .timecourse.estimands import half_life_table as half_life_table
+from .timecourse.estimands import time_effects as time_effects
+from .timecourse.fit import compare_shapes as compare_shapes
+from .timecourse.fit import fit_time_course as fit_time_course
+from .timecourse.ledger import time_ledger as time_ledger
+from .timecourse.model import time_course as time_course
+from .timecourse.model import time_course_design as time_course_design
+from .timecourse.plots import plot_time_course as plot_time_course
+from .timecourse.plots import time_curve_table as time_curve_table
+from .timecourse.plots import time_points as time_points
+from .timecourse.rows import time_contrasts as time_contrasts
+from .timecourse.rows import time_rows as time_rows
+from .timecourse.rows import time_set_aside as time_set_aside
+
 # gaussian: the closed form, for any Gaussian linear hierarchical design
 from .gaussian.design_checks import DesignError as DesignError
 from .gaussian.design import gaussian_design as gaussian_design

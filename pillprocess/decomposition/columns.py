@@ -135,7 +135,7 @@ def differences_covariance(rows: pd.DataFrame) -> np.ndarray:
         for i, row in enumerate(group[["arm", "reference_arm", "n_arm", "n_reference"]].to_dict("records")):
             own, reference = arms.index(row["arm"]), arms.index(row["reference_arm"])
             signs[i, own], signs[i, reference] = 1, -1
-            parts[i, own] = _share(row["n_arm"], row["n_reference"])
+            parts[i, own] = share_of_variance(row["n_arm"], row["n_reference"])
             parts[i, reference] = 1 - parts[i, own]
         if np.linalg.matrix_rank(signs) < len(group):
             labels = "; ".join(group["label"])
@@ -149,6 +149,6 @@ def differences_covariance(rows: pd.DataFrame) -> np.ndarray:
     return covariance
 
 
-def _share(own: float, other: float) -> float:
+def share_of_variance(own: float, other: float) -> float:
     """Part of a difference's variance that comes from its first arm."""
     return float(other / (own + other)) if own > 0 and other > 0 else 0.5

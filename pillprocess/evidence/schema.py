@@ -65,7 +65,8 @@ SCHEMAS = {
         filled="trial_id arm_id instrument construct primary include",
         text="timepoint source_url notes",
         numbers=(
-            "time_days n n_events baseline_mean baseline_sd post_mean post_sd change_mean change_sd change_se change_ci_low"
+            "time_days days_from_last_dose n n_events baseline_mean baseline_sd post_mean post_sd change_mean change_sd change_se"
+            " change_ci_low"
             " change_ci_high responders remitters change_sd_derived"
         ),
         percents="response_pct remission_pct",

@@ -4,7 +4,7 @@ from pillprocess.evidence.schema import SCHEMAS
 
 HOURS = "h"
 UNITS = {
-    "time_days": "d", "randomised_until": "d", "year": "a", "seed_ref": "reference number", "n_doses": "doses",
+    "time_days": "d", "days_from_last_dose": "d", "randomised_until": "d", "year": "a", "seed_ref": "reference number", "n_doses": "doses",
     "dose": "dose_unit of the row", "dose_max": "dose_unit of the row", "dose_mg_equiv": "mg", "dose_mg_per_kg": "mg/kg",
     "response_pct": "%", "remission_pct": "%", "percent_complete_mystical": "%", "percent_mediated": "%", "i2": "%",
     "range_min": "points", "range_max": "points", "scale_min": "points", "scale_max": "points", "mean_fraction": "1", "sd_fraction": "1",

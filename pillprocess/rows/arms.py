@@ -19,6 +19,7 @@ from pillprocess.rows.counted import counted_elsewhere
 from pillprocess.rows.terms import add_belief, add_dose, add_experience
 
 Unit = Literal["sd", "points"]
+Times = Literal["primary", "all"]
 
 UNCONTROLLED = ("single_arm", "case_series")
 
@@ -29,6 +30,8 @@ COLUMNS = [
     "therapy", "therapy_type", "therapy_hours", "waitlist", "comparator", "expectancy", "expectancy_from", "expectancy_by_design",
     "experience", "experience_from", "evidence_quality", "published", "source_url",
 ]  # fmt: skip
+TIME_COLUMNS = ["primary", "n_doses", "days_from_last_dose", "redosing"]
+"""What rows at every time say besides."""
 
 
 def describe_arms(evidence: Evidence) -> pd.DataFrame:
@@ -79,15 +82,19 @@ def _reason_arm(arms: pd.DataFrame) -> pd.Series:
 
 
 def _candidates(
-    evidence: Evidence, unit: Unit, window: tuple[float, float] | None, correlation: float | None
+    evidence: Evidence,
+    unit: Unit,
+    window: tuple[float, float] | None,
+    correlation: float | None,
+    times: Times = "primary",
 ) -> pd.DataFrame:
-    """One row per included arm of patients, with its model row or the reason it has none."""
+    """One row per included arm of patients (and time), with its model row or the reason it has none."""
     arms = describe_arms(evidence)
     instruments = evidence.instruments.set_index("instrument")
     outcomes = evidence.outcomes.rename(columns={"trial_id": "trial", "arm_id": "arm"})
     if correlation is None:
         correlation = float(learned_correlation(evidence)["r"])
-    rows = _choose(outcomes[outcomes["include"] == 1], window).set_index(["trial", "arm"])
+    rows = _choose(outcomes[outcomes["include"] == 1], window, times).reset_index(drop=True)
     rows = rows.join(mean_change(rows)).drop(columns="change_sd").join(change_sd(rows, correlation, instruments))
     rows = rows.join(scale_to_reference(instruments, rows["instrument"]))
     sign = np.where(rows["instrument"].map(instruments["higher_is_worse"]) == 1, 1.0, -1.0)
@@ -95,9 +102,14 @@ def _candidates(
     rows["y"] = sign * rows["points"] / divisor
     rows["se"] = rows["change_sd"] / np.sqrt(rows["n"]) / divisor
     keep = [
+        "trial",
+        "arm",
         "instrument",
         "construct",
         "time_days",
+        "primary_time",
+        "primary",
+        "days_from_last_dose",
         "n",
         "y",
         "se",
@@ -107,7 +119,9 @@ def _candidates(
         "evidence_quality",
         "source_url",
     ]
-    table = arms.drop(columns=["n", "source_url"]).join(rows[keep].reindex(arms.index))
+    table = (
+        arms.drop(columns=["n", "source_url"]).reset_index(drop=True).merge(rows[keep], on=["trial", "arm"], how="left")
+    )
     missing = {
         "no primary outcome row" + (f" in days {window[0]:g} to {window[1]:g}" if window else ""): table[
             "instrument"
@@ -123,18 +137,34 @@ def _candidates(
     for text, applies in missing.items():
         table["reason"] = table["reason"].mask((table["reason"] == "") & applies, text)
     usable = table["reason"] == ""
-    alone = usable & (usable.groupby(table["trial"]).transform("sum") == 1) & ~table["trial_design"].isin(UNCONTROLLED)
+    arms_left = table["arm"].where(usable).groupby(table["trial"]).transform("nunique")
+    alone = usable & (arms_left == 1) & ~table["trial_design"].isin(UNCONTROLLED)
     table["reason"] = table["reason"].mask(alone, "no other arm of this comparative trial is usable")
     return table
 
 
-def _choose(outcomes: pd.DataFrame, window: tuple[float, float] | None) -> pd.DataFrame:
-    """The primary row of each arm; with a window, the primary instrument's row in it that is nearest the primary time."""
+def _choose(outcomes: pd.DataFrame, window: tuple[float, float] | None, times: Times) -> pd.DataFrame:
+    """The primary row of each arm; with a window, the primary instrument's row in it that is nearest the primary time.
+
+    With ``times="all"`` every row of one instrument after the first dose: the primary one, or where no row of it can be used
+    the one with most usable rows.
+    """
     primary = outcomes[outcomes["primary"] == 1]
+    key = primary[["trial", "arm", "instrument", "time_days"]].rename(columns={"time_days": "primary_time"})
+    if times == "all":
+        usable = outcomes[(outcomes["usable"] == 1) & (outcomes["time_days"] > 0)]
+        counted = usable.groupby(["trial", "arm", "instrument"]).size().rename("rows").reset_index()
+        counted = counted.merge(key, on=["trial", "arm", "instrument"], how="left")
+        counted = counted.assign(own=counted["primary_time"].notna())
+        order = ["trial", "arm", "own", "rows"]
+        chosen = counted.sort_values(order, ascending=[True, True, False, False], kind="stable")
+        chosen = chosen.drop_duplicates(["trial", "arm"])[["trial", "arm", "instrument", "primary_time"]]
+        rows = usable.merge(chosen, on=["trial", "arm", "instrument"])
+        rows = rows[rows["time_days"].between(*window)] if window else rows
+        return rows.sort_values(["trial", "arm", "time_days"], kind="stable")
     if window is None:
-        return primary
-    key = primary.set_index(["trial", "arm"])[["instrument", "time_days"]].rename(columns={"time_days": "primary_time"})
-    rows = outcomes.merge(key.reset_index(), on=["trial", "arm", "instrument"])
+        return primary.assign(primary_time=primary["time_days"])
+    rows = outcomes.merge(key, on=["trial", "arm", "instrument"])
     rows = rows[rows["time_days"].between(*window)]
     rows = rows.assign(distance=(rows["time_days"] - rows["primary_time"]).abs())
     return rows.sort_values("distance", kind="stable").drop_duplicates(["trial", "arm"]).sort_values(["trial", "arm"])
@@ -147,9 +177,10 @@ def arm_changes(
     drugs: tuple[str, ...] | None = None,
     unit: Unit = "sd",
     window: tuple[float, float] | None = None,
+    times: Times = "primary",
     correlation: float | None = None,
 ) -> pd.DataFrame:
-    """Turn published outcomes into one model row per arm.
+    """Turn published outcomes into one model row per arm, or one per arm and time.
 
     Parameters
     ----------
@@ -164,6 +195,9 @@ def arm_changes(
     window
         Days from first dose, inclusive: take the primary instrument's row in it nearest the primary time. By default the
         trial's own primary time.
+    times
+        ``"all"``: every usable time after the first dose, of one instrument per arm (the primary one, or where none of its rows
+        is usable the one with most usable rows), for :func:`pillprocess.time_course`; rows of one arm are the same people.
     correlation
         Pre-post correlation for arms that lack the SD of the change; learned from the evidence by default.
 
@@ -174,13 +208,16 @@ def arm_changes(
     reference dose), ``therapy``, ``waitlist``, ``comparator``, ``expectancy``, ``experience``; ``therapy_type`` is the therapy's name in
     the tables and ``therapy_hours`` its hours outside dosing days, blank where not reported. ``n`` counts the people
     analysed, ``n_randomised`` those randomised (missing where not known), ``people`` is n, or 0 where another arm of a
-    crossover counts them; ``randomised`` is 0 after the trial's ``randomised_until`` and without control; ``published`` is 0
-    for figures known from a sponsor, the press or a congress alone.
+    crossover counts them; ``randomised`` is 0 after the trial's ``randomised_until`` (where no such day is known, after its
+    primary time) and without control; ``published`` is 0 for figures known from a sponsor, the press or a congress alone.
+    With ``times="all"`` also ``primary``, ``n_doses``, ``days_from_last_dose`` (blank where the days of later doses are not
+    known) and ``redosing`` (1 from the second day on while an arm that is dosed more than once, or an unknown number of
+    times, has doses to come).
 
     Raises
     ------
     ValueError
-        Unknown construct, drug or unit; no row left; points asked for over several instruments.
+        Unknown construct, drug, unit or times; no row left; points asked for over several instruments.
 
     Warns
     -----
@@ -191,9 +228,10 @@ def arm_changes(
     check_choice("drugs", drugs, set(known_drugs(evidence)))
     if unit not in ("sd", "points"):
         raise ValueError(f"unit = {unit!r}; it must be 'sd' or 'points'")
+    check_times(times)
     if correlation is not None and not -1 < correlation < 1:
         raise ValueError(f"correlation = {correlation}; it must lie between -1 and 1")
-    table = _candidates(evidence, unit, window, correlation)
+    table = _candidates(evidence, unit, window, correlation, times)
     rows = table[table["reason"] == ""]
     if drugs is not None:
         rows = rows[rows["trial"].isin(rows.loc[rows["study_drug"].isin(drugs), "trial"])]
@@ -212,8 +250,10 @@ def arm_changes(
         published=is_published(rows["trial_published"], rows["evidence_quality"]),
         people=rows["n"].where(rows["same_people_as"].isna(), 0.0), randomised=still_randomised(rows),
     )  # fmt: skip
+    if times == "all":
+        return with_times(rows)[[*COLUMNS, *TIME_COLUMNS]].reset_index(drop=True)
     if window is not None:
-        _warn_of_late_rows(rows)
+        warn_of_late_rows(rows)
     return rows[COLUMNS].reset_index(drop=True)
 
 
@@ -237,17 +277,40 @@ def set_aside(evidence: Evidence, *, window: tuple[float, float] | None = None) 
 
 
 def still_randomised(rows: pd.DataFrame) -> pd.Series:
-    """Whether a row's trial compared its arms as randomised on that day (1), or no longer, or never (0)."""
-    late = rows["time_days"] > rows["trial_randomised_until"]
+    """Whether a row's trial compared its arms as randomised on that day (1), or no longer, or never (0).
+
+    Where no last day is known, the primary time is the last; where neither is, no day counts as randomised.
+    """
+    last = rows["trial_randomised_until"].fillna(rows["primary_time"])
+    late = rows["time_days"].notna() & ~(rows["time_days"] <= last)
     return (~late & ~rows["trial_design"].isin(UNCONTROLLED)).astype(int)
 
 
-def _warn_of_late_rows(rows: pd.DataFrame) -> None:
+def with_times(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows at several times of one arm: labels that tell the times apart, days from the last dose, and whether dosing went on."""
+    once = rows["n_doses"].isin([0, 1]) | (rows["dose"] == 0)
+    own = rows["days_from_last_dose"] if "days_from_last_dose" in rows else pd.Series(np.nan, index=rows.index)
+    dosed = rows["time_days"] - own
+    last = dosed.where(rows["primary"] == 1).groupby([rows["trial"], rows["arm"]]).transform("max")
+    first = once | (rows["time_days"] <= 1)
+    done = (rows["time_days"] >= rows["primary_time"]) | (dosed >= last)
+    return rows.assign(
+        label=[f"{label}, day {day:g}" for label, day in zip(rows["label"], rows["time_days"], strict=True)],
+        days_from_last_dose=own.fillna(rows["time_days"].where(first)),
+        redosing=(~first & ~done).astype(int),
+    )
+
+
+def warn_of_late_rows(rows: pd.DataFrame) -> None:
     """Name the controlled trials whose row lies after their randomised comparison."""
     late = rows[(rows["randomised"] == 0) & ~rows["design"].isin(UNCONTROLLED)]
     if len(late):
         days = late.groupby("trial")[["time_days", "trial_randomised_until"]].max()
-        names = ", ".join(f"{trial} (day {day:g}, randomised until {last:g})" for trial, day, last in days.itertuples())
+        names = ", ".join(
+            f"{trial} (day {day:g}, "
+            + ("how long it stayed randomised is not known)" if np.isnan(last) else f"randomised until {last:g})")
+            for trial, day, last in days.itertuples()
+        )
         text = f"no randomised comparison any more, as after a crossover: {names}; these rows have randomised = 0"
         warnings.warn(text, UserWarning, stacklevel=3)
 
@@ -264,3 +327,9 @@ def check_choice(name: str, chosen: tuple[str, ...] | None, known: set[str]) -> 
     unknown = sorted(set(chosen or ()) - known)
     if unknown:
         raise ValueError(f"{name}: unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+
+
+def check_times(times: str) -> None:
+    """Raise unless times is one of the two choices."""
+    if times not in ("primary", "all"):
+        raise ValueError(f"times = {times!r}; it must be 'primary' or 'all'")

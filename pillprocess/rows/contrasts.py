@@ -10,7 +10,19 @@ from scipy import special
 
 from pillprocess.evidence.drugs import known_drugs
 from pillprocess.evidence.tables import Evidence
-from pillprocess.rows.arms import COLUMNS, arm_changes, check_choice, describe_arms, is_published, still_randomised
+from pillprocess.rows.arms import (
+    COLUMNS,
+    TIME_COLUMNS,
+    Times,
+    arm_changes,
+    check_choice,
+    check_times,
+    describe_arms,
+    is_published,
+    still_randomised,
+    warn_of_late_rows,
+    with_times,
+)
 from pillprocess.rows.change_scores import scale_to_reference
 
 EVENT_TYPES = ("response", "remission", "abstinence")
@@ -36,6 +48,8 @@ def contrasts(
     constructs: tuple[str, ...] | None = None,
     drugs: tuple[str, ...] | None = None,
     besides: pd.DataFrame | None = None,
+    window: tuple[float, float] | None = None,
+    times: Times = "primary",
 ) -> pd.DataFrame:
     """Turn published between-arm differences into model rows.
 
@@ -47,6 +61,8 @@ def contrasts(
         As in :func:`pillprocess.arm_changes`.
     besides
         Arm rows already in the model; their trials are left out here, so that nothing counts twice.
+    window, times
+        As in :func:`pillprocess.arm_changes`, among the differences with the instrument of the declared primary one.
 
     Returns
     -------
@@ -56,11 +72,17 @@ def contrasts(
     Raises
     ------
     ValueError
-        Unknown construct or drug.
+        Unknown construct, drug or times.
+
+    Warns
+    -----
+    UserWarning
+        A row in the window lies after its trial's randomised comparison.
     """
     check_choice("constructs", constructs, set(evidence.instruments["construct"]))
     check_choice("drugs", drugs, set(known_drugs(evidence)))
-    rows = _standardise(evidence)
+    check_times(times)
+    rows = _standardise(evidence, window, times)
     rows = rows[rows["reason"] == ""]
     if drugs is not None:
         rows = rows[rows["study_drug"].isin(drugs)]
@@ -68,7 +90,12 @@ def contrasts(
         rows = rows[rows["construct"].isin(constructs)]
     if besides is not None:
         rows = rows[~rows["trial"].isin(besides["trial"])]
-    return rows[[*COLUMNS, "n_arm", "n_reference", *(f"reference_{c}" for c in SIDES)]].reset_index(drop=True)
+    sides = ["n_arm", "n_reference", *(f"reference_{c}" for c in SIDES)]
+    if times == "all":
+        return with_times(rows)[[*COLUMNS, *TIME_COLUMNS, *sides]].reset_index(drop=True)
+    if window is not None:
+        warn_of_late_rows(rows)
+    return rows[[*COLUMNS, *sides]].reset_index(drop=True)
 
 
 def model_rows(
@@ -118,12 +145,14 @@ def contrasts_set_aside(evidence: Evidence) -> pd.DataFrame:
     )
 
 
-def _standardise(evidence: Evidence) -> pd.DataFrame:
+def _standardise(
+    evidence: Evidence, window: tuple[float, float] | None = None, times: Times = "primary"
+) -> pd.DataFrame:
     """Every primary between-arm comparison with its best row in reference SDs, or the reason there is none."""
     drugs = known_drugs(evidence)
     table = evidence.contrasts
     arms = describe_arms(evidence)
-    table = table[(table["level"] == "between_arm") & (table["include"] == 1) & (table["primary"] == 1)].copy()
+    table = _choose(table[(table["level"] == "between_arm") & (table["include"] == 1)], window, times)
     table = table[
         table["trial_id"].isin(
             arms.loc[(arms["trial_include"] == 1) & (arms["trial_population"] == "patients"), "trial"]
@@ -137,7 +166,13 @@ def _standardise(evidence: Evidence) -> pd.DataFrame:
         table[f"{side}_drug"] = [arms["drug"].get(k, "") for k in keys]
         table[f"{side}_as"] = [arms["same_people_as"].get(k, np.nan) for k in keys]
     table = _add_estimates(table, evidence.instruments.set_index("instrument"))
-    table = table.sort_values([*KEY, "rank"], kind="stable").drop_duplicates(KEY)
+    key = [*KEY, "time_days"] if times == "all" else KEY
+    if window is not None and times == "primary":
+        table = table.sort_values([*KEY, "distance"], kind="stable")
+        table = table[table["distance"] <= table.groupby(KEY)["distance"].transform("min")]
+    table = (
+        table.assign(later=-table["primary"]).sort_values([*key, "later", "rank"], kind="stable").drop_duplicates(key)
+    )
     described = arms.loc[list(zip(table["trial_id"], table["arm_id"], strict=True))].reset_index(drop=True)
     reference = arms.loc[list(zip(table["trial_id"], table["reference_arm_id"], strict=True)), SIDES].reset_index(
         drop=True
@@ -146,7 +181,7 @@ def _standardise(evidence: Evidence) -> pd.DataFrame:
     table = table.reset_index(drop=True)
     n = table["arm_id_n"] + table["reference_arm_id_n"]
     once = table["arm_id_as"].eq(table["reference_arm_id"]) | table["reference_arm_id_as"].eq(table["arm_id"])
-    day = described.assign(time_days=table["time_days"])
+    day = described.assign(time_days=table["time_days"], primary_time=table["primary_time"])
     return described.drop(columns=["n", "source_url", "reason"]).assign(
         kind="contrast", reference_arm=table["reference_arm_id"], effect_type=table["effect_type"],
         label=table["trial_id"] + ": " + table["arm_id"] + " v " + table["reference_arm_id"],
@@ -156,9 +191,23 @@ def _standardise(evidence: Evidence) -> pd.DataFrame:
         se=table["y_se"], unit="sd", y_from=table["y_from"], se_from=table["se_from"], scale_from=table["scale_from"],
         n_randomised=table["arm_id_n_randomised"] + table["reference_arm_id_n_randomised"],
         people=n.mask(once, n / 2), randomised=still_randomised(day),
+        primary=table["primary"], primary_time=table["primary_time"],
         published=is_published(described["trial_published"], table["basis"]),
         evidence_quality=table["basis"], source_url=table["source_url"], reason=_reasons(table, drugs),
     )  # fmt: skip
+
+
+def _choose(table: pd.DataFrame, window: tuple[float, float] | None, times: Times) -> pd.DataFrame:
+    """The primary differences; with a window or all times, every difference of the same arms and instrument."""
+    primary = table[table["primary"] == 1]
+    if window is None and times == "primary":
+        return primary.assign(primary_time=primary["time_days"])
+    same = [*KEY, "instrument"]
+    last = primary.groupby(same, dropna=False)["time_days"].max().rename("primary_time").reset_index()
+    rows = table[table["subgroup"].isna() & (table["outcome_type"] == "continuous")].merge(last, on=same)
+    rows = rows[rows["time_days"] > 0]
+    rows = rows[rows["time_days"].between(*window)] if window else rows
+    return rows.assign(distance=(rows["time_days"] - rows["primary_time"]).abs())
 
 
 def _add_estimates(table: pd.DataFrame, instruments: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,222 @@
+r"""Gaussian models with one non-linear parameter per group, pooled over groups, by quadrature over it.
+
+Trial j of group d has outcomes
+
+.. math:: y_j \sim N\big(z_j(\lambda_d + \eta\, x_j, \rho', \cdot)\, \theta_j,\; V_j(\rho)\big), \quad
+          \theta_j \sim N(\delta_d + \kappa_d x_j, \tau^2)
+
+with a regressor z that depends on the group's parameter :math:`\lambda_d` (the logarithm of a half-life or of a half-maximal dose),
+a property :math:`x_j` of the trial (0 or 1) that may change size and rate, and
+:math:`V_j(\rho) = B_j \circ \rho^{|visit - visit'|}`. Given the non-linear parameters all is Gaussian and the trial enters by two
+numbers, z'V^-1 z and
+z'V^-1 y. Groups meet only in :math:`\lambda_d \sim N(m, s^2)`, in tau, rho, eta and what shapes z, so each is integrated by
+itself on a grid of lambda, and the whole is a sum over a grid of what they share.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pillprocess.gaussian.quadrature import Array, log_sum
+
+SPACING = 0.1
+SHIFT = 2
+"""Nodes of eta stand this many nodes of lambda apart."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One trial's outcomes: ``base`` (row, row) is V at rho = 1, ``curves`` (form, rate, row) the regressor on the wide grid."""
+
+    trial: str
+    group: str
+    x: float
+    y: Array
+    base: Array
+    visit: Array
+    curves: Array
+
+
+@dataclass(frozen=True)
+class RatePriors:
+    """Priors of the non-linear parameters and of the effects."""
+
+    rate_mean: float
+    rate_mean_sd: float
+    rate_spread_sd: float
+    rate_change_sd: float
+    size_sd: float
+    size_change_sd: float
+    tau_sd: float
+    forms: tuple[float, ...] = (1.0,)
+    """Prior probabilities of the values of a further parameter of the curve."""
+    correlated: bool = True
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Grids of the parameters that groups share, with the logarithms of their prior probabilities."""
+
+    rate: Array
+    wide: Array
+    rho: Array
+    tau: Array
+    eta: Array
+    spread: Array
+    log_rho: Array
+    log_tau: Array
+    log_eta: Array
+    log_spread: Array
+    log_mean: Array
+    log_kernel: Array
+    """(spread, mean, rate): log prior of a group's rate, given mean and spread."""
+
+
+@dataclass(frozen=True)
+class GroupSums:
+    """What a group's trials say at every node (rho, form, tau, eta, rate): precision and score of size and its change."""
+
+    log_likelihood: Array
+    precision: tuple[Array, Array, Array]
+    score: tuple[Array, Array]
+
+
+def rate_nodes(priors: RatePriors, *, spacing: float = SPACING, fine: bool = True) -> Nodes:
+    """Lay the grids: evenly in the rates, Gauss-Legendre in the scales and the correlation."""
+    reach = 3.4 * float(np.hypot(priors.rate_mean_sd, priors.rate_spread_sd))
+    half = int(np.ceil(reach / spacing))
+    pad = 4 * SHIFT
+    wide: Array = priors.rate_mean + spacing * np.arange(-half - pad, half + pad + 1).astype(np.float64)
+    rate = wide[pad:-pad]
+    rho, w_rho = _legendre(0, 1, 8 if fine else 5) if priors.correlated else (np.zeros(1), np.ones(1))
+    tau, w_tau = _half_normal(priors.tau_sd, 16 if fine else 10)
+    spread, w_spread = _half_normal(priors.rate_spread_sd, 10 if fine else 6)
+    eta: Array = SHIFT * spacing * np.arange(-4, 5).astype(np.float64) if priors.rate_change_sd > 0 else np.zeros(1)
+    log_eta: Array = -0.5 * (eta / max(priors.rate_change_sd, 1e-9)) ** 2
+    log_mean: Array = -0.5 * ((rate - priors.rate_mean) / priors.rate_mean_sd) ** 2
+    kernel = -0.5 * ((rate[None, None] - rate[None, :, None]) / spread[:, None, None]) ** 2
+    return Nodes(
+        rate, wide, rho, tau, eta, spread, np.log(w_rho), np.log(w_tau), log_eta - log_sum(log_eta), np.log(w_spread),
+        log_mean - log_sum(log_mean), kernel - log_sum(kernel, axis=2)[:, :, None],
+    )  # fmt: skip
+
+
+def _legendre(low: float, high: float, n: int) -> tuple[Array, Array]:
+    x, w = np.polynomial.legendre.leggauss(n)
+    return low + (high - low) * (x + 1) / 2, w / 2
+
+
+def _half_normal(sd: float, n: int) -> tuple[Array, Array]:
+    x, w = _legendre(0, 4 * sd, n)
+    w = w * np.exp(-0.5 * (x / sd) ** 2)
+    return x, w / w.sum()
+
+
+def trial_sums(piece: Piece, nodes: Nodes) -> tuple[Array, Array, Array]:
+    """Return z'V^-1 z and z'V^-1 y (rho, form, rate on the wide grid), and -2 log N(y; 0, V) (rho,)."""
+    apart = np.abs(piece.visit[:, None] - piece.visit[None])
+    a, b, c = [], [], []
+    for rho in nodes.rho:
+        factor = np.linalg.cholesky(piece.base * rho**apart)
+        whitened = np.linalg.solve(factor, piece.y)
+        z = np.linalg.solve(factor, np.moveaxis(piece.curves, 2, 0).reshape(len(piece.y), -1))
+        a.append((z**2).sum(axis=0).reshape(piece.curves.shape[:2]))
+        b.append((z * whitened[:, None]).sum(axis=0).reshape(piece.curves.shape[:2]))
+        c.append(whitened @ whitened + 2 * np.log(np.diag(factor)).sum() + len(piece.y) * np.log(2 * np.pi))
+    return np.array(a), np.array(b), np.array(c)
+
+
+def group_sums(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> GroupSums:
+    """Add the trials of one group and integrate over their deviations and over the group's size and change of size."""
+    n_rate, n_eta = len(nodes.rate), len(nodes.eta)
+    shape = (len(nodes.rho), len(priors.forms), len(nodes.tau), n_eta, n_rate)
+    total, p00, p01, p11 = (np.zeros(shape) for _ in range(4))
+    h0, h1 = np.zeros(shape), np.zeros(shape)
+    variance = nodes.tau[None, None, :, None, None] ** 2
+    places = {0: [(len(nodes.wide) - n_rate) // 2] * n_eta}
+    places[1] = [places[0][0] + SHIFT * (k - n_eta // 2) for k in range(n_eta)]
+    for piece in pieces:
+        a, b, c = trial_sums(piece, nodes)
+        moved = [
+            np.stack([v[:, :, p : p + n_rate] for p in places[int(piece.x > 0)]], axis=2)[:, :, None] for v in (a, b)
+        ]
+        shrink = 1 / (1 + moved[0] * variance)
+        a, b = moved[0] * shrink, moved[1] * shrink
+        total += 0.5 * np.log(shrink) + 0.5 * moved[1] * b * variance - 0.5 * c[:, None, None, None, None]
+        p00, p01, p11 = p00 + a, p01 + piece.x * a, p11 + piece.x**2 * a
+        h0, h1 = h0 + b, h1 + piece.x * b
+    p00, p11 = p00 + priors.size_sd**-2, p11 + priors.size_change_sd**-2
+    determinant = p00 * p11 - p01**2
+    explained = (p11 * h0**2 - 2 * p01 * h0 * h1 + p00 * h1**2) / determinant
+    total += 0.5 * explained - 0.5 * np.log(determinant) - np.log(priors.size_sd * priors.size_change_sd)
+    return GroupSums(total, (p00, p01, p11), (h0, h1))
+
+
+def shared_log_weight(groups: Sequence[GroupSums], nodes: Nodes, priors: RatePriors) -> Array:
+    """Log joint density of the outcomes and the shared nodes (rho, form, tau, eta, spread, mean)."""
+    log_kernel = nodes.log_kernel
+    shape = groups[0].log_likelihood.shape[:-1]
+    total = np.zeros((*shape, *log_kernel.shape[:2]))
+    flat = np.exp(log_kernel).reshape(-1, log_kernel.shape[2])
+    for group in groups:
+        top = group.log_likelihood.max(axis=-1, keepdims=True)
+        within = np.exp(group.log_likelihood - top) @ flat.T
+        total += (np.log(np.maximum(within, 1e-300)) + top).reshape(total.shape)
+    total += nodes.log_rho[:, None, None, None, None, None]
+    total += np.log(np.array(priors.forms))[None, :, None, None, None, None]
+    total += nodes.log_tau[None, None, :, None, None, None]
+    total += nodes.log_eta[None, None, None, :, None, None]
+    total += nodes.log_spread[None, None, None, None, :, None]
+    return total + nodes.log_mean
+
+
+def log_marginal(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> float:
+    """Log marginal likelihood of some trials."""
+    names = dict.fromkeys(p.group for p in pieces)
+    groups = [group_sums([p for p in pieces if p.group == name], nodes, priors) for name in names]
+    return float(log_sum(shared_log_weight(groups, nodes, priors).ravel()))
+
+
+def draw_rates(
+    groups: Sequence[GroupSums], nodes: Nodes, priors: RatePriors, *, draws: int, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Draw every parameter: shared ones by systematic draws from their grid, then each group's rate, size and change of size.
+
+    Rates are spread evenly over the cell of their node.
+    """
+    weight = shared_log_weight(groups, nodes, priors)
+    flat = np.cumsum(np.exp(weight.ravel() - weight.max()))
+    picked = np.searchsorted(flat, flat[-1] * (np.arange(draws) + rng.random()) / draws)
+    at = np.array(np.unravel_index(np.minimum(rng.permutation(picked), flat.size - 1), weight.shape))
+    rho, form, tau, eta, spread, mean = at
+    step = nodes.rate[1] - nodes.rate[0]
+    size, change, rates = (np.empty((draws, len(groups))) for _ in range(3))
+    for d, group in enumerate(groups):
+        log_density = group.log_likelihood[rho, form, tau, eta] + nodes.log_kernel[spread, mean]
+        density = np.cumsum(np.exp(log_density - log_density.max(axis=1, keepdims=True)), axis=1)
+        place = np.minimum((density < rng.random((draws, 1)) * density[:, -1:]).sum(axis=1), len(nodes.rate) - 1)
+        here = (rho, form, tau, eta, place)
+        p00, p01, p11 = (part[here] for part in group.precision)
+        h0, h1 = (part[here] for part in group.score)
+        determinant = p00 * p11 - p01**2
+        mean_change = (p00 * h1 - p01 * h0) / determinant
+        change[:, d] = mean_change + rng.standard_normal(draws) * np.sqrt(p00 / determinant)
+        size[:, d] = (h0 - p01 * change[:, d]) / p00 + rng.standard_normal(draws) / np.sqrt(p00)
+        rates[:, d] = nodes.rate[place] + step * (rng.random(draws) - 0.5)
+    return {
+        "rho": nodes.rho[rho], "form": form, "tau": nodes.tau[tau], "eta": nodes.eta[eta], "spread": nodes.spread[spread],
+        "mean": nodes.rate[mean], "rate": rates, "size": size, "change": change,
+    }  # fmt: skip
+
+
+def prior_rates(priors: RatePriors, *, groups: int, draws: int, rng: np.random.Generator) -> dict[str, Array]:
+    """Draw the same parameters from their prior."""
+    mean = rng.normal(priors.rate_mean, priors.rate_mean_sd, draws)
+    spread = np.abs(rng.normal(0, priors.rate_spread_sd, draws))
+    return {
+        "rho": rng.random(draws), "form": rng.choice(len(priors.forms), draws, p=np.array(priors.forms)),
+        "tau": np.abs(rng.normal(0, priors.tau_sd, draws)), "eta": rng.normal(0, priors.rate_change_sd, draws), "spread": spread,
+        "mean": mean, "rate": mean[:, None] + spread[:, None] * rng.standard_normal((draws, groups)),
+        "size": rng.normal(0, priors.size_sd, (draws, groups)), "change": rng.normal(0, priors.size_change_sd, (draws, groups)),
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""How long it lasts: the drug effect over time."""
