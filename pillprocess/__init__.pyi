@@ -140,6 +140,8 @@ from .participants.codebook import ColumnCodes as ColumnCodes
 from .participants.codebook import read_codebook as read_codebook
 from .participants.description import describe_columns as describe_columns
 from .participants.description import draft_codebook as draft_codebook
+from .participants.followup import FollowUp as FollowUp
+from .participants.followup import load_followup as load_followup
 from .participants.reading import ParticipantError as ParticipantError
 from .participants.reading import read_trial as read_trial
 from .participants.table import load_participants as load_participants
@@ -154,6 +156,9 @@ from .mediation.plot_sensitivity import plot_sensitivity as plot_sensitivity
 from .mediation.plots import plot_effects as plot_effects
 from .mediation.plots import plot_mediation as plot_mediation
 from .mediation.plots import plot_overlap as plot_overlap
+from .mediation.repeated import repeated_mediation as repeated_mediation
+from .mediation.repeated_effects import at_visit as at_visit
+from .mediation.repeated_effects import repeated_effects as repeated_effects
 from .mediation.sensitivity import mediation_sensitivity as mediation_sensitivity
 from .mediation.sensitivity import r2_contours as r2_contours
 
