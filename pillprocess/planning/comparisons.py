@@ -158,18 +158,28 @@ def _entangled(table: np.ndarray, column: int) -> list[int]:
 
 
 def _missing(trial: PlannedTrial, term: str, believed: tuple[float, float]) -> str:
-    """The fewest arms, one or two, that would isolate a term beside those there are."""
-    column = TERMS.index(term)
-    candidates = _variants(trial)
-    for count in (1, 2):
-        for added in combinations(candidates, count):
-            if isolates(amounts([*trial.arms, *added], believed=believed), column):
-                return " and ".join(f"an arm with {described(arm)}" for arm in added)
+    """The fewest arms, up to three, that would isolate a term beside those there are.
+
+    A term is isolated where its column adds to the rank of the others and the mean.
+    """
+    column = TERMS.index(term) + 1
+    candidates = _variants(trial, believed)
+    own, new = (
+        np.column_stack([np.ones(len(arms)), amounts(arms, believed=believed)]) for arms in (trial.arms, candidates)
+    )
+    for count in (1, 2, 3):
+        added = list(combinations(range(len(candidates)), count))
+        tables = np.concatenate([np.broadcast_to(own, (len(added), *own.shape)), new[np.array(added)]], axis=1)
+        grows = np.linalg.matrix_rank(tables, tol=1e-9) > np.linalg.matrix_rank(
+            np.delete(tables, column, axis=2), tol=1e-9
+        )
+        if grows.any():
+            return " and ".join(f"an arm with {described(candidates[i])}" for i in added[int(grows.argmax())])
     return ""
 
 
-def _variants(trial: PlannedTrial) -> list[PlannedArm]:
-    """Arms like the trial's own with one thing or two changed, those with one first."""
+def _variants(trial: PlannedTrial, believed: tuple[float, float]) -> list[PlannedArm]:
+    """Arms like the trial's own with one thing or two changed, those with one first, each set of amounts once."""
     drug, therapy = trial.drug, next((arm.therapy for arm in trial.arms if arm.therapy), "therapy")
     changes: list[dict[str, object]] = [
         {"drug": "placebo", "waiting_list": False}, {"therapy": ""}, {"therapy": therapy, "waiting_list": False},
@@ -180,7 +190,9 @@ def _variants(trial: PlannedTrial) -> list[PlannedArm]:
         changes.append({"drug": drug, "waiting_list": False, "active_placebo": False})
     single = [replace(arm, **change) for change in changes for arm in trial.arms]  # type: ignore[arg-type]
     double = [replace(arm, **a, **b) for a, b in combinations(changes, 2) if not set(a) & set(b) for arm in trial.arms]  # type: ignore[arg-type]
-    return list({described(arm): arm for arm in reversed([*single, *double])}.values())[::-1]
+    every = [*single, *double]
+    _, first = np.unique(amounts(every, believed=believed).round(9), axis=0, return_index=True)
+    return [every[i] for i in sorted(first)]
 
 
 def described(arm: PlannedArm) -> str:

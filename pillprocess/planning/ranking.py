@@ -92,8 +92,8 @@ def rank_designs(
     -------
     DataFrame, by estimand, the best first: ``estimand``, ``rank``, ``design``, ``people``, ``sd_now``, ``reduction``, ``information``
     (in bits: half the binary logarithm of variance now over expected variance after), ``bits_per_100`` (per hundred people),
-    ``assurance`` with ``assurance_low`` and ``assurance_high`` (1.96 Monte Carlo errors), ``cost`` (of the trial) and ``bits_per_cost``
-    (per thousand units of cost). Estimands without a posterior SD are ranked by assurance.
+    ``assurance`` with ``assurance_low`` and ``assurance_high`` (1.96 Monte Carlo errors), ``cost`` (of the trial) and ``bits_per_million``
+    (per million units of cost). Estimands without a posterior SD are ranked by assurance.
 
     Raises
     ------
@@ -124,13 +124,13 @@ def rank_designs(
                 "estimand": estimand, "design": design, "people": people, "sd_now": own["sd_now"].iloc[0], "reduction": at["reduction"],
                 "information": bits, "bits_per_100": 100 * bits / people, "assurance": at["assurance"],
                 "assurance_low": max(0.0, at["assurance"] - error), "assurance_high": min(1.0, at["assurance"] + error), "cost": cost,
-                "bits_per_cost": 1000 * bits / cost,
+                "bits_per_million": 1e6 * bits / cost,
             }
         )  # fmt: skip
     if problems:
         raise PlanningError("nothing was computed:\n" + "\n".join(problems))
     ranked = pd.DataFrame(rows)
-    by = ranked["information"].fillna(ranked["assurance"]) if not costs else ranked["bits_per_cost"].fillna(-1.0)
+    by = ranked["information"].fillna(ranked["assurance"]) if not costs else ranked["bits_per_million"].fillna(-1.0)
     order = {e: i for i, e in enumerate(dict.fromkeys(table["estimand"]))}
     ranked = ranked.assign(by=-by, place=ranked["estimand"].map(order)).sort_values(["place", "by"], kind="stable")
     ranked.insert(1, "rank", ranked.groupby("place").cumcount() + 1)

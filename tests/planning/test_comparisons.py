@@ -59,3 +59,19 @@ def test_an_unknown_estimand_is_refused():
     with pytest.raises(PlanningError, match="unknown estimand mood; known are drug, therapy"):
         design_ledger(LIBRARY.values(), estimands=["mood"])
     assert BELIEVED[0] < BELIEVED[1]
+
+
+def test_every_missing_arm_that_is_named_isolates_what_was_asked():
+    """The words are read back: each arm named as missing is made again and added."""
+    from dataclasses import replace
+
+    from pillprocess.planning.comparisons import NEEDS, _variants, described
+
+    for trial in LIBRARY.values():
+        variants = {described(arm): arm for arm in reversed(_variants(trial, BELIEVED))}
+        for row in design_ledger([trial]).itertuples():
+            if row.missing:
+                added = [variants[text] for text in row.missing.removeprefix("an arm with ").split(" and an arm with ")]
+                whole = replace(trial, arms=(*trial.arms, *added))
+                term = NEEDS.get(row.estimand, row.estimand)
+                assert isolates(amounts(whole.arms), TERMS.index(term)), (trial.name, row.estimand)

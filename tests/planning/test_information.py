@@ -149,7 +149,7 @@ def test_designs_are_ranked_by_bits_per_patient_or_per_cost():
     assert ranked.set_index("design").loc["A", "bits_per_100"] == pytest.approx(0.5 * 100 / 80)
     dear = rank_designs(both, people=80, costs={"A": 100.0, "B": 1000.0})
     assert dear["design"].tolist() == ["A", "B"]
-    assert dear.loc[0, "bits_per_cost"] == pytest.approx(0.5 * 1000 / 8000)
+    assert dear.loc[0, "bits_per_million"] == pytest.approx(0.5 * 1e6 / 8000)
     with pytest.raises(PlanningError) as caught:
         rank_designs(both, people=1000, costs={"A": 0.0, "C": 1.0})
     for words in (
