@@ -248,6 +248,7 @@ from .calibration.ranks import calibrate as calibrate
 # findings: for readers: effects in points and patients, how certain each is, and which trials each section counts
 from .findings.certainty import certainty as certainty
 from .findings.certainty import certainty_word as certainty_word
+from .findings.claims import review_claims as review_claims
 from .findings.scales import clinical_scales as clinical_scales
 from .findings.scales import in_points as in_points
 from .findings.summary import read_results as read_results

@@ -105,7 +105,7 @@ def trial_counts(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         add("the headline", drug, len(headline[drug]))
     counted = tables.get("counted_alone", pd.DataFrame())
     if "enters" in counted and "reason" not in tables["responders"]:
-        joins = counted[counted["enters"].str.contains("closed form")]
+        joins = counted[counted["enters"].astype(str).str.contains("closed form")]
         for drug in drugs:
             more = set(joins.loc[joins["drug"] == drug, "trial"]) - headline[drug]
             add("responders", drug, len(headline[drug] | more), besides=more)

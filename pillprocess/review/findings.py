@@ -6,6 +6,7 @@ import pandas as pd
 
 from pillprocess.evidence.tables import Evidence
 from pillprocess.findings.certainty import RULE, certainty
+from pillprocess.findings.claims import review_claims
 from pillprocess.findings.scales import clinical_scales
 from pillprocess.findings.summary import QUANTITIES, summary_of_findings
 from pillprocess.findings.trials import trial_counts
@@ -21,6 +22,7 @@ def add_findings(analysis: Analysis, evidence: Evidence) -> Analysis:
         "certainty": certainty(analysis.tables, evidence),
         "not_known": not_known(analysis.tables, summary),
         "trial_counts": trial_counts(analysis.tables),
+        "claims": review_claims(analysis.tables, evidence),
     }
     return replace(analysis, tables=analysis.tables | tables)
 

@@ -21,7 +21,7 @@ SETTING = {0.0: "alone", 1.0: "with therapy"}
 SECTIONS = (
     ("answer", "Answer"), ("evidence", "Evidence"), ("bias", "What small and selected trials add"),
     ("models", "Models"), ("results", "Results"), ("responders", "Responders and number needed to treat"), ("checks", "Checks"),
-    ("synthesis", "Do subjective effects mediate the outcome?"),
+    ("synthesis", "Do subjective effects mediate the outcome?"), ("claims", "The review, claim by claim"),
     ("sensitivity", "Sensitivity: what would overturn it"), ("multiverse", "Every combination of choices"),
     ("ledger", "What identifies what"), ("next_trial", "Which trial would settle it?"), ("blinding", "Was the blind kept?"),
     ("limitations", "Limitations in the evidence"), ("reproducibility", "Reproducibility"),
