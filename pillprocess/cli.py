@@ -161,6 +161,9 @@ def decompose(
     therapy_types: Annotated[
         bool, typer.Option("--therapy-types", help="Also print the effect of every type of therapy.")
     ] = False,
+    day: Annotated[
+        float | None, typer.Option(help="Also print the drug effects this many days after the last dose.", min=0)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the draws.", min=0)] = 1,
     evidence: EvidenceOption = None,
     quiet: QuietOption = False,
@@ -179,6 +182,7 @@ def decompose(
         evidence=evidence,
         progress=progress,
         types=therapy_types,
+        day=day,
     )
     if json:
         print_tables({name: table for name, (_, table) in tables.items()})

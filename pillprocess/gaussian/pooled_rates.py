@@ -175,6 +175,11 @@ def log_marginal(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> f
     """Log marginal likelihood of some trials."""
     names = dict.fromkeys(p.group for p in pieces)
     groups = [group_sums([p for p in pieces if p.group == name], nodes, priors) for name in names]
+    return joint_log_marginal(groups, nodes, priors)
+
+
+def joint_log_marginal(groups: Sequence[GroupSums], nodes: Nodes, priors: RatePriors) -> float:
+    """Log marginal likelihood of groups whose trials are added."""
     return float(log_sum(shared_log_weight(groups, nodes, priors).ravel()))
 
 

@@ -26,6 +26,7 @@ from pillprocess.review.plot_cumulative import plot_cumulative
 from pillprocess.synthesis.effects import controlled_trials
 from pillprocess.synthesis.fits import items_of
 from pillprocess.synthesis.plots import plot_path_effects, plot_paths, plot_pooling, plot_share_curve, plot_without
+from pillprocess.timecourse.plots import plot_time_course
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,6 +69,10 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
         if "cumulative" in tables and "reason" not in tables["cumulative"]:
             axes["cumulative"] = plot_cumulative(
                 tables["cumulative"], width=width, title="What each year's trials changed"
+            )
+        if "time_curves" in tables:
+            axes["time_course"] = plot_time_course(
+                tables["time_curves"], tables["time_points"], width=width, title="How long does the effect last?"
             )
         if "next_trial_sizes" in tables:
             axes["next_trial"] = plot_assurance(

@@ -11,6 +11,7 @@ from pillprocess.output.visual_style import in_drawn_order
 from pillprocess.review.analysis import Analysis
 from pillprocess.review.figures import embedded, main_drug
 from pillprocess.review.findings import findings_context
+from pillprocess.review.how_long import how_long_words
 from pillprocess.review.limitations import limitations
 from pillprocess.review.record import reporting_record, scale_priors
 from pillprocess.synthesis.plots import PATH_NAMES
@@ -20,7 +21,8 @@ SETTING = {0.0: "alone", 1.0: "with therapy"}
 
 SECTIONS = (
     ("answer", "Answer"), ("evidence", "Evidence"), ("bias", "What small and selected trials add"),
-    ("models", "Models"), ("results", "Results"), ("responders", "Responders and number needed to treat"), ("checks", "Checks"),
+    ("models", "Models"), ("results", "Results"), ("responders", "Responders and number needed to treat"),
+    ("how_long", "How long it lasts"), ("checks", "Checks"),
     ("synthesis", "Do subjective effects mediate the outcome?"), ("claims", "The review, claim by claim"),
     ("sensitivity", "Sensitivity: what would overturn it"), ("multiverse", "Every combination of choices"),
     ("ledger", "What identifies what"), ("next_trial", "Which trial would settle it?"), ("blinding", "Was the blind kept?"),
@@ -64,6 +66,7 @@ def render_report(
         "answer": answer(analysis),
         "example": scale_example(evidence),
         "bias_note": analysis.bias_note,
+        "how_long": how_long_words(analysis.tables),
         "comparison_note": analysis.comparison_note,
         "synthesis": synthesis_answer(analysis.tables, analysis.synthesis_note, drug=main_drug(rows))
         if "synthesis" in analysis.fits

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pillprocess.decomposition.model import Baseline
 from pillprocess.evidence.edition import edition_of
-from pillprocess.evidence.tables import load_evidence
+from pillprocess.evidence.tables import Evidence, load_evidence
 from pillprocess.inference.interruptions import interruptions
 from pillprocess.rows.terms import HEADLINE, HYPOTHESES
 
@@ -83,10 +83,12 @@ def run_decompose(
     evidence: Path | None,
     progress: bool,
     types: bool = False,
+    day: float | None = None,
 ) -> dict[str, tuple[str, pd.DataFrame]]:
     """Fit one decomposition in closed form; headed tables of its terms, drug effects and heterogeneity, by name.
 
-    The headline terms come with their pair: the same terms without and with belief. ``types`` adds the types of therapy.
+    The headline terms come with their pair: the same terms without and with belief. ``types`` adds the types
+    of therapy, ``day`` the effect on that day after the last dose.
     """
     from pillprocess.decomposition.estimands import heterogeneity, relative_effects
     from pillprocess.decomposition.identifiability import identifiability
@@ -114,6 +116,7 @@ def run_decompose(
             if types
             else None
         )
+        on_day = None if day is None else _on_day(tables, day, constructs=constructs, seed=seed)
     trials = len(set(design["trial"].to_numpy()))
     heading = f"{trials} trials, {design.sizes['row']} rows; change in reference SDs, negative is improvement"
     out = {"terms": (heading, identifiability_columns(identifiability(idata)))}
@@ -130,7 +133,22 @@ def run_decompose(
         learned = by_type.iloc[0]
         spread = f"{learned['type_sd']:.2f} [{learned['type_sd_low']:.2f}, {learned['type_sd_high']:.2f}]"
         out["therapy_types"] = (f"Types of therapy; SD between types {spread}", by_type[TYPE_COLUMNS])
+    if on_day is not None:
+        text = f"Drug effect {day:g} days after the last dose; trials: those that measured near that day, still as randomised"
+        out["time_effects"] = (text, on_day)
     return out
+
+
+def _on_day(tables: Evidence, day: float, *, constructs: tuple[str, ...] | None, seed: int) -> pd.DataFrame:
+    """The effect of every drug on one day, by the time course."""
+    from pillprocess.output.tables import interval_table
+    from pillprocess.timecourse.estimands import time_effects
+    from pillprocess.timecourse.fit import fit_time_course
+    from pillprocess.timecourse.rows import time_rows
+
+    return interval_table(
+        time_effects(fit_time_course(time_rows(tables, constructs=constructs), seed=seed), days=(day,))
+    )
 
 
 def run_compare(

@@ -1,4 +1,4 @@
-"""Tables beside the headline: therapy types, responders, arms with counts alone, bias, terms informed from outside, the next trial."""
+"""Tables beside the headline: therapy types, responders, counts alone, bias, terms informed from outside, duration, the next trial."""
 
 from collections.abc import Callable
 
@@ -9,6 +9,7 @@ from pillprocess.decomposition.response_table import counted_alone, response_tab
 from pillprocess.decomposition.therapy_types import therapy_types
 from pillprocess.evidence.tables import Evidence
 from pillprocess.review.cumulative import cumulative
+from pillprocess.review.how_long import how_long
 from pillprocess.review.informed_terms import informed_terms
 from pillprocess.review.next_trial import next_trial
 from pillprocess.rows.bias_domains import risk_of_bias
@@ -26,7 +27,8 @@ def side_tables(
         "informed_terms": lambda: informed_terms(arms, differences, seed=seed),
         "cumulative": lambda: cumulative(evidence),
     }
-    return {name: _or_reason(make) for name, make in makers.items()} | next_trial(arms, differences, seed=seed)
+    made = {name: _or_reason(make) for name, make in makers.items()}
+    return made | how_long(evidence, seed=seed) | next_trial(arms, differences, seed=seed)
 
 
 def moderators(evidence: Evidence) -> pd.DataFrame:

@@ -11,10 +11,9 @@ from pillprocess.gaussian.pooled_rates import (
     RatePriors,
     draw_rates,
     group_sums,
-    log_marginal,
+    joint_log_marginal,
     prior_rates,
     rate_nodes,
-    shared_log_weight,
 )
 from pillprocess.gaussian.quadrature import log_sum
 from pillprocess.timecourse.model import PRIORS, dose_gap, time_course_design
@@ -80,7 +79,7 @@ def fit_time_course(
         nodes = rate_nodes(priors) if shape in RATED else rate_nodes(priors, spacing=1.0)
         pieces = time_pieces(table, shape, dose_shape, nodes.wide)
         groups = [group_sums([p for p in pieces if p.group == drug], nodes, priors) for drug in drugs]
-        evidence = float(log_sum(shared_log_weight(groups, nodes, priors).ravel()))
+        evidence = joint_log_marginal(groups, nodes, priors)
         posterior = _dataset(draw_rates(groups, nodes, priors, draws=draws, rng=rng), drugs, shape)
         prior = _dataset(prior_rates(priors, groups=len(drugs), draws=draws, rng=rng), drugs, shape)
     attrs = {
@@ -132,10 +131,15 @@ def compare_shapes(
         priors = default_priors(shape)
         nodes = rate_nodes(priors, spacing=COARSE if shape in RATED else 1.0, fine=False)
         pieces = time_pieces(table, shape, dose_shape, nodes.wide)
-        total[shape] = log_marginal(pieces, nodes, priors)
-        without = [
-            log_marginal([p for p in pieces if p.trial != t], nodes, priors) for t in dict.fromkeys(table["trial"])
-        ]
+        of_drug = {d: [p for p in pieces if p.group == d] for d in dict.fromkeys(p.group for p in pieces)}
+        groups = {d: group_sums(own, nodes, priors) for d, own in of_drug.items()}
+        total[shape] = joint_log_marginal(list(groups.values()), nodes, priors)
+        without = []
+        for left in pieces:
+            rest = [p for p in of_drug[left.group] if p is not left]
+            others = [g for d, g in groups.items() if d != left.group]
+            kept = [*others, group_sums(rest, nodes, priors)] if rest else others
+            without.append(joint_log_marginal(kept, nodes, priors) if kept else 0.0)
         pointwise[shape] = total[shape] - np.array(without)
     out = pd.DataFrame({"elpd": {s: v.sum() for s, v in pointwise.items()}}).sort_values("elpd", ascending=False)
     best = pointwise[out.index[0]]

@@ -36,7 +36,8 @@ def time_ledger(
     ``first_day`` and ``last_day``, ``not_used`` (rows set aside), ``own_low``, ``own_median``, ``own_high`` (half-life in days from the
     drug's
     own trials and the prior), ``own_learned`` and ``learned`` (share of the prior variance of the log half-life that is gone: by its own
-    trials; with those of other drugs), ``unpublished`` (trials whose figures are a sponsor's or the press's), ``rests_on``.
+    trials; with those of other drugs), ``unpublished`` (of the trials with a
+    curve, those whose figures are a sponsor's or the press's), ``rests_on``.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def time_ledger(
                 "first_day": own["days_from_last_dose"].min(), "last_day": own["days_from_last_dose"].max(),
                 "not_used": int(aside["trial"].map(study_drug).eq(drug).sum()), "own_low": low, "own_median": median, "own_high": high,
                 "own_learned": learned["own"], "learned": learned["all"],
-                "unpublished": own.loc[own["published"] != 1, "trial"].nunique(), "rests_on": VERDICTS[kind],
+                "unpublished": own.loc[(own["published"] != 1) & own["trial"].isin(several), "trial"].nunique(), "rests_on": VERDICTS[kind],
             }
         )  # fmt: skip
     return pd.DataFrame(out)

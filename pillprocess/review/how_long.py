@@ -1,0 +1,57 @@
+"""How long the effect lasts, as the main job shows it: the effect over time, half-lives beside their prior, and what carries them."""
+
+import pandas as pd
+
+from pillprocess.evidence.tables import Evidence
+from pillprocess.output.tables import interval_table
+from pillprocess.timecourse.estimands import half_life_table, time_effects
+from pillprocess.timecourse.fit import compare_shapes, fit_time_course
+from pillprocess.timecourse.ledger import VERDICTS, time_ledger
+from pillprocess.timecourse.plots import time_curve_table, time_points
+from pillprocess.timecourse.rows import time_rows, time_set_aside
+
+UNTRIED_SETTING = "carried over: no trial of this drug in this setting"
+
+
+def how_long(evidence: Evidence, *, seed: int) -> dict[str, pd.DataFrame]:
+    """Fit the time course in closed form and tabulate it; where the rows allow none, ``time_effects`` holds the reason."""
+    try:
+        rows = time_rows(evidence)
+        fit = fit_time_course(rows, seed=seed)
+    except ValueError as error:
+        return {"time_effects": pd.DataFrame({"reason": [str(error)]})}
+    effects = interval_table(time_effects(fit))
+    ledger = time_ledger(rows, seed=seed)
+    shapes = {} if ledger["trials"].sum() < 3 else {"time_shapes": compare_shapes(rows)}
+    return shapes | {
+        "time_effects": effects[effects["evidence"] != UNTRIED_SETTING].reset_index(drop=True), "half_lives": half_life_table(fit),
+        "time_ledger": ledger, "time_set_aside": time_set_aside(rows), "time_curves": time_curve_table(fit),
+        "time_points": time_points(fit),
+    }  # fmt: skip
+
+
+def how_long_words(tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Say in sentences which drugs' duration was measured, and for which it is an assumption."""
+    if "time_ledger" not in tables:
+        return []
+    ledger = tables["time_ledger"].set_index("drug")
+    lives = tables["half_lives"].sort_values("therapy").drop_duplicates("drug", keep="last").set_index("drug")
+    measured = [d for d in ledger.index if ledger.loc[d, "rests_on"] == VERDICTS[0]]
+    sentences = []
+    for drug in measured:
+        own, life = ledger.loc[drug], lives.loc[drug]
+        topline = f", {own['unpublished']} of them known from the sponsor alone" if own["unpublished"] else ""
+        followed = f"drug and control, still as randomised, on several days after the last dose (to day {own['last_day']:.0f}{topline})"
+        before = f"prior {life['prior_median']:.0f} [{life['prior_low']:.0f}, {life['prior_high']:.0f}]"
+        sentences.append(
+            f"{drug}: {own['curve_trials']} trials measured {followed}. Half of the effect is left after {life['median']:.0f} days "
+            f"[{life['ci_low']:.0f}, {life['ci_high']:.0f}] ({before}): the lower end is measured, the upper one is not, for no trial "
+            "followed the effect to its end."
+        )
+    assumed = [f"{d} ({ledger.loc[d, 'rests_on'].split(':')[0]})" for d in ledger.index if d not in measured]
+    if assumed:
+        sentences.append(
+            f"For {', '.join(assumed)} how long the effect lasts is an assumption: what stands for it in the table is carried from "
+            "elsewhere."
+        )
+    return sentences
