@@ -27,13 +27,15 @@ DECIDED, MOST, ODDS = 0.975, 0.95, 10.0
 class Expected:
     """What is expected of estimands (estimand,) after a trial: variances now and after, and the chance of a decision.
 
-    A decision is made where the posterior probability of a side of 0 lies beyond the level; ``decided_now`` says where it does already.
+    A decision is made where the posterior probability of a side of 0 lies beyond the level; ``below_now`` is P(< 0) before the trial,
+    ``decided_now`` says where that is beyond the level already.
     """
 
     mean: Array
     variance_now: Array
     variance_after: Array
     assurance: Array
+    below_now: Array
     decided_now: NDArray[np.bool_]
 
 
@@ -86,7 +88,7 @@ def expect(
     _, variance, below = after(known, loading, noise, weights, y, density=density)
     beyond = np.maximum(below, 1 - below) > level
     decided_now = np.maximum(before[2], 1 - before[2])[0] > level
-    return Expected(before[0][0], before[1][0], variance.mean(axis=0), beyond.mean(axis=0), decided_now)
+    return Expected(before[0][0], before[1][0], variance.mean(axis=0), beyond.mean(axis=0), before[2][0], decided_now)
 
 
 def after(

@@ -9,6 +9,7 @@ and the fewest arms are searched that would isolate it.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,8 @@ WORDS = {
 }  # fmt: skip
 NEEDS = {"mediated": "experience", "accounts": "experience"}
 """The term that an estimand which is no term hangs on."""
+
+MORE = "more arms than two"
 
 BELIEVED = (0.24, 0.76)
 """Shares of blinded arms without and with the drug that believe they had it, where no fit says: those of the embedded evidence."""
@@ -121,8 +124,8 @@ def compares(trial: PlannedTrial, estimand: str, *, believed: tuple[float, float
 def missing_comparison(trial: PlannedTrial, estimand: str, *, believed: tuple[float, float] = BELIEVED) -> str:
     """Say that a trial has no comparison for an estimand, and which arm it lacks."""
     word = WORDS[NEEDS.get(estimand, estimand)]
-    wanted = _missing(trial, NEEDS.get(estimand, estimand), believed)
-    lacks = f"; it lacks {wanted}" if wanted else ""
+    wanted = _missing(trial, NEEDS.get(estimand, estimand), believed, most=3)
+    lacks = f"; it lacks {wanted}" if wanted != MORE else ""
     return f"trial '{trial.name}': no two arms differ in {word}, so it has no comparison for '{estimand}'{lacks}"
 
 
@@ -157,8 +160,8 @@ def _entangled(table: np.ndarray, column: int) -> list[int]:
     return [i for i in range(table.shape[1]) if i != column and abs(nearest[i]) > 1e-6]
 
 
-def _missing(trial: PlannedTrial, term: str, believed: tuple[float, float]) -> str:
-    """The fewest arms, up to three, that would isolate a term beside those there are.
+def _missing(trial: PlannedTrial, term: str, believed: tuple[float, float], *, most: int = 2) -> str:
+    """The fewest arms, up to ``most``, that would isolate a term beside those there are.
 
     A term is isolated where its column adds to the rank of the others and the mean.
     """
@@ -167,7 +170,7 @@ def _missing(trial: PlannedTrial, term: str, believed: tuple[float, float]) -> s
     own, new = (
         np.column_stack([np.ones(len(arms)), amounts(arms, believed=believed)]) for arms in (trial.arms, candidates)
     )
-    for count in (1, 2, 3):
+    for count in range(1, most + 1):
         added = list(combinations(range(len(candidates)), count))
         tables = np.concatenate([np.broadcast_to(own, (len(added), *own.shape)), new[np.array(added)]], axis=1)
         grows = np.linalg.matrix_rank(tables, tol=1e-9) > np.linalg.matrix_rank(
@@ -175,21 +178,22 @@ def _missing(trial: PlannedTrial, term: str, believed: tuple[float, float]) -> s
         )
         if grows.any():
             return " and ".join(f"an arm with {described(candidates[i])}" for i in added[int(grows.argmax())])
-    return ""
+    return MORE
 
 
 def _variants(trial: PlannedTrial, believed: tuple[float, float]) -> list[PlannedArm]:
     """Arms like the trial's own with one thing or two changed, those with one first, each set of amounts once."""
     drug, therapy = trial.drug, next((arm.therapy for arm in trial.arms if arm.therapy), "therapy")
-    changes: list[dict[str, object]] = [
+    changes: list[dict[str, Any]] = [
         {"drug": "placebo", "waiting_list": False}, {"therapy": ""}, {"therapy": therapy, "waiting_list": False},
-        {"experience": 0.0, "experience_shift": 0.0}, {"belief": "equal"}, {"belief": "open"},
+        {"experience": 0.0, "experience_shift": 0.0}, {"experience": 1.0}, {"belief": "equal"}, {"belief": "open"},
         {"drug": "none", "therapy": "", "waiting_list": True, "belief": "open", "active_placebo": False},
     ]  # fmt: skip
     if drug:
         changes.append({"drug": drug, "waiting_list": False, "active_placebo": False})
-    single = [replace(arm, **change) for change in changes for arm in trial.arms]  # type: ignore[arg-type]
-    double = [replace(arm, **a, **b) for a, b in combinations(changes, 2) if not set(a) & set(b) for arm in trial.arms]  # type: ignore[arg-type]
+    single = [replace(arm, **change) for change in changes for arm in trial.arms]
+    agreeing = [a | b for a, b in combinations(changes, 2) if all(a[k] == b[k] for k in set(a) & set(b))]
+    double = [replace(arm, **both) for both in agreeing for arm in trial.arms]
     every = [*single, *double]
     _, first = np.unique(amounts(every, believed=believed).round(9), axis=0, return_index=True)
     return [every[i] for i in sorted(first)]

@@ -66,8 +66,9 @@ def expected_information(
     -------
     DataFrame, a row per design, estimand and size: ``design``, ``drug``, ``estimand``, ``decision``, ``n_per_arm``, ``people``,
     ``mean`` and ``sd_now`` (the posterior before the trial), ``sd_after`` (root of the expected variance after it), ``reduction``
-    (part of the variance expected to go), ``decided_now`` (the decision stands without the trial), ``assurance`` (chance of the
-    decision, averaged over what is known now) with ``assurance_se``, and ``misleading`` (chance of odds of 10 for the wrong account).
+    (part of the variance expected to go), ``below_now`` (P(< 0) before the trial: near .5 nothing is known, near a level even a small
+    trial may carry it over), ``decided_now`` (the decision stands without the trial), ``assurance`` (chance of the decision, averaged
+    over what is known now) with ``assurance_se``, and ``misleading`` (chance of odds of 10 for the wrong account).
     A size of infinity is a trial without end: what no size exceeds. ``"accounts"`` has no posterior SD: it compares all of the effect
     through the experience (no drug, no drug x therapy term) with none (no experience term), each fitted to the evidence, at even odds
     before the trial; in a synthesis, more than half of the effect through the experience with less, at even odds before.
@@ -212,7 +213,7 @@ def _of_design(
                         "estimand": estimand, "decision": DECISIONS.get(estimand, INTERVAL), "mean": float(found.mean[i]),
                         "sd_now": float(found.variance_now[i] ** 0.5), "sd_after": float(found.variance_after[i] ** 0.5),
                         "reduction": float(1 - found.variance_after[i] / found.variance_now[i]),
-                        "decided_now": bool(found.decided_now[i]), "assurance": p,
+                        "below_now": float(found.below_now[i]), "decided_now": bool(found.decided_now[i]), "assurance": p,
                         "assurance_se": (p * (1 - p) / draws) ** 0.5,
                     }
                 )  # fmt: skip

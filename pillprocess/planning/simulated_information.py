@@ -81,7 +81,8 @@ def rows_from_draws(
                 left = float(variance[:, i].mean())
                 row |= {
                     "mean": float(now[0][i]), "sd_now": float(now[1][i] ** 0.5), "sd_after": min(left, now[1][i]) ** 0.5,
-                    "reduction": max(0.0, 1 - left / float(now[1][i])), "decided_now": bool(max(now[2][i], 1 - now[2][i]) > level),
+                    "reduction": max(0.0, 1 - left / float(now[1][i])), "below_now": float(now[2][i]),
+                    "decided_now": bool(max(now[2][i], 1 - now[2][i]) > level),
                     "assurance": p, "assurance_se": (p * (1 - p) / known.size) ** 0.5,
                 }  # fmt: skip
             out.append(row)

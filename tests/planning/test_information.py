@@ -66,7 +66,7 @@ def test_a_trial_that_cannot_say_is_no_row_by_default_and_refused_when_asked(tab
             outcome_sd=0.0,
         )
     for words in (
-        "no two arms differ in dose and therapy together, so it has no comparison for 'drug:therapy'; it lacks an arm with",
+        "no two arms differ in dose and therapy together, so it has no comparison for 'drug:therapy'; it lacks an arm with placebo",
         "unknown drug 'DMT'; the fit knows MDMA, psilocybin", "construct 'sleep' is not in the fit; it has depression",
         "is there twice", "types of therapy in the fit: give prior_therapy_type_sd", "size 1; an arm needs at least 2",
         "outcome_sd = 0; it must be > 0",
