@@ -37,7 +37,7 @@ def with_outcome_and_experience(people: Participants, *, guess: str) -> tuple[Pa
     kept = needed.notna().all(axis=1)
     if kept.all():
         return people, lost
-    names = ["outcome", "mediators", "treatment", "covariates", "trial", "arm"]
+    names = ["outcome", "mediators", "treatment", "covariates", "trial", "arm", "clusters"]
     left = dataclasses.replace(people, **{name: getattr(people, name)[kept] for name in names})
     problems = constant_problems(left.outcome, left.mediators, left.covariates, left.arm, left.trial)
     problems += rank_problems(left.treatment, left.covariates)

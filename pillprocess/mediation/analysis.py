@@ -161,9 +161,11 @@ def prior_posterior(
 def prior_variables(model: pm.Model) -> list[TensorVariable]:
     """Return the quantities that have a prior.
 
-    The trials' own effects are drawn given the data where participants are collapsed, so they have no place here.
+    The trials' and clusters' own effects are drawn given the data where participants are collapsed, so they have no place here.
     """
-    return [v for v in model.deterministics if not (v.name.endswith("_trial") and "outcome_gram" in model.named_vars)]
+    given_data = "outcome_gram" in model.named_vars
+    own = [v.name for v in model.deterministics if v.name.endswith("_trial") or v.name.startswith("deviation_")]
+    return [v for v in model.deterministics if not (given_data and v.name in own)]
 
 
 def with_prior(model: pm.Model, idata: xr.DataTree, variables: Sequence[TensorVariable], *, seed: int) -> xr.DataTree:

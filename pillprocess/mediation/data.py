@@ -13,11 +13,23 @@ MOST_PROFILES = 2000
 """Covariate profiles over which effects of binary families are averaged; more are thinned, evenly over the rows."""
 
 
-def add_constants(people: Participants, data: Standardised, *, family_mediator: str, family_outcome: str) -> None:
+def add_constants(
+    people: Participants,
+    data: Standardised,
+    *,
+    family_mediator: str,
+    family_outcome: str,
+    groups: np.ndarray | None = None,
+) -> None:
     """Register constant data of the model in context.
 
     Dims: ``level`` is the reference and the active arms, ``source`` the covariates as the user named them, ``profile`` a
-    combination of covariates (and, with several trials, a trial).
+    combination of covariates (and, with several trials or clusters, one of these).
+
+    Parameters
+    ----------
+    groups
+        Trial and clusters of each group that ``data.trial`` numbers, (group, grouping); None without clusters.
     """
     model = pm.modelcontext(None)
     compared = ~people.trial.isin(single_arm_trials(people.treatment, people.trial)).to_numpy()
@@ -48,7 +60,11 @@ def add_constants(people: Participants, data: Standardised, *, family_mediator: 
     pm.Data("family_mediator", FAMILIES.index(family_mediator))
     pm.Data("family_outcome", FAMILIES.index(family_outcome))
     pm.Data("higher_is_worse", int(people.higher_is_worse))
-    if family_mediator != "gaussian" or family_outcome != "gaussian":
+    if groups is not None:
+        model.add_coords({"grouping": ["trial", *people.clusters.columns], "group": range(len(groups))})
+        pm.Data("group_members", groups, dims=("group", "grouping"))
+    moderated = bool(people.treatment_moderators or people.mediator_moderators)
+    if moderated or family_mediator != "gaussian" or family_outcome != "gaussian":
         _add_profiles(X, data.trial[compared])
 
 

@@ -1,6 +1,8 @@
 """What a fitted mediation model says, as arrays: one row per draw."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -68,9 +70,49 @@ def coefficients(
         alpha_y=draws("alpha_y"), c=draws("c"), b=b,
         theta=flat(posterior["theta"].sel(arm=arm)) if "theta" in posterior else np.zeros(b.shape),
         gamma_y=flat(posterior["gamma_y"]),
-        cov_ab=_cov_ab(posterior, arm, total) if trial is None and not new else np.zeros(b.shape),
+        cov_ab=_cov_ab(idata, posterior, arm, total) if trial is None and not new else np.zeros(b.shape),
         family_mediator=family_mediator, family_outcome=family_outcome,
+        **_moderation(posterior, arm, total),
     )  # fmt: skip
+
+
+def _moderation(posterior: xr.Dataset, arm: str, total: np.ndarray) -> dict[str, np.ndarray | None]:
+    """Change of a, c and b with the covariates, where modelled."""
+    a_x = np.einsum("sqr,srp->sqp", total, flat(posterior["a_x"].sel(arm=arm))) if "a_x" in posterior else None
+    c_x = flat(posterior["c_x"].sel(arm=arm)) if "c_x" in posterior else None
+    return {"a_x": a_x, "c_x": c_x, "b_x": flat(posterior["b_x"]) if "b_x" in posterior else None}
+
+
+def in_clusters(idata: xr.DataTree, k: Coefficients, members: np.ndarray, arm: str, *, group: str) -> Coefficients:
+    """Coefficients of participants in the clusters ``members``, one per kind; -1 or beyond the last where in none."""
+    draws = idata[group].dataset
+    mediators = [str(q) for q in draws["mediator"].to_numpy()]
+    total = through_earlier(draws, k.b.shape)
+    shift = {name: np.zeros_like(getattr(k, name)) for name in ("alpha_m", "a", "alpha_y", "c", "b")}
+    for (key, _), member in zip(cluster_keys(idata), members, strict=True):
+        own = draws[f"deviation_{key}"]
+        if not 0 <= member < own.sizes[f"cluster_{key}"]:
+            continue
+        own = own.isel({f"cluster_{key}": member})
+        for name in own[f"effect_{key}"].to_numpy():
+            values = flat(own.sel({f"effect_{key}": name}))
+            if name == "alpha_y":
+                shift["alpha_y"] += values
+            elif name == f"c[{arm}]":
+                shift["c"] += values
+            for q, m in enumerate(mediators):
+                for what, label in (("alpha_m", f"alpha_m[{m}]"), ("a", f"a[{m}, {arm}]"), ("b", f"b[{m}]")):
+                    if name == label:
+                        shift[what][:, q] += values
+    shift |= {name: np.einsum("sqr,sr->sq", total, shift[name]) for name in ("alpha_m", "a")}
+    return replace(k, cov_ab=np.zeros_like(k.b), **{name: getattr(k, name) + value for name, value in shift.items()})
+
+
+def cluster_keys(idata: xr.DataTree) -> list[tuple[str, str]]:
+    """Part of the variables' names, and name, of each kind of cluster of a fit."""
+    data = idata["constant_data"].dataset
+    names = [str(n) for n in data["grouping"].to_numpy()[1:]] if "grouping" in data.dims else []
+    return [(re.sub(r"\W", "_", name), name) for name in names]
 
 
 def profiles(
@@ -113,19 +155,22 @@ def _residual_covariance(posterior: xr.Dataset, total: np.ndarray) -> np.ndarray
     return np.asarray(factor @ correlation @ factor.transpose(0, 2, 1))
 
 
-def _cov_ab(posterior: xr.Dataset, arm: str, total: np.ndarray) -> np.ndarray:
-    """Covariance over trials of each mediator's total a and its b (draw, mediator); 0 where none is estimated."""
+def _cov_ab(idata: xr.DataTree, posterior: xr.Dataset, arm: str, total: np.ndarray) -> np.ndarray:
+    """Covariance over trials, and over clusters, of each mediator's total a and its b (draw, mediator); 0 where none is estimated."""
     mediators = [str(m) for m in posterior["mediator"].to_numpy()]
-    if "correlation" not in posterior:
-        return np.zeros(total.shape[:2])
-    tau, pairs = posterior["tau"], posterior["correlation"]
-    covariance = np.empty(total.shape)
-    for (q, of_b), (r, of_a) in ((p, s) for p in enumerate(mediators) for s in enumerate(mediators)):
-        a, b = f"a[{of_a}, {arm}]", f"b[{of_b}]"
-        values = (
-            tau.sel(effect=a, drop=True) * tau.sel(effect=b, drop=True) * pairs.sel(effect_pair=f"{a} ~ {b}", drop=True)
-        )
-        covariance[:, q, r] = flat(values)
+    found = [("tau", "correlation", "effect", "effect_pair")] if "correlation" in posterior else []
+    found += [
+        (f"tau_{key}", f"correlation_{key}", f"effect_{key}", f"effect_pair_{key}") for key, _ in cluster_keys(idata)
+        if f"correlation_{key}" in posterior
+    ]  # fmt: skip
+    covariance = np.zeros(total.shape)
+    for sd, correlation, effect, pair in found:
+        tau, pairs = posterior[sd], posterior[correlation]
+        for (q, of_b), (r, of_a) in ((p, s) for p in enumerate(mediators) for s in enumerate(mediators)):
+            a, b = f"a[{of_a}, {arm}]", f"b[{of_b}]"
+            if f"{a} ~ {b}" in pairs[pair]:
+                values = tau.sel({effect: a}, drop=True) * tau.sel({effect: b}, drop=True)
+                covariance[:, q, r] += flat(values * pairs.sel({pair: f"{a} ~ {b}"}, drop=True))
     return np.einsum("sqr,sqr->sq", total, covariance)
 
 

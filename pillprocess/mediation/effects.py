@@ -23,7 +23,7 @@ import xarray as xr
 from scipy import special
 
 from pillprocess.mediation.choices import BINARY
-from pillprocess.mediation.draws import coefficients, compared_arm, path_effects, profiles, stack
+from pillprocess.mediation.draws import coefficients, compared_arm, in_clusters, path_effects, profiles, stack
 from pillprocess.mediation.gcomputation import Coefficients, controlled_outcome, potential_outcome
 
 FAR = 2.0
@@ -77,7 +77,7 @@ def natural_effects(
     where it can be reported (the attribute ``proportion_withheld`` says why not). Of differences, several mediators add ``iie`` (dim
     mediator), ``iie_dependence`` and ``ide``, the interventional effects; a declared order adds ``path`` (dim path).
     Several trials add ``ab`` and ``cov_ab`` (dim mediator where there are several), whose sum is the indirect effect at
-    the reference, and ``te_new``, ``pnde_new`` and ``tnie_new``, the effects in a new trial. The attributes
+    the reference (likewise with clusters), and ``te_new``, ``pnde_new`` and ``tnie_new``, the effects in a new trial. The attributes
     ``extrapolation_cde`` and ``extrapolation_pnde`` say how many drug-arm SDs each mediator is moved.
 
     Raises
@@ -117,16 +117,18 @@ def compute_effects(
     draws, data = idata[group].dataset, idata["constant_data"].dataset
     mediators = [str(name) for name in data["mediator"].to_numpy()]
     value = _mediator_value(m, mediators)
-    several = "trial" in draws.dims
+    several, groups = "trial" in draws.dims, data.get("group_members")
     population = coefficients(idata, arm, group=group)
     if scale not in TRANSFORMS or (scale != "difference" and population.family_outcome not in BINARY):
         raise ValueError(
             f"scale = {scale!r}: it must be {', '.join(TRANSFORMS)}, the last two for a probit or logit outcome; this outcome "
             f"is {population.family_outcome}"
         )
-    X, weight, trial = profiles(idata, at, linear=population.linear)
+    X, weight, trial = profiles(idata, at, linear=population.linear and not population.moderated)
     parts: list[Part] = [(population, X, weight)]
-    if several and not population.linear:
+    if groups is not None and not population.linear:
+        parts = _by_group(idata, arm, groups.to_numpy(), (X, weight, trial), population, several=several, group=group)
+    elif several and not population.linear:
         trials = [coefficients(idata, arm, group=group, trial=j) for j in range(draws.sizes["trial"])]
         parts = [(k, X[trial == j], weight[trial == j]) for j, k in enumerate(trials) if (trial == j).any()]
 
@@ -135,7 +137,7 @@ def compute_effects(
     by_mediator: dict[str, np.ndarray] = {}
     if len(mediators) > 1 and scale == "difference":
         single |= _interventional(parts, by_mediator, te=single["te"], linear=population.linear)
-    if several and population.linear:
+    if (several or groups is not None) and population.linear and not population.moderated:
         by_mediator |= {"ab": population.a * population.b, "cov_ab": population.cov_ab}
     if several:
         new = _effects([(coefficients(idata, arm, group=group, new=True), X, weight)], value, scale)
@@ -148,6 +150,19 @@ def compute_effects(
         names, paths = path_effects(idata, arm, group=group)
         effects = effects.merge(stack(idata, {"path_effect": paths}, group, path=names))
     return _describe(effects.assign_attrs(scale=scale), data, arm, value)
+
+
+def _by_group(
+    idata: xr.DataTree, arm: str, groups: np.ndarray, profile: tuple[np.ndarray, np.ndarray, np.ndarray], population: Coefficients,
+    *, several: bool, group: str,
+) -> list[Part]:  # fmt: skip
+    """Coefficients, covariate profiles and weights of each combination of trial and clusters."""
+    X, weight, of = profile
+    by_trial = {int(j): coefficients(idata, arm, group=group, trial=int(j)) for j in np.unique(groups[:, 0]) if several}
+    return [
+        (in_clusters(idata, by_trial.get(int(own[0]), population), own[1:], arm, group=group), X[of == g], weight[of == g])
+        for g, own in enumerate(groups) if (of == g).any()
+    ]  # fmt: skip
 
 
 def natural_effects_by_trial(idata: xr.DataTree, *, arm: str | None = None) -> xr.Dataset:

@@ -39,6 +39,9 @@ class Coefficients:
         Covariance over trials of each mediator's a and b (draw, mediator).
     family_mediator, family_outcome
         Names of the families.
+    a_x, c_x, b_x
+        Change of a (draw, mediator, covariate), c (draw, covariate) and b (draw, mediator, covariate) with the covariates;
+        None where nothing moderates.
     """
 
     alpha_m: np.ndarray
@@ -54,6 +57,14 @@ class Coefficients:
     cov_ab: np.ndarray
     family_mediator: str
     family_outcome: str
+    a_x: np.ndarray | None = None
+    c_x: np.ndarray | None = None
+    b_x: np.ndarray | None = None
+
+    @property
+    def moderated(self) -> bool:
+        """Whether effects depend on covariates, so that mean covariates are not enough."""
+        return self.a_x is not None or self.b_x is not None
 
     @property
     def linear(self) -> bool:
@@ -78,22 +89,25 @@ def potential_outcome(
         Draw each mediator from its own distribution, independently of the others (interventional effects).
     """
     level = np.broadcast_to(np.asarray(t_m, float), k.a.shape[1:])
-    slope = k.b + k.theta * t
+    gamma_m = k.gamma_m if k.a_x is None else k.gamma_m + k.a_x * level[:, None]
+    gamma_y = k.gamma_y if k.c_x is None else k.gamma_y + k.c_x * t
+    slope = (k.b + k.theta * t)[:, None]
     total = np.zeros(len(k.c))
     for rows in _chunks(len(X), len(k.c) * (1 if k.linear else len(LEGENDRE[0]))):
-        location = (k.alpha_m + k.a * level)[:, None] + np.einsum("np,sqp->snq", X[rows], k.gamma_m)
-        base = (k.alpha_y + k.c * t)[:, None] + k.gamma_y @ X[rows].T
+        location = (k.alpha_m + k.a * level)[:, None] + np.einsum("np,sqp->snq", X[rows], gamma_m)
+        base = (k.alpha_y + k.c * t)[:, None] + gamma_y @ X[rows].T
+        b = slope if k.b_x is None else slope + np.einsum("np,sqp->snq", X[rows], k.b_x)
         if k.family_mediator in BINARY:
             chance = probability(k.family_mediator, location[:, :, 0])
-            step = base + slope
+            step = base + b[:, :, 0]
             mean = (1 - chance) * _response(k, base) + chance * _response(k, step)
         elif k.family_outcome in BINARY:
             spread = k.sigma_m * np.eye(k.a.shape[1]) if independent else k.sigma_m
-            variance = np.einsum("sq,sqr,sr->s", slope, spread, slope)[:, None]
-            centre = base + np.einsum("snq,sq->sn", location, slope)
+            variance = np.einsum("snq,sqr,snr->sn", b, spread, b)
+            centre = base + (location * b).sum(2)
             mean = _averaged(k, centre, variance)
         else:
-            mean = base + np.einsum("snq,sq->sn", location, slope) + (k.cov_ab * level).sum(1)[:, None]
+            mean = base + (location * b).sum(2) + (k.cov_ab * level).sum(1)[:, None]
         total += mean @ weight[rows]
     return total
 
@@ -101,9 +115,11 @@ def potential_outcome(
 def controlled_outcome(k: Coefficients, X: np.ndarray, weight: np.ndarray, *, t: float, m: np.ndarray) -> np.ndarray:
     """E[Y(t, m)] of every draw, the mediators set to ``m``."""
     fixed = k.alpha_y + k.c * t + (k.b + k.theta * t) @ m
+    gamma_y = k.gamma_y if k.c_x is None else k.gamma_y + k.c_x * t
+    gamma_y = gamma_y if k.b_x is None else gamma_y + np.einsum("q,sqp->sp", m, k.b_x)
     total = np.zeros(len(k.c))
     for rows in _chunks(len(X), len(k.c)):
-        total += _response(k, fixed[:, None] + k.gamma_y @ X[rows].T) @ weight[rows]
+        total += _response(k, fixed[:, None] + gamma_y @ X[rows].T) @ weight[rows]
     return total
 
 

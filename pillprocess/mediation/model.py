@@ -13,19 +13,28 @@ arm; the latent residual SD where a family is binary); results are in the units 
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
-from pytensor.tensor import TensorVariable
 
 from pillprocess.mediation.choices import BINARY, Family, choice_problems
+from pillprocess.mediation.cluster_effects import add_clusters
+from pillprocess.mediation.clusters import (
+    Correlations,
+    cluster_factor,
+    mediator_level,
+    read_clusters_of,
+    read_vary,
+)
 from pillprocess.mediation.data import add_constants
 from pillprocess.mediation.families import LATENT_SD
+from pillprocess.mediation.moderation import moderation
 from pillprocess.mediation.participant_rows import add_rows
-from pillprocess.mediation.random_effects import correlation_cholesky, effect_covariance, effect_labels, pair_labels
+from pillprocess.mediation.random_effects import effect_covariance, effect_labels
 from pillprocess.mediation.recursion import (
     Quadratic,
     Shared,
@@ -33,8 +42,8 @@ from pillprocess.mediation.recursion import (
     incomplete_log_likelihood,
     integrated,
     quadratic,
-    unit_lower_inverse,
 )
+from pillprocess.mediation.residuals import degrees_of_freedom, successive
 from pillprocess.mediation.sufficient import SufficientStatistics, collapse, standardise
 from pillprocess.mediation.units import add_effects, add_shared, add_variation
 from pillprocess.participants.table import Participants
@@ -53,6 +62,8 @@ def mediation(
     family_mediator: Family = "gaussian",
     family_outcome: Family = "gaussian",
     order: Sequence[str] | None = None,
+    vary: Sequence[str] | Mapping[str, Sequence[str]] = (),
+    cluster_correlations: Correlations = "all",
     collapsed: bool = True,
     prior_a_sd: float = 2.0,
     prior_b_sd: float = 0.5,
@@ -61,6 +72,7 @@ def mediation(
     prior_d_sd: float = 0.5,
     prior_intercept_sd: float = 2.0,
     prior_covariate_sd: float = 1.0,
+    prior_moderation_sd: float = 0.5,
     prior_sigma_sd: float = 1.0,
     prior_tau_sd: float = 0.5,
     prior_tau_intercept_sd: float = 1.0,
@@ -84,16 +96,24 @@ def mediation(
         Several mediators are Gaussian.
     order
         All mediators, causes first. By default several mediators are parallel, with correlated residuals.
+    vary
+        Which of the paths ``"a"``, ``"b"`` and ``"c"`` differ between clusters, for all of them or by column of
+        ``people.clusters``; their intercepts always do.
+    cluster_correlations
+        ``"all"`` effects of a cluster may be correlated, so that cov(a, b) is estimated and nothing that a cluster shares by mediator and
+        outcome enters b; those of each ``"equation"``, as in two separate mixed models; or ``"none"``.
     collapsed
         Use sufficient statistics where both families are Gaussian. False writes every participant's row into the model:
         the same posterior, for predictive checks and log-likelihoods person by person.
     prior_a_sd, prior_b_sd, prior_c_sd, prior_interaction_sd, prior_d_sd, prior_intercept_sd, prior_covariate_sd
         SDs of the normal priors, in SD units: treatment on mediator, mediator on outcome (per SD), treatment on outcome
         at the mean mediator, interaction, earlier on later mediator, intercepts, covariates (per SD).
+    prior_moderation_sd
+        SD of the normal prior of the change of an effect per SD of a moderator, in SD units.
     prior_sigma_sd
         Half-normal scale of the residual SDs, in SD units.
     prior_tau_sd, prior_tau_intercept_sd
-        Half-normal scales of the SDs of effects and of intercepts between trials, in SD units.
+        Half-normal scales of the SDs of effects and of intercepts between trials or clusters, in SD units.
     prior_correlation_eta
         LKJ concentration of the correlations of effects between trials and of residuals of parallel mediators.
     prior_nu_mean
@@ -101,8 +121,9 @@ def mediation(
 
     Returns
     -------
-    ``pm.Model`` with dims mediator, arm, covariate, and trial and effect where there are several trials. Variables in
-    SD units end in ``_raw``; the others are in the units of the data.
+    ``pm.Model`` with dims mediator, arm, covariate, and trial and effect where there are several trials. Clusters of column f
+    add ``tau_f``, ``correlation_f`` and ``deviation_f`` (dims cluster_f, effect_f; that of alpha_y is at a mediator of 0). Variables
+    in SD units end in ``_raw``; the others are in the units of the data.
 
     Raises
     ------
@@ -123,9 +144,13 @@ def mediation(
     problems = choice_problems(
         people.mediators, people.outcome, family_mediator=family_mediator, family_outcome=family_outcome, order=order
     )
+    varying, unfit = read_vary(people, vary)
+    problems += unfit
     if problems:
         raise ValueError("\n".join([*problems, "no model was built"]))
 
+    clusters = read_clusters_of(people, mediators, varying)
+    level = mediator_level(people, mediators)
     binary_m, binary_y = family_mediator in BINARY, family_outcome in BINARY
     data = standardise(people, mediators=mediators, binary_mediator=binary_m, binary_outcome=binary_y)
     arms, trials = [str(a) for a in people.treatment.columns], [str(t) for t in pd.unique(people.trial)]
@@ -146,32 +171,37 @@ def mediation(
         alpha_m = pm.Normal("alpha_m_raw", 0, prior_intercept_sd * link_m, dims="mediator")
         alpha_y = pm.Normal("alpha_y_raw", 0, prior_intercept_sd * link_y)
         gamma_m = pm.Normal("gamma_m_raw", 0, prior_covariate_sd * link_m, dims=("mediator", "covariate"))
+        a_x, c_x, b_x = moderation(people, prior_moderation_sd, link_m, link_y)
+        measured = None
+        if level is not None:  # one row per cluster, and what varies within clusters does not enter
+            label = people.clusters[level]
+            measured = np.flatnonzero(~label.duplicated().to_numpy())
+            shared_by_all = (people.covariates.groupby(label).nunique() <= 1).all().to_numpy(float)
+            gamma_m, a_x = gamma_m * shared_by_all, None if a_x is None else a_x * shared_by_all
         gamma_y = pm.Normal("gamma_y_raw", 0, prior_covariate_sd * link_y, dims="covariate")
         sigma_m = None if binary_m else pm.HalfNormal("sigma_m_raw", prior_sigma_sd, dims="mediator")
         sigma_y = None if binary_y else pm.HalfNormal("sigma_y_raw", prior_sigma_sd)
-        d, D, s = _successive(sigma_m, mediators, order, prior_d_sd, prior_correlation_eta)
-        nu_m = _degrees_of_freedom("nu_m", prior_nu_mean) if family_mediator == "student_t" else None
-        nu_y = _degrees_of_freedom("nu_y", prior_nu_mean) if family_outcome == "student_t" else None
-        shared = Shared(gamma_m, gamma_y, theta, sigma_m, sigma_y, d, D, s, nu_m, nu_y)
+        d, D, s = successive(sigma_m, mediators, order, prior_d_sd, prior_correlation_eta)
+        nu_m = degrees_of_freedom("nu_m", prior_nu_mean) if family_mediator == "student_t" else None
+        nu_y = degrees_of_freedom("nu_y", prior_nu_mean) if family_outcome == "student_t" else None
+        shared = Shared(gamma_m, gamma_y, theta, sigma_m, sigma_y, d, D, s, nu_m, nu_y, a_x, c_x, b_x)
         mean = pt.concatenate([alpha_m, a.ravel(), alpha_y[None], c, b])
         add_shared(data, shared)
         add_effects(data, shared, mean[None], suffix="", dim=None)
 
-        collapsed = collapsed and family_mediator == family_outcome == "gaussian"
-        statistics = collapse(data, interaction=interaction) if collapsed else None
+        collapsed = collapsed and family_mediator == family_outcome == "gaussian" and a_x is None and b_x is None
+        collapsed = collapsed and (not clusters or (len(clusters) == 1 and J == 1 and level is None))
+        rows = replace(data, trial=clusters[0].index) if collapsed and clusters else data
+        statistics = collapse(rows, interaction=interaction) if collapsed else None
         density = None if statistics is None else _quadratic(shared, statistics, mediators=Q, arms=K)
-        effects = mean[None]
+        effects, groups = mean[None], None
+        kinds = np.array([prior_tau_intercept_sd, prior_tau_sd])
+        scale = np.repeat([*(kinds * link_m), *(kinds * link_y)], [Q, Q * K, 1, K + Q])
+        labels = effect_labels(mediators, arms)
         if J > 1:
             model.add_coord("trial", trials)
             eta = _correlation_prior(J, prior_correlation_eta)
-            kinds = [
-                prior_tau_intercept_sd * link_m,
-                prior_tau_sd * link_m,
-                prior_tau_intercept_sd * link_y,
-                prior_tau_sd * link_y,
-            ]
-            scale = np.repeat(kinds, [Q, Q * K, 1, K + Q])
-            tau, factor = effect_covariance(labels=effect_labels(mediators, arms), scale=scale, eta=eta)
+            tau, factor = effect_covariance(labels=labels, scale=scale, eta=eta)
             u = pm.Normal("u_raw", 0, 1, dims=("trial", "effect"))
             new = mean + pt.dot(factor, pm.Normal("u_new_raw", 0, 1, dims="effect"))
             if density is None:
@@ -182,7 +212,15 @@ def mediation(
             add_effects(data, shared, effects, suffix="_trial", dim="trial")
             add_effects(data, shared, new[None], suffix="_new", dim=None)
             add_variation(data, tau)
-        elif density is not None:
+        if clusters:
+            random = [
+                cluster_factor(
+                    c, labels=labels, scale=scale, eta=prior_correlation_eta, correlations=cluster_correlations
+                )
+                for c in clusters
+            ]
+            effects, groups, rows = add_clusters(clusters, random, data, density, effects, mean, given_trial=J > 1)
+        elif J == 1 and density is not None:
             pm.Potential("recursion", density.at(effects))
 
         recursion = assemble(shared, effects, mediators=Q, arms=K)
@@ -190,35 +228,12 @@ def mediation(
             pm.Potential("incomplete", incomplete_log_likelihood(recursion, statistics.incomplete, mediators=Q))
         if statistics is None:
             add_rows(
-                recursion, shared, data, family_mediator=family_mediator, family_outcome=family_outcome,
-                people=people.outcome.index, mediators=mediators,
+                recursion, shared, rows, family_mediator=family_mediator, family_outcome=family_outcome,
+                people=people.outcome.index, mediators=mediators, measured=measured,
             )  # fmt: skip
-        add_constants(people, data, family_mediator=family_mediator, family_outcome=family_outcome)
+        data = data if groups is None else replace(data, trial=rows.trial)
+        add_constants(people, data, family_mediator=family_mediator, family_outcome=family_outcome, groups=groups)
     return model
-
-
-def _successive(
-    sigma_m: TensorVariable | None, mediators: list[str], order: Sequence[str] | None, prior_d_sd: float, eta: float
-) -> tuple[TensorVariable | None, TensorVariable, TensorVariable]:
-    """Coefficients d of an order, and D and s of the successive regressions of the mediators."""
-    Q = len(mediators)
-    if sigma_m is None:
-        return None, pt.zeros((Q, Q)), pt.ones(Q)
-    if Q == 1:
-        return None, pt.zeros((Q, Q)), sigma_m
-    if order is not None:
-        pm.modelcontext(None).add_coord("mediator_pair", pair_labels(mediators))
-        d = pm.Normal("d_raw", 0, prior_d_sd, dims="mediator_pair")
-        earlier, later = np.triu_indices(Q, 1)
-        return d, pt.zeros((Q, Q))[later, earlier].set(d), sigma_m
-    factor = sigma_m[:, None] * correlation_cholesky("correlation_m", labels=mediators, eta=eta, dim="mediator_pair")
-    s = pt.diagonal(factor)
-    return None, pt.eye(Q) - unit_lower_inverse(factor / s, Q), s
-
-
-def _degrees_of_freedom(name: str, prior_mean: float) -> TensorVariable:
-    """Degrees of freedom above 2, where the variance exists."""
-    return pm.Deterministic(name, 2 + pm.Exponential(f"{name}_raw", scale=prior_mean))
 
 
 def _correlation_prior(trials: int, eta: float) -> float | None:

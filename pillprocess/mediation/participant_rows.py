@@ -14,12 +14,13 @@ from pillprocess.mediation.sufficient import Standardised
 
 def add_rows(
     p: Recursion, shared: Shared, data: Standardised, *, family_mediator: str, family_outcome: str, people: pd.Index,
-    mediators: list[str],
+    mediators: list[str], measured: np.ndarray | None = None,
 ) -> None:  # fmt: skip
     """Add the observed mediators ``M`` and outcomes ``Y`` of every participant to the model in context.
 
     A missing continuous mediator is a latent variable; a missing binary one is summed over its two values. A missing
-    outcome adds nothing. The values are the model's data ``M_value`` and ``Y_value``, which can be replaced.
+    outcome adds nothing. A mediator of clusters is observed once in each: ``measured`` says on whose row.
+    The values are the model's data ``M_value`` and ``Y_value``, which can be replaced.
     """
     model = pm.modelcontext(None)
     missing = np.isnan(data.M)
@@ -33,20 +34,25 @@ def add_rows(
         z = pm.Normal("M_missing_raw", 0, 1, dims="missing_mediator")
     T, j = data.T, data.trial
     seen = [np.flatnonzero(~missing[:, q]) for q in range(len(mediators))]
+    seen = seen if measured is None else [measured]
     M_value = np.concatenate([data.M[who, q] for q, who in enumerate(seen)])
     if binary:
         M_value = np.round(M_value * data.m_sd[0] + data.m_mean[0])
     model.add_coord("mediator_value", np.concatenate([labels[who, q] for q, who in enumerate(seen)]))
     M_data = pm.Data("M_value", M_value, dims="mediator_value")
     M_seen = (M_data - data.m_mean[0]) / data.m_sd[0] if binary else M_data
+    X_a = None if p.a_x is None else pt.tensordot(p.a_x, data.X, [[2], [1]])  # mediator, arm, person
     ends = np.cumsum([0, *(len(who) for who in seen)])
     M: list[TensorVariable] = []
     eta = []
     for q in range(len(mediators)):
         mean = p.alpha_m[j, q] + pt.sum(p.a[j, q] * T, axis=1) + pt.dot(data.X, p.gamma_m[q])
+        if X_a is not None:
+            mean = mean + pt.sum(X_a[q].T * T, axis=1)
         mean = mean + sum(p.D[q, r] * M[r] for r in range(q))
         eta.append(mean)
         filled = pt.zeros(len(T))[seen[q]].set(M_seen[ends[q] : ends[q + 1]])
+        filled = filled if measured is None else pt.as_tensor(data.M[:, q])
         here = np.flatnonzero(latent[:, 0] == q)
         if z is not None and len(here):
             who = latent[here, 1]
@@ -58,8 +64,11 @@ def add_rows(
 
     def outcome_eta(who: np.ndarray, values: list[TensorVariable]) -> TensorVariable:
         mean = p.alpha_y[j[who]] + pt.sum(p.c[j[who]] * T[who], axis=1) + pt.dot(data.X[who], p.gamma_y)
+        if p.c_x is not None:
+            mean = mean + pt.sum(pt.dot(data.X[who], p.c_x.T) * T[who], axis=1)
         for q, value in enumerate(values):
             slope = p.b[j[who], q] if p.theta is None else p.b[j[who], q] + pt.dot(T[who], p.theta[q])
+            slope = slope if p.b_x is None else slope + pt.dot(data.X[who], p.b_x[q])
             mean = mean + slope * value
         return mean
 

@@ -33,6 +33,9 @@ class Shared:
         Coefficients (mediator, mediator) and residual SDs (mediator,) of the successive regressions.
     nu_m, nu_y
         Degrees of freedom of Student-t residuals.
+    a_x, c_x, b_x
+        Moderation by covariates, per SD of each: of treatment on mediators (mediator, arm, covariate), of treatment on the
+        outcome (arm, covariate), of the mediators' slopes (mediator, covariate); 0 where a covariate does not moderate.
     """
 
     gamma_m: TensorVariable
@@ -45,6 +48,9 @@ class Shared:
     s: TensorVariable
     nu_m: TensorVariable | None
     nu_y: TensorVariable | None
+    a_x: TensorVariable | None = None
+    c_x: TensorVariable | None = None
+    b_x: TensorVariable | None = None
 
 
 @dataclass(frozen=True)
@@ -65,17 +71,21 @@ class Recursion:
     theta: TensorVariable | None
     gamma_y: TensorVariable
     sigma_y: TensorVariable
+    a_x: TensorVariable | None = None
+    c_x: TensorVariable | None = None
+    b_x: TensorVariable | None = None
 
 
 def assemble(p: Shared, effects: TensorVariable, *, mediators: int, arms: int) -> Recursion:
     """Coefficients of the successive regressions from the effects of each trial, (trial, effect)."""
     alpha_m, a, alpha_y, c, b = split_effects(effects, mediators, arms)
-    gamma_m = p.gamma_m
+    gamma_m, a_x = p.gamma_m, p.a_x
     if p.d is None and mediators > 1:
         direct = pt.eye(mediators) - p.D
         alpha_m, a, gamma_m = pt.dot(alpha_m, direct.T), pt.matmul(direct, a), pt.dot(direct, gamma_m)
+        a_x = None if a_x is None else pt.tensordot(direct, a_x, 1)
     sigma_y = pt.ones(()) if p.sigma_y is None else p.sigma_y
-    return Recursion(alpha_m, a, gamma_m, p.D, p.s, alpha_y, c, b, p.theta, p.gamma_y, sigma_y)
+    return Recursion(alpha_m, a, gamma_m, p.D, p.s, alpha_y, c, b, p.theta, p.gamma_y, sigma_y, a_x, p.c_x, p.b_x)
 
 
 def unit_lower_inverse(matrix: TensorVariable, size: int) -> TensorVariable:
@@ -158,15 +168,17 @@ def integrated(
     density
         Of (trial, effect).
     mean, factor
-        Mean effects (effect,) and Cholesky factor of their covariance (effect, effect).
+        Mean effects (effect,) and a factor of their covariance (effect, varying).
     u
-        Standard normal draws (trial, effect).
+        Standard normal draws (trial, varying).
+    effects
+        How many vary.
 
     Returns
     -------
     Log marginal density, and the effects of each trial, distributed as they are given data and parameters.
     """
-    inner = pt.dot(pt.dot(density.H, factor).mT, factor) + pt.eye(factor.shape[0])
+    inner = pt.dot(pt.dot(density.H, factor).mT, factor) + pt.eye(effects)
     pull = pt.dot(density.g - pt.dot(density.H, mean), factor)
     columns, sds, white = factorise(inner, pull[:, :, None], effects)
     z = pt.zeros_like(u)

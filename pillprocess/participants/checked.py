@@ -1,6 +1,6 @@
 """Participants as every model takes them: columns by role, checked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -30,6 +30,10 @@ class Participants:
         Whether high outcomes are bad; nothing is recoded.
     randomised
         Whether treatment was randomised; the words of the report follow.
+    clusters
+        One column of labels per kind of cluster (therapist, site); missing where an arm has none.
+    treatment_moderators, mediator_moderators
+        Covariates, by their column of the file, on which the effects of treatment, or the mediator's slope, depend.
     missing
         ``column``, ``arm``, ``n``, ``missing``: how many values are not observed.
     set_aside
@@ -51,6 +55,19 @@ class Participants:
     set_aside: pd.DataFrame
     notes: tuple[str, ...]
     randomised: bool = True
+    clusters: pd.DataFrame = field(default_factory=pd.DataFrame)
+    treatment_moderators: tuple[str, ...] = ()
+    mediator_moderators: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.outcome)
+
+
+def count_missing(observed: pd.DataFrame, arm: pd.Series) -> pd.DataFrame:
+    """Count the values of each column that are missing in each arm: ``column``, ``arm``, ``n``, ``missing``."""
+    size = arm.value_counts()
+    rows = [
+        (str(column), a, int(size[a]), int(observed.loc[arm == a, column].isna().sum()))
+        for column in observed for a in sorted(size.index)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["column", "arm", "n", "missing"])

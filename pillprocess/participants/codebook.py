@@ -15,9 +15,10 @@ type Cell = str | float | bool
 ROLES = (
     "treatment", "reference", "active", "treatment_kind", "outcome", "mediators", "baseline", "covariates", "trial", "id", "guess",
     "guess_timing", "mediator_time", "outcome_time", "higher_is_worse", "randomised", "single_arm", "incomplete",
+    "clusters", "cluster_labels", "treatment_moderators", "mediator_moderators",
 )  # fmt: skip
 """Keys of ``[trial]``: the arguments of `load_participants` that they answer, and those of a guess."""
-MANY = ("mediators", "covariates")
+MANY = ("mediators", "covariates", "clusters", "treatment_moderators", "mediator_moderators")
 
 
 class CodebookError(ValueError):
@@ -111,7 +112,7 @@ NOTHING = ColumnCodes()
 CHOICES = {
     "type": ("number", "factor"), "measured": ("before", "after"), "decimal": (",", "."), "repeated_rows": ("different people",),
     "treatment_kind": ("arms", "dose"), "guess_timing": ("pre_dose", "post_dose", "endpoint"), "single_arm": ("set_aside", "keep"),
-    "incomplete": ("error", "set_aside"),
+    "incomplete": ("error", "set_aside"), "cluster_labels": ("unique", "within"),
 }  # fmt: skip
 TRUTHS = ("higher_is_worse", "randomised")
 LISTS = ("missing", "keep", "also", "range")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from pillprocess.participants.codebook import Codebook
+from pillprocess.participants.codebook import MANY, Codebook
 from pillprocess.participants.coding import label, labels
 from pillprocess.participants.odd_values import (
     label_code_question,
@@ -188,7 +188,7 @@ def _renamed(table: pd.DataFrame, codebook: Codebook) -> tuple[pd.DataFrame, lis
     roles = [
         v for key, v in codebook.roles.items() if key in ("treatment", "outcome", "baseline", "trial", "id", "guess")
     ]
-    many = [c for key in ("mediators", "covariates") for c in _texts(codebook.roles.get(key))]
+    many = [c for key in MANY for c in _texts(codebook.roles.get(key))]
     for name in dict.fromkeys([*codebook.columns, *map(str, roles), *many]):
         if name in held:
             continue

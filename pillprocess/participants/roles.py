@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from pillprocess.participants.codebook import Codebook
+from pillprocess.participants.codebook import MANY, Codebook
 from pillprocess.participants.coding import label
 
 TreatmentKind = Literal["arms", "dose"]
@@ -33,6 +33,10 @@ class Roles:
     randomised: bool
     single_arm: Literal["set_aside", "keep"]
     incomplete: Literal["error", "set_aside"]
+    clusters: tuple[str, ...] = ()
+    cluster_labels: Literal["unique", "within"] | None = None
+    treatment_moderators: tuple[str, ...] = ()
+    mediator_moderators: tuple[str, ...] = ()
 
     @property
     def before(self) -> tuple[str, ...]:
@@ -44,6 +48,7 @@ CHOICES = {
     "treatment_kind": get_args(TreatmentKind),
     "single_arm": ("set_aside", "keep"),
     "incomplete": ("error", "set_aside"),
+    "cluster_labels": (None, "unique", "within"),
 }
 DEFAULTS = {"treatment_kind": "arms", "single_arm": "set_aside", "incomplete": "error", "randomised": True}
 ONE = ("treatment", "outcome", "baseline", "trial", "id")
@@ -76,8 +81,8 @@ def resolve_roles(given: Mapping[str, object], codebook: Codebook) -> tuple[Role
         if value is not None and (not isinstance(value, str | int) or value == ""):
             problems.append(f"{key} = {value!r}; it must be the name of one column")
         chosen[key] = None if value is None else label(value)
-    for key in ("mediators", "covariates"):
-        value = chosen[key]
+    for key in MANY:
+        value = chosen.get(key)
         if value is None:
             value = ()
         names = [value] if isinstance(value, str | int) else value
@@ -86,8 +91,8 @@ def resolve_roles(given: Mapping[str, object], codebook: Codebook) -> tuple[Role
             names = []
         chosen[key] = tuple(label(n) for n in names)  # type: ignore[attr-defined]
     for key, choices in CHOICES.items():
-        if chosen[key] not in choices:
-            problems.append(f"{key} = {chosen[key]!r}; it must be {' or '.join(choices)}")
+        if chosen.get(key) not in choices:
+            problems.append(f"{key} = {chosen[key]!r}; it must be {' or '.join(c for c in choices if c)}")
     for key in ("reference", "active", "mediator_time", "outcome_time"):
         if chosen[key] is not None and not _is_plain(chosen[key]):
             problems.append(f"{key} = {chosen[key]!r}; it must be a text or a number")

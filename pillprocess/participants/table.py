@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from pillprocess.participants.checked import Participants as Participants
+from pillprocess.participants.checked import count_missing
 from pillprocess.participants.checks import (
     binary_notes,
     constant_problems,
@@ -24,6 +25,7 @@ from pillprocess.participants.checks import (
     time_problems,
     unobserved_notes,
 )
+from pillprocess.participants.clusters import moderator_problems, one_arm_problem, read_clusters
 from pillprocess.participants.codebook import Codebook, as_codebook
 from pillprocess.participants.coding import code_arms, code_covariates, code_dose, labels, numbers, single_arm_trials
 from pillprocess.participants.dependence import dependence_problems, product_problems
@@ -31,6 +33,7 @@ from pillprocess.participants.people import (
     crossover_problem,
     identity_problems,
     never_together,
+    person_columns,
     repeated_people,
 )
 from pillprocess.participants.questions import (
@@ -43,7 +46,7 @@ from pillprocess.participants.questions import (
 from pillprocess.participants.reading import ParticipantError as ParticipantError
 from pillprocess.participants.reading import read_table as read_table
 from pillprocess.participants.roles import Roles, TreatmentKind, resolve_roles
-from pillprocess.participants.times import is_time
+from pillprocess.participants.times import given_time, is_time
 
 
 def load_participants(
@@ -66,6 +69,10 @@ def load_participants(
     single_arm: Literal["set_aside", "keep"] | None = None,
     incomplete: Literal["error", "set_aside"] | None = None,
     repeated_rows: Literal["different people", "modelled"] | None = None,
+    clusters: str | Sequence[str] = (),
+    cluster_labels: Literal["unique", "within"] | None = None,
+    treatment_moderators: str | Sequence[str] = (),
+    mediator_moderators: str | Sequence[str] = (),
     codebook: Codebook | str | Path | None = None,
 ) -> Participants:
     """Check a table of participants and give each column its role.
@@ -114,6 +121,13 @@ def load_participants(
     repeated_rows
         Rows that look like one person again are refused, unless they are ``"different people"``, or ``"modelled"``: a model is told
         whose they are (``person`` of `unblinding`; a person as ``trial`` of `mediation`).
+    clusters
+        Columns of cluster labels, such as therapist or site, larger ones first: their means (and, with ``vary`` of `mediation`,
+        effects) differ at random. Treatment may vary within clusters or only between them; an arm may have none.
+    cluster_labels
+        Labels that stand in several larger clusters are one cluster everywhere (``"unique"``), or another in each (``"within"``).
+    treatment_moderators, mediator_moderators
+        Which of baseline and covariates moderate the effects of treatment (on mediators and outcome), and the mediators' slope.
     codebook
         What columns and cells mean, and answers to questions: from `read_codebook`, or its path.
 
@@ -137,7 +151,8 @@ def load_participants(
             "treatment": treatment, "outcome": outcome, "mediators": mediators, "reference": reference, "active": active,
             "treatment_kind": treatment_kind, "baseline": baseline, "trial": trial, "covariates": covariates, "id": id,
             "mediator_time": mediator_time, "outcome_time": outcome_time, "higher_is_worse": higher_is_worse,
-            "randomised": randomised, "single_arm": single_arm, "incomplete": incomplete,
+            "randomised": randomised, "single_arm": single_arm, "incomplete": incomplete, "clusters": clusters,
+            "cluster_labels": cluster_labels, "treatment_moderators": treatment_moderators, "mediator_moderators": mediator_moderators,
         },
         book,
     )  # fmt: skip
@@ -151,20 +166,17 @@ def load_participants(
 
 def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said: Sequence[str]) -> Participants:
     """Check the table of people in the order in which one fault would hide another, and lay out what is kept."""
-    treatment, outcome, mediators, trial, id = (
-        roles.treatment,
-        roles.outcome,
-        list(roles.mediators),
-        roles.trial,
-        roles.id,
-    )
+    treatment, outcome, mediators = roles.treatment, roles.outcome, list(roles.mediators)
+    trial, id = roles.trial, roles.id
     named = {
         "treatment": [treatment], "outcome": [outcome], "mediator": mediators,
         "baseline": [roles.baseline] if roles.baseline else [], "trial": [trial] if trial else [],
-        "covariate": list(roles.covariates), "id": [id] if id else [],
+        "covariate": list(roles.covariates), "id": [id] if id else [], "cluster": list(roles.clusters),
     }  # fmt: skip
-    times = [_time(given, table) for given in (roles.mediator_time, roles.outcome_time)]
-    problems = role_problems(table, named, [t for t in times if isinstance(t, str) and not is_time(t)])
+    times = [given_time(given, table) for given in (roles.mediator_time, roles.outcome_time)]
+    problems = moderator_problems(roles.treatment_moderators, roles.before, "treatment_moderators")
+    problems += moderator_problems(roles.mediator_moderators, roles.before, "mediator_moderators")
+    problems += role_problems(table, named, [t for t in times if isinstance(t, str) and not is_time(t)])
     if problems:
         raise ParticipantError(problems, name)
 
@@ -177,12 +189,15 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
     problems += number_problems(table, observed + ([treatment] if dose else []))
     problems += incomplete_problems(table, given) if roles.incomplete == "error" else []
     problems += label_questions(
-        table, [c for c in (None if dose else treatment, trial) if c], book, (roles.reference, roles.active)
+        table,
+        [c for c in (None if dose else treatment, trial, *roles.clusters) if c],
+        book,
+        (roles.reference, roles.active),
     )
     problems += role_questions(roles.before, outcome, mediators, book)
     again = repeated_people(
         table, treatment=treatment, outcome=outcome, mediators=mediators, before=roles.before, id=id,
-        settled=book.repeated_rows != "" or bool(trial and trial == id),
+        settled=book.repeated_rows != "" or bool(trial and trial == id) or bool(person_columns(table[list(roles.clusters)], [])),
     )  # fmt: skip
     aside = [(f"rows without {c}", int(table[c].isna().sum()), "incomplete") for c in given if table[c].isna().any()]
     table = table.dropna(subset=given)
@@ -194,11 +209,15 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
     problems += crossed or again
     single = [] if coding_problems or crossed else single_arm_trials(T[arm.notna()], trials[arm.notna()])
     if single and set(single) == set(trials[arm.notna()]):
-        problems.append("no trial has two arms: nothing here compares the treatment with its reference")
+        problems.append(one_arm_problem(trial))
     kept = arm.notna() & ~(trials.isin(single) & (roles.single_arm == "set_aside"))
     X, source_column, notes, covariate_problems = code_covariates(table[kept], roles.before)
     problems += covariate_problems
     held = [*observed, *roles.covariates, *([treatment] if dose else [])]
+    clusters, cluster_problems, cluster_notes = read_clusters(
+        table[kept], roles.clusters, arm[kept], labelled=roles.cluster_labels
+    )
+    problems += cluster_problems
     asked, value_notes = value_questions(table[kept], held, arm[kept], book)
     problems += asked
     better = direction_question(table[kept], outcome, roles.baseline, book)
@@ -237,7 +256,7 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
 
     worse = roles.higher_is_worse is not False
     doubts = size_notes(arm) + mediator_notes(M, arm, reference_label)
-    notes += binary_notes(M, y) + unobserved_notes(M, y) + time_notes + value_notes
+    notes += cluster_notes + binary_notes(M, y) + unobserved_notes(M, y) + time_notes + value_notes
     for doubt in doubts:
         warnings.warn(doubt, stacklevel=3)
     notes += outcome_notes(y, X[roles.baseline] if roles.baseline else None, worse) + doubts
@@ -251,7 +270,8 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
     return Participants(
         outcome=y, mediators=M, treatment=T, covariates=X, trial=trials.rename("trial"), arm=arm.rename("arm"),
         covariate_source=pd.Series(source_column, dtype=object), reference=reference_label, higher_is_worse=worse,
-        randomised=roles.randomised, missing=_missing(pd.concat([M, y], axis=1), arm),
+        randomised=roles.randomised, clusters=clusters, treatment_moderators=roles.treatment_moderators,
+        mediator_moderators=roles.mediator_moderators, missing=count_missing(pd.concat([M, y], axis=1), arm),
         set_aside=pd.DataFrame(aside, columns=["what", "n", "reason"]), notes=tuple([*said, *notes]),
     )  # fmt: skip
 
@@ -273,21 +293,3 @@ def _told_apart(
     if roles.treatment_kind != "dose":
         problems += product_problems(table, checked | {roles.outcome: "outcome"}, arm)
     return problems
-
-
-def _time(given: str | float | None, table: pd.DataFrame) -> str | float | None:
-    """Column of times, or one time; the text of a number is a number unless a column is called so."""
-    if not isinstance(given, str) or given in table.columns:
-        return given
-    number = pd.to_numeric(given, errors="coerce")
-    return given if pd.isna(number) else float(number)
-
-
-def _missing(observed: pd.DataFrame, arm: pd.Series) -> pd.DataFrame:
-    """How many values of each column are missing in each arm."""
-    size = arm.value_counts()
-    rows = [
-        (str(column), a, int(size[a]), int(observed.loc[arm == a, column].isna().sum()))
-        for column in observed for a in sorted(size.index)
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["column", "arm", "n", "missing"])

@@ -24,6 +24,14 @@ ZERO = ("baseline", "dosing", "dose", "bl", "pre")
 """Words that are no time: what they mean depends on the trial."""
 
 
+def given_time(given: str | float | None, table: pd.DataFrame) -> str | float | None:
+    """Column of times, or one time; the text of a number is a number unless a column is called so."""
+    if not isinstance(given, str) or given in table.columns:
+        return given
+    number = pd.to_numeric(given, errors="coerce")
+    return given if pd.isna(number) else float(number)
+
+
 def read_times(
     given: str | float | None, table: pd.DataFrame, *, unit: str = "", role: str
 ) -> tuple[pd.Series, str, list[str]]:
