@@ -147,9 +147,12 @@ from .participants.reading import read_trial as read_trial
 from .participants.table import load_participants as load_participants
 
 # mediation: mediation in participants: model, effects, sensitivity, figures
+from .mediation.between_clusters import cluster_variation as cluster_variation
+from .mediation.between_clusters import natural_effects_by_cluster as natural_effects_by_cluster
 from .mediation.effects import natural_effects as natural_effects
 from .mediation.effects import natural_effects_by_trial as natural_effects_by_trial
 from .mediation.model import mediation as mediation
+from .mediation.moderated import moderated_effects as moderated_effects
 from .mediation.paths import mediation_paths as mediation_paths
 from .mediation.plot_sensitivity import plot_r2_contours as plot_r2_contours
 from .mediation.plot_sensitivity import plot_sensitivity as plot_sensitivity

@@ -8,6 +8,7 @@ from pillprocess.belief.coding import code_guess
 from pillprocess.belief.expectation_checks import expectation_problems
 from pillprocess.participants.checked import Participants
 from pillprocess.participants.checks import constant_problems, rank_problems
+from pillprocess.participants.clusters import unmodelled
 from pillprocess.participants.codebook import Codebook
 from pillprocess.participants.coding import not_numeric
 from pillprocess.participants.odd_values import number_questions
@@ -16,11 +17,13 @@ from pillprocess.participants.reading import ParticipantError
 
 def belief_problems(people: Participants) -> list[str]:
     """Why belief cannot be fitted as a mediator in these participants, where it cannot."""
+    problems = unmodelled(people, "the model of a guess (--guess)")
     if people.trial.nunique() < 2:
-        return []
+        return problems
     return [
+        *problems,
         f"--guess: {people.trial.nunique()} trials ({', '.join(people.trial.unique()[:5])} ...); belief is modelled within one "
-        "trial. Give the rows of one trial, or name the site as a covariate; nothing was fitted"
+        "trial. Give the rows of one trial, or name the site as a covariate; nothing was fitted",
     ]
 
 
@@ -82,6 +85,7 @@ def moderation_problems(
     name, outcome = str(expectation.name), str(people.outcome.name)
     rows = moderation_rows(people, expectation, baseline=baseline)
     asked = [] if len(not_numeric(rows[name])) else number_questions(rows[name], people.arm, codebook.of(name))
+    asked += unmodelled(people, "the model of an expectation as a moderator")
     return asked + expectation_problems(
         rows.dropna().assign(**{"(scale)": "outcome"}), treatment="(arm)", reference=people.reference, outcome=outcome,
         expectations=[name], timing="pre_dose", scale=None, person=None, baseline=baseline, turned=[],

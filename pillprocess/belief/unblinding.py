@@ -31,6 +31,7 @@ from pillprocess.belief.coding import Timing, check_belief
 from pillprocess.belief.person_effects import shared_person_density
 from pillprocess.mediation.families import rows
 from pillprocess.mediation.random_effects import correlation_cholesky
+from pillprocess.participants.clusters import unmodelled
 from pillprocess.participants.table import Participants
 
 Order = Literal["belief_first", "outcome_first"]
@@ -180,7 +181,7 @@ def unblinding(
 
 def _check_rows(people: Participants, belief: str, person: pd.Series | None, order: str) -> None:
     """Raise with everything that makes the rows unfit."""
-    problems = []
+    problems = unmodelled(people, "the model of belief as a mediator")
     if order not in ("belief_first", "outcome_first"):
         problems.append(f"order = {order!r}; it must be 'belief_first' or 'outcome_first'")
     silent_allowed = [belief] if person is None else []

@@ -12,9 +12,11 @@ import xarray as xr
 from pytensor.tensor import TensorVariable
 
 from pillprocess.inference.fit import check_fit, fit
+from pillprocess.mediation.between_clusters import cluster_variation
 from pillprocess.mediation.choices import Family
-from pillprocess.mediation.effects import compute_effects, natural_effects, natural_effects_by_trial
+from pillprocess.mediation.effects import Scale, compute_effects, natural_effects, natural_effects_by_trial
 from pillprocess.mediation.model import mediation
+from pillprocess.mediation.moderated import moderated_table
 from pillprocess.mediation.paths import mediation_paths
 from pillprocess.mediation.sensitivity import mediation_sensitivity
 from pillprocess.output.tables import effect_table
@@ -57,7 +59,11 @@ def analyse_mediation(
     family_mediator: Family = "gaussian",
     family_outcome: Family = "gaussian",
     order: Sequence[str] | None = None,
+    vary: Sequence[str] | Mapping[str, Sequence[str]] = (),
+    priors: Mapping[str, float] | None = None,
     m: float | Mapping[str, float] | None = None,
+    at: Mapping[str, float] | None = None,
+    scale: Scale = "difference",
     seed: int,
     draws: int = 2000,
     step: Step = lambda _: None,
@@ -68,9 +74,11 @@ def analyse_mediation(
     ----------
     people
         From `load_participants`.
-    interaction, family_mediator, family_outcome, order
+    interaction, family_mediator, family_outcome, order, vary
         As in `mediation`.
-    m
+    priors
+        Values of the prior_ keywords of `mediation`, by keyword.
+    m, at, scale
         As in `natural_effects`.
     seed, draws
         Seed of every draw, and draws per chain.
@@ -83,15 +91,21 @@ def analyse_mediation(
 
     Raises
     ------
+    ValueError
+        A prior that `mediation` does not have, or what `mediation` and `natural_effects` refuse.
     ConvergenceError
         The fit did not converge.
     """
+    if problems := prior_problems(priors or {}):
+        raise ValueError("\n".join([*problems, "nothing was fitted"]))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         step("model")
-        model = mediation(
-            people, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome, order=order
-        )
+        build: Callable[..., pm.Model] = mediation
+        model = build(
+            people, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome, order=order,
+            vary=vary, **(priors or {}),
+        )  # fmt: skip
         step("fit")
         idata = fit(model, seed=seed, draws=draws)
         convergence = check_fit(idata)
@@ -99,13 +113,13 @@ def analyse_mediation(
         idata = with_prior(model, idata, prior_variables(model), seed=seed)
         step("effects and sensitivity")
         arms = [str(a) for a in people.treatment.columns]
-        effects = {arm: natural_effects(idata, m=m, arm=arm) for arm in arms}
+        effects = {arm: natural_effects(idata, m=m, at=at, arm=arm, scale=scale) for arm in arms}
         sensitivity, refusal = _sensitivities(idata, arms, seed)
     tables = {
         "effects": _by_arm({arm: effect_table(e) for arm, e in effects.items()}),
         "paths": _by_arm({arm: mediation_paths(idata, arm=arm) for arm in arms}),
         "extrapolation": extrapolation(effects, list(model.coords["mediator"])),
-        "prior_posterior": _by_arm({arm: prior_posterior(idata, effects[arm], m=m, arm=arm) for arm in arms}),
+        "prior_posterior": _by_arm({arm: prior_posterior(idata, effects[arm], m=m, at=at, arm=arm, scale=scale) for arm in arms}),
         "sensitivity_curve": _sensitivity_table(sensitivity, ["tnie"]),
         "sensitivity": _sensitivity_table(sensitivity, ["rho_tipping", "tnie_rho_prior", "r2_product_residual", "r2_product_total"]),
         "benchmarks": _sensitivity_table(sensitivity, ["benchmark_rho", "benchmark_tnie"]),
@@ -114,7 +128,7 @@ def analyse_mediation(
             [{"arm": a, "mediator": q, **{k: s.attrs[k] for k in ("e_value", "e_value_limit")}} for (a, q), s in sensitivity.items()],
             columns=["arm", "mediator", "e_value", "e_value_limit"],
         ),
-        "priors": default_priors(),
+        "priors": default_priors(chosen=priors or {}),
         "missing": people.missing,
         "set_aside": people.set_aside,
         "convergence": convergence.reset_index(),
@@ -123,14 +137,46 @@ def analyse_mediation(
         tables["effects_by_trial"] = _by_arm(
             {arm: effect_table(natural_effects_by_trial(idata, arm=arm)) for arm in arms}
         )
+    if moderators := dict.fromkeys((*people.treatment_moderators, *people.mediator_moderators)):
+        columns = [str(x) for x in people.covariates.columns if people.covariate_source[x] in moderators]
+        tables["moderated_effects"] = pd.concat(
+            [
+                _by_arm({arm: moderated_table(idata, moderator=x, m=m, at=at, arm=arm, scale=scale) for arm in arms})
+                for x in columns
+            ],
+            ignore_index=True,
+        )
+    if len(people.clusters.columns):
+        names = [str(c) for c in people.clusters.columns]
+        tables["between_clusters"] = pd.concat(
+            [
+                _by_arm({a: effect_table(cluster_variation(idata, cluster=c, arm=a)).assign(cluster=c) for a in arms})
+                for c in names
+            ],
+            ignore_index=True,
+        )
     said = [str(w.message) for w in caught if w.category is UserWarning] + ([refusal] if refusal else [])
     return MediationAnalysis(people, idata, tables, sensitivity, tuple(dict.fromkeys(said)))
 
 
-def default_priors(model: Callable[..., pm.Model] = mediation) -> pd.DataFrame:
-    """Tabulate the priors that a model uses unless told otherwise: ``keyword``, ``value`` (SD units)."""
+def prior_problems(priors: Mapping[str, float]) -> list[str]:
+    """Priors that `mediation` does not have, and values that are no scale."""
+    known = list(default_priors()["keyword"])
+    return [f"prior {name!r} is unknown; the priors are {', '.join(known)}" for name in priors if name not in known] + [
+        f"{name} = {value:g}; it must be above 0" for name, value in priors.items() if name in known and not value > 0
+    ]
+
+
+def default_priors(
+    model: Callable[..., pm.Model] = mediation, *, chosen: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    """Tabulate the priors that a model uses, those chosen and the others' defaults: ``keyword``, ``value`` (SD units)."""
     parameters = inspect.signature(model).parameters
-    rows = [(name, float(p.default)) for name, p in parameters.items() if name.startswith("prior_")]
+    rows = [
+        (name, float((chosen or {}).get(name, p.default)))
+        for name, p in parameters.items()
+        if name.startswith("prior_")
+    ]
     return pd.DataFrame(rows, columns=["keyword", "value"])
 
 
@@ -146,11 +192,12 @@ def extrapolation(effects: Mapping[str, xr.Dataset], mediators: Sequence[str]) -
 
 
 def prior_posterior(
-    idata: xr.DataTree, effects: xr.Dataset, *, m: float | Mapping[str, float] | None, arm: str
-) -> pd.DataFrame:
+    idata: xr.DataTree, effects: xr.Dataset, *, m: float | Mapping[str, float] | None, arm: str,
+    at: Mapping[str, float] | None = None, scale: Scale = "difference",
+) -> pd.DataFrame:  # fmt: skip
     """Compare the implied prior of each effect with its posterior, in the columns of `plot_effects`."""
     names = [n for n in ("te", "pnde", "tnie", "pnie", "cde") if n in effects]
-    prior = effect_table(compute_effects(idata, m=m, arm=arm, group="prior")[names])
+    prior = effect_table(compute_effects(idata, m=m, at=at, arm=arm, group="prior", scale=scale)[names])
     table = effect_table(effects[names]).rename(columns={"estimand": "parameter"})
     return table.assign(
         prior_sd=prior["sd"], prior_low=prior["ci_low"], prior_high=prior["ci_high"],

@@ -5,10 +5,15 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from pillprocess.participants.checked import Participants
+
+Scale = Literal["difference", "log_odds_ratio", "log_risk_ratio"]
 Family = Literal["gaussian", "probit", "logit", "student_t"]
 
 FAMILIES: tuple[str, ...] = get_args(Family)
+SCALES: tuple[str, ...] = get_args(Scale)
 BINARY = ("probit", "logit")
+PATHS = ("a", "b", "c")
 
 
 def check_family(family: str, role: str, values: pd.DataFrame) -> list[str]:
@@ -32,8 +37,11 @@ def choice_problems(
     family_outcome: str,
     order: Sequence[str] | None,
     m: float | Mapping[str, float] | None = None,
+    at: Mapping[str, float] | None = None,
+    scale: str = "difference",
+    covariates: Sequence[str] = (),
 ) -> list[str]:
-    """Families that do not suit their columns, and an order or levels that do not name every mediator once."""
+    """Families that do not suit their columns, an order or levels that do not name every mediator once, a scale or covariate unknown."""
     names = [str(c) for c in mediators.columns]
     ordered = names if order is None else list(order)
     problems = [] if names else ["no mediator was named"]
@@ -47,4 +55,62 @@ def choice_problems(
         problems.append(f"order = {ordered} must list each of {names} once, causes first")
     if isinstance(m, Mapping) and set(m) != set(names):
         problems.append(f"m = {dict(m)}: give a value to each mediator, {', '.join(names)}")
+    problems += unknown_covariates(at, covariates) + scale_problems(scale, family_outcome)
     return problems
+
+
+def unknown_covariates(at: Mapping[str, float] | None, covariates: Sequence[str]) -> list[str]:
+    """Values of what is no design column."""
+    unknown = sorted(set(at or {}) - set(covariates))
+    if not unknown:
+        return []
+    return [f"at: no covariate {', '.join(unknown)}; the design columns are {', '.join(covariates) or 'none'}"]
+
+
+def scale_problems(scale: str, family_outcome: str) -> list[str]:
+    """A scale that does not exist, or not for this outcome."""
+    if scale == "difference" or (scale in SCALES and family_outcome in BINARY):
+        return []
+    return [
+        f"scale = {scale!r}: it must be {', '.join(SCALES)}, the last two for a probit or logit outcome; this outcome is {family_outcome}"
+    ]
+
+
+def read_vary(
+    people: Participants, vary: Sequence[str] | Mapping[str, Sequence[str]]
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Which paths differ between the clusters of each column, and what is wrong with what was asked."""
+    columns = [str(c) for c in people.clusters.columns]
+    given = dict(vary) if isinstance(vary, Mapping) else dict.fromkeys(columns, vary)
+    asked = {c: list(given.get(c, ())) for c in columns}
+    problems = [
+        f"vary names clusters {name!r}; the participants have {', '.join(columns) or 'none'} (clusters= of load_participants)"
+        for name in given if name not in columns
+    ]  # fmt: skip
+    if not columns and vary and not isinstance(vary, Mapping):
+        problems.append(
+            f"vary = {vary!r}: the participants have no clusters; name their column with clusters= of load_participants"
+        )
+    for name, paths in asked.items():
+        wrong = [p for p in paths if p not in PATHS]
+        if wrong:
+            problems.append(f"vary: {', '.join(map(repr, wrong))} is no path; it must be among a, b and c")
+            continue
+        label = people.clusters[name]
+        both = (people.treatment.groupby(label).nunique() > 1).any(axis=1)
+        if both.sum() < 2 and (treatment := [p for p in paths if p in ("a", "c")]):
+            problems.append(
+                f"vary: {' and '.join(treatment)} cannot differ between clusters of {name!r}: treatment varies between them alone (both "
+                f"arms stand in {int(both.sum())} of {len(both)})"
+            )
+        within = people.mediators.groupby(label).nunique() > 1
+        if "b" in paths and (within.sum() < 2).any():
+            problems.append(
+                f"vary: b cannot differ between clusters of {name!r}: the mediator varies within fewer than 2 of them"
+            )
+    return asked, problems
+
+
+def vary_problems(people: Participants, vary: Sequence[str] | Mapping[str, Sequence[str]]) -> list[str]:
+    """What is wrong with the paths that were asked to differ between clusters."""
+    return read_vary(people, vary)[1]

@@ -23,7 +23,6 @@ from pillprocess.participants.table import Participants
 
 Correlations = Literal["all", "equation", "none"]
 
-PATHS = ("a", "b", "c")
 CORRELATED_FROM = 4
 """Clusters below which the correlations of their effects are fixed at 0."""
 
@@ -61,41 +60,6 @@ def mediator_level(people: Participants, mediators: Sequence[str]) -> str | None
         and (people.mediators[mediators[0]].groupby(label).nunique() <= 1).all()
     ]  # fmt: skip
     return min(map(str, constant), key=lambda name: people.clusters[name].nunique(), default=None)
-
-
-def read_vary(
-    people: Participants, vary: Sequence[str] | Mapping[str, Sequence[str]]
-) -> tuple[dict[str, list[str]], list[str]]:
-    """Which paths differ between the clusters of each column, and what is wrong with what was asked."""
-    columns = [str(c) for c in people.clusters.columns]
-    given = dict(vary) if isinstance(vary, Mapping) else dict.fromkeys(columns, vary)
-    asked = {c: list(given.get(c, ())) for c in columns}
-    problems = [
-        f"vary names clusters {name!r}; the participants have {', '.join(columns) or 'none'} (clusters= of load_participants)"
-        for name in given if name not in columns
-    ]  # fmt: skip
-    if not columns and vary and not isinstance(vary, Mapping):
-        problems.append(
-            f"vary = {vary!r}: the participants have no clusters; name their column with clusters= of load_participants"
-        )
-    for name, paths in asked.items():
-        wrong = [p for p in paths if p not in PATHS]
-        if wrong:
-            problems.append(f"vary: {', '.join(map(repr, wrong))} is no path; it must be among a, b and c")
-            continue
-        label = people.clusters[name]
-        both = (people.treatment.groupby(label).nunique() > 1).any(axis=1)
-        if both.sum() < 2 and (treatment := [p for p in paths if p in ("a", "c")]):
-            problems.append(
-                f"vary: {' and '.join(treatment)} cannot differ between clusters of {name!r}: treatment varies between them alone (both "
-                f"arms stand in {int(both.sum())} of {len(both)})"
-            )
-        within = people.mediators.groupby(label).nunique() > 1
-        if "b" in paths and (within.sum() < 2).any():
-            problems.append(
-                f"vary: b cannot differ between clusters of {name!r}: the mediator varies within fewer than 2 of them"
-            )
-    return asked, problems
 
 
 def read_clusters_of(

@@ -19,14 +19,14 @@ from pillprocess.mediation.gcomputation import Coefficients
 CONTINUOUS = ("gaussian", "student_t")
 
 
-def check_families(k: Coefficients, several_trials: bool) -> None:
-    """Say where no closed form is known."""
+def check_families(k: Coefficients, pooled: str) -> None:
+    """Say where no closed form is known; ``pooled`` is empty, or over what effects are pooled."""
     pair = (k.family_mediator, k.family_outcome)
     known = pair in {("gaussian", "probit"), ("probit", "gaussian"), ("probit", "student_t")}
     if all(family in CONTINUOUS for family in pair):
         return
-    if not known or several_trials or k.b.shape[1] > 1:
-        where = " pooled over trials" if several_trials else ""
+    if not known or pooled or k.moderated or k.b.shape[1] > 1:
+        where = f" pooled over {pooled}" if pooled else " with moderators" if k.moderated else ""
         several = " among several mediators" if k.b.shape[1] > 1 else ""
         raise ValueError(
             f"no sensitivity analysis is known for a {pair[0]} mediator{several} and a {pair[1]} outcome{where}; refit with "

@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import xarray as xr
 
-from pillprocess.mediation.choices import BINARY, FAMILIES
+from pillprocess.mediation.choices import BINARY, FAMILIES, unknown_covariates
 from pillprocess.mediation.gcomputation import Coefficients
 
 
@@ -121,9 +121,8 @@ def profiles(
     """Covariate profiles to average over, their weights and their trials; the mean profile where that is enough."""
     data = idata["constant_data"].dataset
     names = [str(x) for x in data["covariate"].to_numpy()]
-    unknown = sorted(set(at or {}) - set(names))
-    if unknown:
-        raise ValueError(f"at: no covariate {', '.join(unknown)}; the design columns are {', '.join(names) or 'none'}")
+    if problems := unknown_covariates(at, names):
+        raise ValueError(problems[0])
     if linear:
         X, weight, trial = data["covariate_mean"].to_numpy()[None, :].copy(), np.ones(1), np.zeros(1, int)
     else:

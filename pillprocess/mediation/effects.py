@@ -22,7 +22,8 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from pillprocess.mediation.choices import BINARY
+from pillprocess.mediation.choices import Scale as Scale
+from pillprocess.mediation.choices import scale_problems
 from pillprocess.mediation.draws import coefficients, compared_arm, in_clusters, path_effects, profiles, stack
 from pillprocess.mediation.gcomputation import Coefficients, controlled_outcome, potential_outcome
 
@@ -33,8 +34,6 @@ CERTAIN = 0.975
 """Posterior probability of the sign of te from which a proportion mediated is reported."""
 
 Part = tuple[Coefficients, np.ndarray, np.ndarray]
-
-Scale = Literal["difference", "log_odds_ratio", "log_risk_ratio"]
 
 TRANSFORMS: dict[Scale, Callable[[np.ndarray], np.ndarray]] = {
     "difference": np.asarray,
@@ -119,11 +118,8 @@ def compute_effects(
     value = _mediator_value(m, mediators)
     several, groups = "trial" in draws.dims, data.get("group_members")
     population = coefficients(idata, arm, group=group)
-    if scale not in TRANSFORMS or (scale != "difference" and population.family_outcome not in BINARY):
-        raise ValueError(
-            f"scale = {scale!r}: it must be {', '.join(TRANSFORMS)}, the last two for a probit or logit outcome; this outcome "
-            f"is {population.family_outcome}"
-        )
+    if problems := scale_problems(scale, population.family_outcome):
+        raise ValueError(problems[0])
     X, weight, trial = profiles(idata, at, linear=population.linear and not population.moderated)
     parts: list[Part] = [(population, X, weight)]
     if groups is not None and not population.linear:
@@ -133,20 +129,20 @@ def compute_effects(
         parts = [(k, X[trial == j], weight[trial == j]) for j, k in enumerate(trials) if (trial == j).any()]
 
     dims = {"mediator": mediators} if len(mediators) > 1 else {}
-    single = _effects(parts, value, scale)
+    single = effects_of(parts, value, scale)
     by_mediator: dict[str, np.ndarray] = {}
     if len(mediators) > 1 and scale == "difference":
         single |= _interventional(parts, by_mediator, te=single["te"], linear=population.linear)
     if (several or groups is not None) and population.linear and not population.moderated:
         by_mediator |= {"ab": population.a * population.b, "cov_ab": population.cov_ab}
     if several:
-        new = _effects([(coefficients(idata, arm, group=group, new=True), X, weight)], value, scale)
+        new = effects_of([(coefficients(idata, arm, group=group, new=True), X, weight)], value, scale)
         single |= {f"{name}_new": new[name] for name in ("te", "pnde", "tnie")}
     effects = stack(idata, single, group)
     effects = effects.merge(
         stack(idata, by_mediator if dims else {n: v[:, 0] for n, v in by_mediator.items()}, group, **dims)
     )
-    if "d" in draws and population.linear:
+    if "d" in draws and population.linear and not population.moderated:
         names, paths = path_effects(idata, arm, group=group)
         effects = effects.merge(stack(idata, {"path_effect": paths}, group, path=names))
     return _describe(effects.assign_attrs(scale=scale), data, arm, value)
@@ -194,7 +190,7 @@ def natural_effects_by_trial(idata: xr.DataTree, *, arm: str | None = None) -> x
         k = coefficients(idata, arm, trial=j)
         X, weight, trial = profiles(idata, None, linear=k.linear)
         own = np.ones(len(X), bool) if k.linear or not (trial == j).any() else trial == j
-        effects.append(_effects([(k, X[own], weight[own] / weight[own].sum())], np.zeros(k.a.shape[1])))
+        effects.append(effects_of([(k, X[own], weight[own] / weight[own].sum())], np.zeros(k.a.shape[1])))
     draws = {name: np.stack([e[name] for e in effects], axis=1) for name in ("te", "pnde", "tnie")}
     return stack(idata, draws, "posterior", trial=names)
 
@@ -211,7 +207,7 @@ def _mean(parts: list[Part], outcome: Callable[..., np.ndarray], **setting: floa
     return np.asarray(sum(outcome(k, X, weight, **setting) for k, X, weight in parts))
 
 
-def _effects(parts: list[Part], m: np.ndarray, scale: Scale = "difference") -> dict[str, np.ndarray]:
+def effects_of(parts: list[Part], m: np.ndarray, scale: Scale = "difference") -> dict[str, np.ndarray]:
     """Effects that need no more than one mediator, each (draw,)."""
     on = TRANSFORMS[scale]
     y00, y01, y10, y11 = (on(_mean(parts, potential_outcome, t=t, t_m=s)) for t in (0, 1) for s in (0, 1))

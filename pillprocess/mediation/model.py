@@ -21,14 +21,13 @@ import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 
-from pillprocess.mediation.choices import BINARY, Family, choice_problems
+from pillprocess.mediation.choices import BINARY, Family, choice_problems, read_vary
 from pillprocess.mediation.cluster_effects import add_clusters
 from pillprocess.mediation.clusters import (
     Correlations,
     cluster_factor,
     mediator_level,
     read_clusters_of,
-    read_vary,
 )
 from pillprocess.mediation.data import add_constants
 from pillprocess.mediation.families import LATENT_SD

@@ -29,6 +29,7 @@ def mediation_paths(idata: xr.DataTree, *, arm: str | None = None) -> pd.DataFra
     DataFrame, one row per arrow: ``start``, ``end``, ``kind`` (``a``, ``b``, ``d``, ``direct``, or ``correlation`` of the
     residuals of parallel mediators), ``given`` (the arm in which a slope holds, where it depends on the arm), ``unit``
     (``data``, or the link of a binary end) and the columns of `effect_table`. The direct arrow is pnde.
+    Where covariates moderate, a and b are those at the covariates' means.
     """
     arm = compared_arm(idata, arm)
     posterior, data = idata["posterior"].dataset, idata["constant_data"].dataset
@@ -38,8 +39,12 @@ def mediation_paths(idata: xr.DataTree, *, arm: str | None = None) -> pd.DataFra
     link_m, link_y = (_unit(FAMILIES[int(data[f"family_{role}"])]) for role in ("mediator", "outcome"))
     rows: list[tuple[str, str, str, str, str, xr.DataArray]] = []
     for m in mediators:
-        rows.append((treatment, m, "a", "", link_m, posterior["a"].sel(mediator=m, arm=arm)))
-        slope = posterior["b"].sel(mediator=m)
+        of_arm, slope = posterior["a"].sel(mediator=m, arm=arm), posterior["b"].sel(mediator=m)
+        if "a_x" in posterior:
+            of_arm = of_arm + (posterior["a_x"].sel(mediator=m, arm=arm) * data["covariate_mean"]).sum("covariate")
+        if "b_x" in posterior:
+            slope = slope + (posterior["b_x"].sel(mediator=m) * data["covariate_mean"]).sum("covariate")
+        rows.append((treatment, m, "a", "", link_m, of_arm))
         if "theta" not in posterior:
             rows.append((m, outcome, "b", "", link_y, slope))
             continue

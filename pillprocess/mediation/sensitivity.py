@@ -12,6 +12,7 @@ effect is randomised and does not move. `pillprocess.confounding` has the forms 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -91,7 +92,9 @@ def mediation_sensitivity(
     posterior, data = idata["posterior"].dataset, idata["constant_data"].dataset
     q = _which(mediator, [str(name) for name in data["mediator"].to_numpy()])
     k = coefficients(idata, arm)
-    check_families(k, "trial" in posterior.dims)
+    check_families(k, "trials" if "trial" in posterior.dims else "clusters" if "grouping" in data.dims else "")
+    if k.a_x is not None:  # the mean effect on the mediators: what confounding takes from tnie is proportional to it
+        k = replace(k, a=k.a + k.a_x @ data["covariate_mean"].to_numpy())
     X, weight, _ = profiles(idata, None, linear=k.linear)
     sigma_y = flat(posterior["sigma_y"]) if "sigma_y" in posterior else np.ones(len(k.c))
     nu_y = flat(posterior["nu_y"]) if "nu_y" in posterior else np.full(len(k.c), np.inf)

@@ -22,7 +22,7 @@ def add_shared(data: Standardised, p: Shared) -> None:
         pm.Deterministic("sigma_m", p.sigma_m * data.m_scale, dims="mediator")
     if p.sigma_y is not None:
         pm.Deterministic("sigma_y", p.sigma_y * data.y_sd)
-    if p.a_x is not None:
+    if p.a_x is not None and p.c_x is not None:
         pm.Deterministic("a_x", p.a_x * data.m_scale[:, None, None] / data.x_sd, dims=("mediator", "arm", "covariate"))
         pm.Deterministic("c_x", p.c_x * data.y_sd / data.x_sd, dims=("arm", "covariate"))
     if p.b_x is not None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from pillprocess.participants.checked import Participants
 from pillprocess.participants.coding import labels
 
 FEW_CLUSTERS = 6
@@ -95,3 +96,18 @@ def one_arm_problem(trial: str | None) -> str:
         "no trial has two arms: nothing here compares the treatment with its reference within a trial. If whole clusters (schools, "
         f"therapists, sites) of one trial were given a treatment, name {trial!r} with clusters= (--cluster) instead of trial="
     )
+
+
+def unmodelled(people: Participants, model: str) -> list[str]:
+    """Say that a model takes neither clusters nor moderators, where participants have some."""
+    given = [
+        name for name, there in (
+            ("clusters", len(people.clusters.columns)), ("treatment_moderators", people.treatment_moderators),
+            ("mediator_moderators", people.mediator_moderators),
+        ) if there
+    ]  # fmt: skip
+    if not given:
+        return []
+    return [
+        f"{' and '.join(given)}: {model} takes none; load the participants without, and read its intervals as those of independent people"
+    ]

@@ -9,6 +9,46 @@ Family = Literal["gaussian", "probit", "logit", "student_t"]  # as in mediation.
 COLUMNS, FILE, ROWS, MODEL, RUN = "Columns", "The file", "Rows and arms", "Model", "The run"
 """Topics of the help."""
 
+
+def _values(given: list[str], option: str) -> dict[str, float]:
+    """Read NAME=NUMBER from an option that may be repeated."""
+    read: dict[str, float] = {}
+    for text in given:
+        name, _, number = text.rpartition("=")
+        try:
+            read[name] = float(number)
+        except ValueError:
+            raise typer.BadParameter(
+                f"{option} {text}: a name and a number are needed, such as {option} severity=20"
+            ) from None
+        if not name:
+            raise typer.BadParameter(f"{option} {text}: a name and a number are needed, such as {option} severity=20")
+    return read
+
+
+def _level(given: list[str]) -> float | dict[str, float] | None:
+    """The mediators' value for cde: one number, or one by mediator."""
+    if len(given) == 1 and "=" not in given[0]:
+        try:
+            return float(given[0])
+        except ValueError:
+            raise typer.BadParameter(
+                f"--m {given[0]}: a number is needed, or MEDIATOR=NUMBER for each mediator"
+            ) from None
+    return _values(given, "--m") or None
+
+
+def _paths(given: list[str]) -> list[str] | dict[str, list[str]]:
+    """Paths that differ between clusters: of all kinds, or by kind."""
+    if not any("=" in text for text in given):
+        return given
+    kinds: dict[str, list[str]] = {}
+    for text in given:
+        name, _, path = text.rpartition("=")
+        kinds.setdefault(name, []).append(path)
+    return kinds
+
+
 Visit = Annotated[str | None, typer.Option(help="Column of the visit, where a row is a visit.", rich_help_panel=FILE)]
 Person = Annotated[str | None, typer.Option(help="Column of the person, where a row is a visit.", rich_help_panel=FILE)]
 
@@ -65,6 +105,26 @@ def mediate(
     trial: Annotated[
         str | None, typer.Option(help="Column that names the trial, for several trials.", rich_help_panel=COLUMNS)
     ] = None,
+    cluster: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column of clusters (site, therapist), larger ones first; may be repeated.", rich_help_panel=COLUMNS
+        ),
+    ] = None,
+    treatment_moderator: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Baseline or covariate on which the effects of treatment depend; may be repeated.",
+            rich_help_panel=COLUMNS,
+        ),
+    ] = None,
+    mediator_moderator: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Baseline or covariate on which the mediator's slope depends; may be repeated.",
+            rich_help_panel=COLUMNS,
+        ),
+    ] = None,
     mediator_time: Annotated[
         str | None,
         typer.Option(
@@ -85,6 +145,17 @@ def mediate(
         Literal["set_aside", "keep"] | None,
         typer.Option(
             help="Trials with one arm: set_aside (default), or keep them for the mediator's path.", rich_help_panel=ROWS
+        ),
+    ] = None,
+    treatment_kind: Annotated[
+        Literal["arms", "dose"] | None,
+        typer.Option(help="arms (default), or dose: a number that acts linearly.", rich_help_panel=ROWS),
+    ] = None,
+    cluster_labels: Annotated[
+        Literal["unique", "within"] | None,
+        typer.Option(
+            help="A label that stands in several larger clusters is one everywhere (unique), or another in each (within).",
+            rich_help_panel=ROWS,
         ),
     ] = None,
     incomplete: Annotated[
@@ -124,6 +195,40 @@ def mediate(
     family_outcome: Annotated[
         Family, typer.Option(help="Distribution of the outcome.", rich_help_panel=MODEL)
     ] = "gaussian",
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Path that differs between clusters, a, b or c, or of one kind of them, therapist=a; may be repeated.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    m: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--m",
+            help="Mediator's value for cde: a number, or MEDIATOR=NUMBER for each; 0 by default.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--at",
+            help="COVARIATE=NUMBER at which effects are computed; averaged by default; may be repeated.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    scale: Annotated[
+        Literal["difference", "log_odds_ratio", "log_risk_ratio"],
+        typer.Option(help="Scale of the effects; the last two for a binary outcome.", rich_help_panel=MODEL),
+    ] = "difference",
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A prior of the model, such as prior_b_sd=0.3, in SD units; may be repeated.", rich_help_panel=MODEL
+        ),
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Draws per chain, of 4.", min=100, rich_help_panel=RUN)] = 2000,
     out: Annotated[Path, typer.Option(help="Folder for the results.", rich_help_panel=RUN)] = Path("mediation"),
     seed: Annotated[int, typer.Option(help="Seed of every draw.", min=0, rich_help_panel=RUN)] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.", rich_help_panel=RUN)] = False,
@@ -138,17 +243,23 @@ def mediate(
         mediators=mediator or (), guess=guess, guess_timing=guess_timing, reference=reference, active=active, baseline=baseline,
         trial=trial, covariates=covariate or (), id=participant, mediator_time=mediator_time, outcome_time=outcome_time,
         higher_is_worse=None if higher_is_better is None else not higher_is_better, randomised=randomised,
-        single_arm=single_arm, incomplete=incomplete,
+        single_arm=single_arm, incomplete=incomplete, treatment_kind=treatment_kind, clusters=cluster or (),
+        cluster_labels=cluster_labels, treatment_moderators=treatment_moderator or (), mediator_moderators=mediator_moderator or (),
     )  # fmt: skip
+    levels = _level(m or [])
+    paths = _paths(vary or [])
+    chosen = _values(at or [], "--at")
+    priors = _values(prior or [], "--prior")
     if check:
         for sentence in check_trial(
-            choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order
-        ):
+            choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, vary=paths, m=levels, at=chosen,
+            scale=scale,
+        ):  # fmt: skip
             typer.echo(sentence)
         return
     report = run_mediate(
-        choices, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome, order=order, out=out,
-        seed=seed, progress=not quiet,
+        choices, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome, order=order, vary=paths,
+        priors=priors, m=levels, at=chosen, scale=scale, out=out, seed=seed, draws=draws, progress=not quiet,
     )  # fmt: skip
     typer.echo(f"Report: {report}")
 

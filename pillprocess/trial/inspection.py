@@ -1,6 +1,6 @@
 """What a trial's file holds and how it was understood, before anything is fitted; the codebook is drafted here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -22,12 +22,16 @@ def check_trial(
     family_mediator: Family = "gaussian",
     family_outcome: Family = "gaussian",
     order: Sequence[str] | None = None,
+    vary: Sequence[str] | Mapping[str, Sequence[str]] = (),
+    m: float | Mapping[str, float] | None = None,
+    at: Mapping[str, float] | None = None,
+    scale: str = "difference",
 ) -> list[str]:
     """Read and check a trial as `run_mediate` does, and say in sentences what was understood; nothing is fitted.
 
     Parameters
     ----------
-    choices, family_mediator, family_outcome, order
+    choices, family_mediator, family_outcome, order, vary, m, at, scale
         As in `run_mediate`.
 
     Returns
@@ -39,7 +43,9 @@ def check_trial(
     ParticipantError, ValueError
         Everything that is wrong or asked about.
     """
-    people = load_trial(choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order).people
+    people = load_trial(
+        choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, vary=vary, m=m, at=at, scale=scale
+    ).people  # fmt: skip
     sizes = ", ".join(f"{n} in {arm}" for arm, n in people.arm.value_counts().items())
     missing = people.missing.groupby("column", sort=False)["missing"].sum()
     return [

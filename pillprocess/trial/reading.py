@@ -10,9 +10,9 @@ import pandas as pd
 
 from pillprocess.belief.coding import Timing, coded_guesses, guess_problems
 from pillprocess.belief.readiness import belief_problems, moderation_problems, with_outcome_and_experience
-from pillprocess.mediation.choices import FAMILIES, Family, choice_problems
+from pillprocess.mediation.choices import FAMILIES, Family, choice_problems, vary_problems
 from pillprocess.participants.checked import Participants
-from pillprocess.participants.codebook import Codebook, Visits, read_codebook
+from pillprocess.participants.codebook import MANY, Codebook, Visits, read_codebook
 from pillprocess.participants.reading import ParticipantError, read_table
 from pillprocess.participants.roles import Roles, resolve_roles
 from pillprocess.participants.table import load_participants
@@ -67,7 +67,7 @@ def read_choices(
         book = replace(book, visits=replace(book.visits, column=choices.visit or "", person=choices.person or ""))
     roles, problems = resolve_roles(
         {
-            key: tuple(value) if key in ("mediators", "covariates") and not isinstance(value, str) else value
+            key: tuple(value) if key in MANY and not isinstance(value, str) else value
             for key, value in ((key, getattr(choices, key)) for key in OF_ROLES)
         },
         book,
@@ -103,6 +103,9 @@ def load_trial(
     family_outcome: Family = "gaussian",
     order: Sequence[str] | None = None,
     m: float | Mapping[str, float] | None = None,
+    at: Mapping[str, float] | None = None,
+    vary: Sequence[str] | Mapping[str, Sequence[str]] = (),
+    scale: str = "difference",
 ) -> ReadTrial:
     """Read and check a trial, and everything about its analysis that can be known before a model is built.
 
@@ -110,9 +113,9 @@ def load_trial(
     ----------
     choices
         What is said of the trial.
-    family_mediator, family_outcome, order
+    family_mediator, family_outcome, order, vary
         As in `mediation`.
-    m
+    m, at, scale
         As in `natural_effects`.
 
     Raises
@@ -134,7 +137,8 @@ def load_trial(
                     active=roles.active, treatment_kind=roles.treatment_kind, baseline=roles.baseline, trial=roles.trial,
                     covariates=roles.covariates, id=roles.id, mediator_time=roles.mediator_time, outcome_time=roles.outcome_time,
                     higher_is_worse=roles.higher_is_worse, randomised=roles.randomised, single_arm=roles.single_arm,
-                    incomplete=roles.incomplete, codebook=settled,
+                    incomplete=roles.incomplete, clusters=roles.clusters, cluster_labels=roles.cluster_labels,
+                    treatment_moderators=roles.treatment_moderators, mediator_moderators=roles.mediator_moderators, codebook=settled,
                 )  # fmt: skip
             except ParticipantError as error:
                 raise ParticipantError(error.problems, name) from None
@@ -154,8 +158,9 @@ def load_trial(
     if roles.mediators:
         problems += choice_problems(
             experienced.mediators, experienced.outcome, family_mediator=family_mediator, family_outcome=family_outcome,
-            order=order, m=m,
+            order=order, m=m, at=at, scale=scale, covariates=list(map(str, experienced.covariates.columns)),
         )  # fmt: skip
+        problems += vary_problems(experienced, vary)
     if believed is not None:
         problems += belief_problems(people)
         with_outcome_and_experience(people, guess=believed)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pillprocess.mediation.choices import Family
+from pillprocess.mediation.choices import Family, Scale
 from pillprocess.output.results import results_folder, write_tables
 from pillprocess.review.run import steps
 from pillprocess.trial.choices import TrialChoices
@@ -19,7 +19,11 @@ def run_mediate(
     family_mediator: Family = "gaussian",
     family_outcome: Family = "gaussian",
     order: Sequence[str] | None = None,
+    vary: Sequence[str] | Mapping[str, Sequence[str]] = (),
+    priors: Mapping[str, float] | None = None,
     m: float | Mapping[str, float] | None = None,
+    at: Mapping[str, float] | None = None,
+    scale: Scale = "difference",
     seed: int = 1,
     draws: int = 2000,
     progress: bool = True,
@@ -32,9 +36,11 @@ def run_mediate(
         What is said of the trial: its file, codebook, columns and arms.
     out
         Folder for the results; earlier results there are replaced when the new ones are complete.
-    interaction, family_mediator, family_outcome, order
+    interaction, family_mediator, family_outcome, order, vary
         As in `mediation`.
-    m
+    priors
+        Values of the prior_ keywords of `mediation`, by keyword.
+    m, at, scale
         As in `natural_effects`.
     seed, draws
         Seed of every draw, and draws per chain.
@@ -56,7 +62,9 @@ def run_mediate(
     record: dict[str, object] = {"command": "mediate", "source": source.name, "seed": seed}
     with results_folder(out, record) as work, steps(progress) as step:
         step("participants")
-        trial = load_trial(choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, m=m)
+        trial = load_trial(
+            choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, m=m, at=at, vary=vary, scale=scale
+        )  # fmt: skip
         people = trial.people
 
         step("loading PyMC")
@@ -80,7 +88,7 @@ def run_mediate(
         if trial.roles.mediators:
             mediation = analyse_mediation(
                 trial.experienced, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome,
-                order=order, m=m, seed=seed, draws=draws, step=step,
+                order=order, vary=vary, priors=priors, m=m, at=at, scale=scale, seed=seed, draws=draws, step=step,
             )  # fmt: skip
         step("figures and report")
         report = MediationReport(people, mediation, belief)
