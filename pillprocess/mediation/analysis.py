@@ -13,7 +13,7 @@ from pytensor.tensor import TensorVariable
 
 from pillprocess.inference.fit import check_fit, fit
 from pillprocess.mediation.between_clusters import cluster_variation
-from pillprocess.mediation.choices import Family
+from pillprocess.mediation.choices import BINARY, Family
 from pillprocess.mediation.effects import Scale, compute_effects, natural_effects, natural_effects_by_trial
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.moderated import moderated_table
@@ -116,7 +116,7 @@ def analyse_mediation(
         effects = {arm: natural_effects(idata, m=m, at=at, arm=arm, scale=scale) for arm in arms}
         sensitivity, refusal = _sensitivities(idata, arms, seed)
     tables = {
-        "effects": _by_arm({arm: effect_table(e) for arm, e in effects.items()}),
+        "effects": _by_arm({arm: described_effects(e, people, family_outcome) for arm, e in effects.items()}),
         "paths": _by_arm({arm: mediation_paths(idata, arm=arm) for arm in arms}),
         "extrapolation": extrapolation(effects, list(model.coords["mediator"])),
         "prior_posterior": _by_arm({arm: prior_posterior(idata, effects[arm], m=m, at=at, arm=arm, scale=scale) for arm in arms}),
@@ -165,6 +165,23 @@ def prior_problems(priors: Mapping[str, float]) -> list[str]:
     return [f"prior {name!r} is unknown; the priors are {', '.join(known)}" for name in priors if name not in known] + [
         f"{name} = {value:g}; it must be above 0" for name, value in priors.items() if name in known and not value > 0
     ]
+
+
+def described_effects(effects: xr.Dataset, people: Participants, family_outcome: str) -> pd.DataFrame:
+    """Tabulate effects with their ``scale``, the mediators' ``m`` of cde, and the ``median`` (that of a proportion is its estimate)."""
+    table = effect_table(effects)
+    mean = "difference of risks" if family_outcome in BINARY else f"difference of means of {people.outcome.name}"
+    scale = {"difference": mean, "log_odds_ratio": "log odds ratio", "log_risk_ratio": "log risk ratio"}[
+        effects.attrs["scale"]
+    ]
+    values = zip(people.mediators.columns, effects.attrs["m"], strict=True)
+    level = ", ".join(f"{name} = {value:g}" for name, value in values)
+    medians = [effects[name].median(("chain", "draw")).to_numpy().ravel() for name in effects.data_vars]
+    share = table["estimand"] == "proportion_mediated"
+    return table.assign(
+        scale=np.where(share, "share of te", scale), m=np.where(table["estimand"] == "cde", level, ""),
+        median=np.concatenate(medians),
+    )  # fmt: skip
 
 
 def default_priors(

@@ -49,7 +49,12 @@ class Clusters:
     @property
     def key(self) -> str:
         """The name as part of a variable's."""
-        return re.sub(r"\W", "_", self.name)
+        return variable_part(self.name)
+
+
+def variable_part(name: str) -> str:
+    """The name of a kind of cluster as part of a variable's."""
+    return re.sub(r"\W", "_", name)
 
 
 def mediator_level(people: Participants, mediators: Sequence[str]) -> str | None:

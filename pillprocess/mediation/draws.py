@@ -1,6 +1,5 @@
 """What a fitted mediation model says, as arrays: one row per draw."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, pairwise
@@ -9,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from pillprocess.mediation.choices import BINARY, FAMILIES, unknown_covariates
+from pillprocess.mediation.clusters import variable_part
 from pillprocess.mediation.gcomputation import Coefficients
 
 
@@ -112,7 +112,7 @@ def cluster_keys(idata: xr.DataTree) -> list[tuple[str, str]]:
     """Part of the variables' names, and name, of each kind of cluster of a fit."""
     data = idata["constant_data"].dataset
     names = [str(n) for n in data["grouping"].to_numpy()[1:]] if "grouping" in data.dims else []
-    return [(re.sub(r"\W", "_", name), name) for name in names]
+    return [(variable_part(name), name) for name in names]
 
 
 def profiles(

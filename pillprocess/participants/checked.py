@@ -34,6 +34,8 @@ class Participants:
         One column of labels per kind of cluster (therapist, site); missing where an arm has none.
     treatment_moderators, mediator_moderators
         Covariates, by their column of the file, on which the effects of treatment, or the mediator's slope, depend.
+    trial_noun
+        What the labels of ``trial`` are, by the name of their column: ``"trials"``, ``"sites"`` or ``"people"``.
     missing
         ``column``, ``arm``, ``n``, ``missing``: how many values are not observed.
     set_aside
@@ -58,6 +60,7 @@ class Participants:
     clusters: pd.DataFrame = field(default_factory=pd.DataFrame)
     treatment_moderators: tuple[str, ...] = ()
     mediator_moderators: tuple[str, ...] = ()
+    trial_noun: str = "trials"
 
     def __len__(self) -> int:
         return len(self.outcome)

@@ -1,11 +1,14 @@
 """Clusters of participants, such as therapists or sites: their labels, checked; which covariates moderate."""
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
 
 from pillprocess.participants.checked import Participants
 from pillprocess.participants.coding import labels
+from pillprocess.participants.people import PERSON
+from pillprocess.participants.scales import plain_name
 
 FEW_CLUSTERS = 6
 """Clusters below which a note says that their variance leans on its prior."""
@@ -111,3 +114,11 @@ def unmodelled(people: Participants, model: str) -> list[str]:
     return [
         f"{' and '.join(given)}: {model} takes none; load the participants without, and read its intervals as those of independent people"
     ]
+
+
+def trial_noun(column: str | None) -> str:
+    """What the labels of a column of trials are, by its name."""
+    plain = plain_name(column or "")
+    if PERSON.search(plain):
+        return "people"
+    return "sites" if re.search(r"(^|_)(site|centre|center|clinic|hospital|ward)(_|$)", plain) else "trials"

@@ -25,7 +25,7 @@ from pillprocess.participants.checks import (
     time_problems,
     unobserved_notes,
 )
-from pillprocess.participants.clusters import moderator_problems, one_arm_problem, read_clusters
+from pillprocess.participants.clusters import moderator_problems, one_arm_problem, read_clusters, trial_noun
 from pillprocess.participants.codebook import Codebook, as_codebook
 from pillprocess.participants.coding import code_arms, code_covariates, code_dose, labels, numbers, single_arm_trials
 from pillprocess.participants.dependence import dependence_problems, product_problems
@@ -271,7 +271,7 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
         outcome=y, mediators=M, treatment=T, covariates=X, trial=trials.rename("trial"), arm=arm.rename("arm"),
         covariate_source=pd.Series(source_column, dtype=object), reference=reference_label, higher_is_worse=worse,
         randomised=roles.randomised, clusters=clusters, treatment_moderators=roles.treatment_moderators,
-        mediator_moderators=roles.mediator_moderators, missing=count_missing(pd.concat([M, y], axis=1), arm),
+        mediator_moderators=roles.mediator_moderators, trial_noun=trial_noun(trial), missing=count_missing(pd.concat([M, y], axis=1), arm),
         set_aside=pd.DataFrame(aside, columns=["what", "n", "reason"]), notes=tuple([*said, *notes]),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 from pillprocess.belief.analysis import BeliefAnalysis
 from pillprocess.mediation.analysis import MediationAnalysis
 from pillprocess.mediation.choices import FAMILIES
+from pillprocess.mediation.clusters import variable_part
 from pillprocess.mediation.paths import estimate_text
 from pillprocess.mediation.plot_sensitivity import plot_r2_contours, plot_sensitivity
 from pillprocess.mediation.plots import plot_effects, plot_mediation, plot_overlap
@@ -80,7 +82,7 @@ def mediation_axes(analysis: MediationAnalysis) -> dict[tuple[str, ...], Axes]:
     """Draw every figure of a mediation analysis, by kind, arm and mediator."""
     people, tables = analysis.people, analysis.tables
     unit, trials = str(people.outcome.name), people.trial.nunique()
-    base = f"n = {len(people)} people" + (f" of k = {trials} trials" if trials > 1 else "")
+    base = f"n = {len(people)} people" + (f" of k = {trials} {people.trial_noun}" if trials > 1 else "")
     axes: dict[tuple[str, ...], Axes] = {}
     for arm in map(str, people.treatment.columns):
         against = f"{arm} against {people.reference}, {base}"
@@ -132,7 +134,8 @@ def render_mediation(
         "answers": said, "tables": {name: table.to_dict("records") for name, table in report.tables.items()},
         "figures": {name: embedded(figure) for name, figure in figures.items()},
         "arms": [str(a) for a in people.treatment.columns], "reference": people.reference, "outcome": str(people.outcome.name),
-        "covariates": list(dict.fromkeys(people.covariate_source)), "trials": people.trial.nunique(),
+        "covariates": list(dict.fromkeys(people.covariate_source)), "trials": people.trial.nunique(), "noun": people.trial_noun,
+        "clusters": {str(c): int(people.clusters[c].nunique()) for c in people.clusters.columns},
         "participants": len(people),
         "mediators": [str(q) for q in mediation.people.mediators.columns] if mediation else [],
         "model": mediation_model(mediation) if mediation else {}, "belief": belief, "when": WHEN, "notes": people.notes,
@@ -143,12 +146,28 @@ def render_mediation(
 
 def mediation_model(analysis: MediationAnalysis) -> dict[str, object]:
     """What the methods say of the mediation model."""
-    data, posterior = analysis.idata["constant_data"].dataset, analysis.idata["posterior"].dataset
+    people, data, posterior = (
+        analysis.people,
+        analysis.idata["constant_data"].dataset,
+        analysis.idata["posterior"].dataset,
+    )
     families = {role: FAMILY_WORDS[FAMILIES[int(data[f"family_{role}"])]] for role in ("mediator", "outcome")}
     return {
         "families": families, "interaction": "theta" in posterior, "ordered": "d" in posterior,
-        "collapsed": "outcome_gram" in data,
+        "collapsed": "outcome_gram" in data, "clusters": varying_paths(posterior, people),
+        "moderators": {"treatment": list(people.treatment_moderators), "mediator": list(people.mediator_moderators)},
+        "scale": analysis.tables["effects"].set_index("estimand")["scale"].loc[["te"]].iloc[0],
+        "controlled": analysis.tables["effects"].set_index("estimand")["m"].loc[["cde"]].iloc[0],
     }  # fmt: skip
+
+
+def varying_paths(posterior: xr.Dataset, people: Participants) -> dict[str, list[str]]:
+    """Paths that differ between the clusters of each kind."""
+    found = {}
+    for name in map(str, people.clusters.columns):
+        effects = [str(e) for e in posterior[f"effect_{variable_part(name)}"].to_numpy()]
+        found[name] = [path for path in ("a", "b", "c") if any(e.startswith(f"{path}[") for e in effects)]
+    return found
 
 
 def answers(analysis: MediationAnalysis) -> Iterator[str]:
@@ -161,7 +180,7 @@ def answers(analysis: MediationAnalysis) -> Iterator[str]:
         te = rows["te"]
         better = te["p_below"] if people.higher_is_worse else 1 - te["p_below"]
         yield (
-            f"{total_of(people, arm)}: {estimate_text(te)}, with probability {better:.3f} that it is an improvement. "
+            f"{total_of(people, arm)}, as a {te['scale']}: {estimate_text(te)}, with probability {better:.3f} that it is an improvement. "
             f"{rests_on(people)}"
         )
         yield (
@@ -169,16 +188,36 @@ def answers(analysis: MediationAnalysis) -> Iterator[str]:
             "also assumes that nothing unmeasured affects both the mediator and the outcome."
         )
         if "proportion_mediated" in rows:
-            yield f"Proportion mediated: {estimate_text(rows['proportion_mediated'])}."
+            share = rows["proportion_mediated"]
+            yield (
+                f"Proportion mediated: median {estimate_text(share | {'mean': share['median']})}, given because the sign of the total "
+                "effect is settled (probability above .975) and its two parts do not have opposite signs."
+            )
         else:
             yield f"No proportion mediated is reported: {proportion_withheld(rows)}."
+        yield from _moderation(analysis, arm)
         yield from _far(analysis.tables["extrapolation"], arm)
         yield from _robustness(analysis, arm)
 
 
-def proportion_withheld(rows: dict[str, dict[str, float]]) -> str:
+def _moderation(analysis: MediationAnalysis, arm: str) -> Iterator[str]:
+    """The indirect effect at the lowest and highest value of each moderator, and their difference."""
+    table = analysis.tables.get("moderated_effects", pd.DataFrame({"arm": []}))
+    for moderator, rows in table[table["arm"] == arm].groupby("moderator", sort=False) if len(table) else ():
+        at = rows[rows["estimand"] == "tnie"].to_dict("records")
+        total, indirect = (rows[rows["estimand"] == f"{n}_difference"].iloc[0].to_dict() for n in ("te", "tnie"))
+        yield (
+            f"Moderation by {moderator}: the indirect effect is {estimate_text(at[0])} at {at[0]['value']:.3g} and {estimate_text(at[-1])} "
+            f"at {at[-1]['value']:.3g}; moderated mediation, their difference, is {estimate_text(indirect)}. The total effect differs "
+            f"by {estimate_text(total)}."
+        )
+
+
+def proportion_withheld(rows: dict[str, dict[str, Any]]) -> str:
     """Why there is no proportion mediated."""
     below = rows["te"]["p_below"]
+    if not rows["te"]["scale"].startswith("difference"):
+        return "it is a share of a difference, not of a ratio"
     if max(below, 1 - below) <= 0.975:
         return f"the sign of the total effect is not settled (probability {below:.3f} that it is negative)"
     return "direct and indirect effect have opposite signs, so neither is a share of the total"
