@@ -25,8 +25,8 @@ ESTIMANDS = {
     "experience": "part of the drug's effect that runs through the experience it brings",
     "therapy_type": "difference between the effects of the first two types of therapy",
     "waitlist": "effect of being left untreated",
-    "mediated": "more than half of the drug's effect runs through the experience, or less: known at .95",
-    "accounts": "all of the effect through the experience, or none of it: told apart at odds of 10",
+    "mediated": "whether more than half of the drug's effect runs through the experience (known at .95)",
+    "accounts": "whether all of the drug's effect runs through the experience or none of it (odds of 10)",
 }
 """What a trial may be asked, by name."""
 

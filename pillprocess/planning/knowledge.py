@@ -118,7 +118,10 @@ def _prior_rms(design: xr.Dataset) -> float:
 
 
 def _raised(design: xr.Dataset) -> dict[str, float]:
-    """Experience per dose of each drug, the largest of its rows: blocked arms have none; not a number without the term."""
+    """Experience at the reference dose of each drug, the largest of its rows per dose: blocked arms have none.
+
+    Experience is proportional to dose whatever the curve of the direct effect; not a number without the term.
+    """
     names = design["coefficient"].to_numpy().tolist()
     effects = design["effect_variable"].to_numpy() == "u"
     labels = [str(one).rsplit(": ", 1)[1] for one in design["effect_label"].to_numpy()[effects]]
@@ -126,11 +129,18 @@ def _raised(design: xr.Dataset) -> dict[str, float]:
     experience = design["X"].to_numpy()[:, names.index("beta")] if "beta" in names else np.full(len(loading), np.nan)
     raised = {}
     for drug in sorted(set(labels)):
-        dose = loading[:, [one == drug for one in labels]].sum(axis=1)
+        dose = _undo_curve(loading[:, [one == drug for one in labels]].sum(axis=1), design.attrs["dose_shape"])
         given = (dose > 0) & (design["kind"].to_numpy() == "arm")
-        given = given if given.any() else dose != 0
+        given = given if given.any() else dose > 0
         raised[drug] = float(np.max(experience[given] / dose[given])) if given.any() else float("nan")
     return raised
+
+
+def _undo_curve(amount: Array, shape: str) -> Array:
+    """Dose in reference doses from the amount that a dose curve made of it (:func:`pillprocess.rows.terms.dose_curve`)."""
+    if shape == "log":
+        return 2**amount - 1
+    return amount / (2 - amount) if shape == "emax" else amount
 
 
 def _believed(design: xr.Dataset) -> tuple[float, float]:

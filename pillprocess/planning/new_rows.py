@@ -71,8 +71,7 @@ def new_rows(trial: PlannedTrial, known: Knowledge) -> NewRows:
 def experience_of(trial: PlannedTrial, arm: int, known: Knowledge) -> float:
     """Mean experience of an arm, in SDs."""
     planned = trial.arms[arm]
-    dose = float(dose_curve(np.array([planned.given]), known.dose_shape)[0])
-    return dose * planned.experience * known.raised.get(planned.drug, 0.0) + planned.experience_shift
+    return planned.given * planned.experience * known.raised.get(planned.drug, 0.0) + planned.experience_shift
 
 
 def arm_noise(
@@ -159,6 +158,11 @@ def planning_problems(trials: list[PlannedTrial], asked: list[list[str]] | None,
                 problems.append(
                     f"trial '{trial.name}', arm '{arm.name}': unknown drug '{arm.drug}'; the fit knows {', '.join(known.drugs)}"
                 )
+        problems += [
+            f"trial '{trial.name}', arm '{arm.name}': {arm.therapy} without therapy_hours; this fit counts therapy by its hours"
+            for arm in trial.arms
+            if known.therapy_measure == "hours" and arm.therapy and not arm.therapy_hours
+        ]
         types = [p.removeprefix("psi_type[").removesuffix("]") for p in known.parameter if p.startswith("psi_type")]
         if lost := sorted(set(therapy_types_of(trial.arms)) - set(types)) if types else []:
             problems.append(

@@ -125,7 +125,7 @@ def make_plan(
     parts.append(_sensitivity(_of_asked(table, order), NO_BELIEF, people))
     tables = {
         "information": whole, "sizes": sizes_needed(whole) if len(whole) else whole,
-        "ranking": rank_designs(whole, people=people, costs={t.name: t.cost for t in designs if t.cost > 0}) if len(whole) else whole,
+        "ranking": rank_designs(whole, people=people, costs={t.name: t.cost for t in designs if t.cost}) if len(whole) else whole,
         "ledger": design_ledger(designs, believed=knowledge_of(design, nodes=2).believed),
         "sensitivity": pd.concat(parts, ignore_index=True), "designs": _described(designs),
     }  # fmt: skip
@@ -171,18 +171,19 @@ def answers(plan: Plan) -> list[str]:
     sizes = plan.tables["sizes"]
     count = {trial.name: len(trial.arms) for trial in plan.designs}
     for estimand in plan.estimands:
+        named = ESTIMANDS[estimand][0].upper() + ESTIMANDS[estimand][1:]
         own = sizes[sizes["estimand"] == estimand] if len(sizes) else sizes
         if own.empty:
             sentences.append(f"None of these designs has a comparison for: {ESTIMANDS[estimand]}.")
             continue
         if own["decided_now"].all():
-            sentences.append(f"{ESTIMANDS[estimand].capitalize()}: decided by the evidence there is, under this model.")
+            sentences.append(f"{named}: decided by the evidence there is, under this model.")
             continue
         reached = own.dropna(subset="n_80")
         if reached.empty:
             best = own.loc[own["at_largest"].idxmax()]
             sentences.append(
-                f"{ESTIMANDS[estimand].capitalize()}: no design reaches 80 % with {best['largest']:.0f} people per arm; the nearest, "
+                f"{named}: no design reaches 80 % with {best['largest']:.0f} people per arm; the nearest, "
                 f"{best['design']}, has a chance of {100 * best['at_largest']:.0f} %, and {100 * best['limit']:.0f} % without end."
             )
             continue
@@ -190,7 +191,7 @@ def answers(plan: Plan) -> list[str]:
         best = reached.loc[people.idxmin()]
         ninety = f", {best['n_90']:.0f} for 90 %" if best["n_90"] == best["n_90"] else ", and no size here gives 90 %"
         sentences.append(
-            f"{ESTIMANDS[estimand].capitalize()}: fewest people with {best['design']}, {best['n_80']:.0f} per arm for 80 % "
+            f"{named}: fewest people with {best['design']}, {best['n_80']:.0f} per arm for 80 % "
             f"({people.min():.0f} in all){ninety}."
         )
     return sentences

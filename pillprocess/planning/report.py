@@ -35,8 +35,7 @@ def draw_plan(plan: Plan, *, width: Width = "two_column") -> dict[str, Figure]:
 
 
 def _headline(estimand: str) -> str:
-    text = ESTIMANDS[estimand].partition(":")[0]
-    return text[0].upper() + text[1:]
+    return ESTIMANDS[estimand][0].upper() + ESTIMANDS[estimand][1:]
 
 
 def assumptions(plan: Plan) -> list[str]:

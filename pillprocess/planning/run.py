@@ -41,14 +41,15 @@ def run_design(
     from pillprocess.planning.trial_files import read_designs
 
     started = time.perf_counter()
+    given = None if designs is None else read_designs(designs)
     tables = load_evidence(evidence)
-    if designs is None and drug not in drugs_of(tables):
+    if given is None and drug not in drugs_of(tables):
         raise PlanningError(
             f"nothing was computed:\nunknown drug '{drug}'; the evidence has {', '.join(drugs_of(tables))}"
         )
-    trials = list(named_designs(drug).values()) if designs is None else read_designs(designs)
+    trials = list(named_designs(drug).values()) if given is None else given
     plan = make_plan(
-        tables, trials, estimands=estimands or None, strict=designs is not None, people=people, seed=seed, step=step
+        tables, trials, estimands=estimands or None, strict=given is not None, people=people, seed=seed, step=step
     )  # fmt: skip
     if out is None:
         return plan.tables, answers(plan), None

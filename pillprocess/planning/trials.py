@@ -84,8 +84,8 @@ class PlannedTrial:
         What the outcome measures.
     cluster_size, cluster_icc : float
         People per therapist, and how alike their outcomes are.
-    cost : float
-        Per person randomised, in any currency; not a number where it is not known.
+    cost : float, optional
+        Per person randomised, in any currency.
     source : str
         Where the design comes from.
     """
@@ -97,7 +97,7 @@ class PlannedTrial:
     construct: str = "depression"
     cluster_size: float = 1.0
     cluster_icc: float = 0.0
-    cost: float = float("nan")
+    cost: float | None = None
     source: str = ""
 
     @property
@@ -131,7 +131,7 @@ def trial_design(
     construct: str = "depression",
     cluster_size: float = 1.0,
     cluster_icc: float = 0.0,
-    cost: float = float("nan"),
+    cost: float | None = None,
     source: str = "",
 ) -> PlannedTrial:
     """Describe a candidate trial.
@@ -176,7 +176,7 @@ def trial_design(
             )
         made.append(PlannedArm(label, **{k: v for k, v in given.items() if k in allowed}))  # type: ignore[arg-type]
     trial = PlannedTrial(
-        name, tuple(made), dropout, tuple(measured), construct, float(cluster_size), float(cluster_icc), float(cost), source
+        name, tuple(made), dropout, tuple(measured), construct, float(cluster_size), float(cluster_icc), cost, source
     )  # fmt: skip
     problems += trial_problems(trial)
     if problems:
@@ -201,7 +201,7 @@ def trial_problems(trial: PlannedTrial) -> list[str]:
             f"{where}: cluster_size = {trial.cluster_size:g}, cluster_icc = {trial.cluster_icc:g}; the size must be at least 1 and the "
             "correlation between 0 and 1"
         )
-    if trial.cost <= 0:
+    if trial.cost is not None and not trial.cost > 0:
         problems.append(f"{where}: cost = {trial.cost:g}; the cost of one person must be > 0")
     for arm in trial.arms:
         problems += [f"{where}, arm '{arm.name}': {text}" for text in _arm_problems(arm)]

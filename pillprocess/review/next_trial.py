@@ -15,7 +15,9 @@ SIZES = (10, 20, 40, 80, 160, 320, 640, 1000, float("inf"))
 PEOPLE = 200.0
 
 
-def next_trial(arms: pd.DataFrame, differences: pd.DataFrame, *, seed: int) -> dict[str, pd.DataFrame]:
+def next_trial(
+    arms: pd.DataFrame, differences: pd.DataFrame, *, seed: int, draws: int = 1024
+) -> dict[str, pd.DataFrame]:
     """Plan with every term of the decomposition, in closed form, for the main drug of the rows.
 
     Returns
@@ -29,7 +31,7 @@ def next_trial(arms: pd.DataFrame, differences: pd.DataFrame, *, seed: int) -> d
     asked = {trial.name: [e for e in ASKED if compares(trial, e)] for trial in designs}
     try:
         idata = fit(decomposition_design(arms, differences, terms=HYPOTHESES["mediated"]), seed=seed, draws=10)
-        table = expected_information(idata, designs, estimands=asked, sizes=SIZES, draws=1024, seed=seed)
+        table = expected_information(idata, designs, estimands=asked, sizes=SIZES, draws=draws, seed=seed)
     except ValueError as error:
         return {"next_trial": pd.DataFrame([{"reason": str(error)}])}
     keys = ["design", "estimand"]

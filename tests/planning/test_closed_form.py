@@ -16,7 +16,8 @@ from tests.planning.cases import planned_rows, small_evidence
 
 BOTH = {
     "drug": {"drug": "psilocybin", "therapy": "support", "n": 30}, "asleep": {"drug": "psilocybin", "experience": 0.0, "n": 30},
-    "placebo": {"drug": "placebo", "n": 15}, "therapy": {"drug": "placebo", "therapy": "support", "n": 25},
+    "low": {"drug": "psilocybin", "dose": 0.4, "n": 30}, "placebo": {"drug": "placebo", "n": 15},
+    "therapy": {"drug": "placebo", "therapy": "support", "n": 25},
 }  # fmt: skip
 
 
@@ -64,21 +65,21 @@ def rows(arm_row) -> pd.DataFrame:
     return small_evidence(arm_row)
 
 
-@pytest.mark.parametrize("baseline", ["exchangeable", "free"])
-def test_after_a_result_it_is_what_the_package_finds_with_the_trial_in_the_tables(rows, arm_row, baseline):
+@pytest.mark.parametrize(("baseline", "shape"), [("exchangeable", "linear"), ("free", "emax"), ("free", "log")])
+def test_after_a_result_it_is_what_the_package_finds_with_the_trial_in_the_tables(rows, arm_row, baseline, shape):
     terms = HYPOTHESES["mediated"]
-    known = knowledge_of(decomposition_design(rows, terms=terms, baseline=baseline), nodes=400)
+    known = knowledge_of(decomposition_design(rows, terms=terms, baseline=baseline, dose_shape=shape), nodes=400)
     trial = trial_design("new", BOTH, dropout=0.2)
     planned = new_rows(trial, known)
     noise = arm_noise(trial, planned, known, per_arm=40.0, outcome_sd=0.9, bias_sd=0.0)
     asked = ["drug", "therapy", "drug:therapy", "expectancy", "experience", "mediated"]
     weights = np.array([estimand_weights(trial, e, known) for e in asked])
-    y = np.array([-1.6, -1.0, -0.3, -0.5])
+    y = np.array([-1.6, -1.0, -0.8, -0.3, -0.5])
     mean, variance, below = after(known, planned.loading, noise, weights, y[None])
 
     se = [0.9 / n**0.5 for n in trial.completers(40.0)]
     extended = pd.concat([rows, planned_rows(trial, y, arm_row, se=se, believed=known.believed)], ignore_index=True)
-    design = decomposition_design(extended, terms=terms, baseline=baseline)
+    design = decomposition_design(extended, terms=terms, baseline=baseline, dose_shape=shape)
     combinations = {e: dict(zip(known.parameter, w, strict=True)) for e, w in zip(asked, weights, strict=True)}
     wanted = linear_summary(design, {e: {k: v for k, v in one.items() if v} for e, one in combinations.items()})
     np.testing.assert_allclose(mean[0], wanted["mean"], atol=0.01)

@@ -1,5 +1,6 @@
 """The table of a plan: what it holds, what it refuses, how designs are ranked and sized, and that an executor changes nothing."""
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from pillprocess.decomposition.model import decomposition_design
 from pillprocess.inference.fit import fit
 from pillprocess.planning.information import expected_information
+from pillprocess.planning.knowledge import knowledge_of
 from pillprocess.planning.library import named_designs
 from pillprocess.planning.plots import plot_assurance
 from pillprocess.planning.ranking import rank_designs, sizes_needed
@@ -99,6 +101,23 @@ def test_types_of_therapy_are_compared_where_the_fit_has_them(arm_row):
     other = trial_design("o", {"a": {"therapy": "support"}, "b": {"therapy": "dance"}})
     with pytest.raises(PlanningError, match="no row of the fit has therapy of type dance; it has CBT, support"):
         expected_information(typed, [other], estimands=["therapy_type"])
+
+
+def test_therapy_without_hours_is_refused_where_the_fit_counts_hours(arm_row, designs):
+    rows = small_evidence(arm_row).assign(therapy_hours=6.0)
+    hours = fit(decomposition_design(rows, therapy_measure="hours"), seed=1, draws=10)
+    table = expected_information(hours, designs[:1], estimands=["therapy"], sizes=(100,), draws=64)
+    assert 0 < table["reduction"].iloc[0] < 1
+    trial = trial_design("t", {"a": {"therapy": "support"}, "b": {}})
+    with pytest.raises(PlanningError, match="support without therapy_hours; this fit counts therapy by its hours"):
+        expected_information(hours, [trial], estimands=["therapy"])
+
+
+def test_what_a_process_is_sent_survives_pickling(idata, designs):
+    known = knowledge_of(idata["constant_data"].dataset, nodes=5)
+    again, trial = pickle.loads(pickle.dumps((known, designs[0])))
+    assert trial == designs[0]
+    np.testing.assert_array_equal(again.covariance, known.covariance)
 
 
 def test_an_executor_changes_nothing(table, idata, designs):

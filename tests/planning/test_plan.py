@@ -114,3 +114,11 @@ def test_the_command_prints_sentences_sizes_and_ranking(monkeypatch, plan):
         "ledger",
         "answers",
     }
+
+
+def test_the_command_refuses_a_bad_file_before_anything_is_loaded(tmp_path):
+    path = tmp_path / "designs.csv"
+    path.write_text("design,arm,n\nA,only,1\n", encoding="utf-8")
+    done = CliRunner().invoke(app, ["design", str(path), "--quiet"])
+    assert isinstance(done.exception, PlanningError)
+    assert "an arm needs a whole number of people, at least 2" in str(done.exception)
