@@ -137,7 +137,7 @@ def decomposition_design(
 
     Returns
     -------
-    Dataset with ``y`` (row), ``covariance`` (row, row_), ``X`` (row, coefficient), ``Z`` (row, effect), priors and labels.
+    Dataset with ``y`` (row), ``covariance`` (row, ``row_``), ``X`` (row, coefficient), ``Z`` (row, effect), priors and labels.
 
     Raises
     ------

@@ -63,7 +63,7 @@ def gaussian_design(
     Returns
     -------
     Dataset
-        The design: ``y`` (row), ``covariance`` (row, row_), ``X`` (row, coefficient), ``Z`` (row, effect), priors, labels.
+        The design: ``y`` (row), ``covariance`` (row, ``row_``), ``X`` (row, coefficient), ``Z`` (row, effect), priors, labels.
 
     Raises
     ------

@@ -2,7 +2,7 @@ r"""Published associations of the acute experience with symptom change, within a
 
 Each is one statement about Fisher's :math:`z = \operatorname{artanh} r` of the latent experience and the change, negative
 where people with more experience improved more: an estimate with its standard error, or only whether it was significant,
-which says that |z| was above or below 1.96 standard errors. Trials that printed no figure because nothing was significant
+which says that abs(z) was above or below 1.96 standard errors. Trials that printed no figure because nothing was significant
 thereby count too. ``associations_set_aside`` says why each other association is not used.
 """
 

@@ -47,8 +47,8 @@ def conflict(
     DataFrame, one row per comparison: ``question``, ``drug``, ``one`` and ``other`` (the kinds), their means and intervals,
     ``difference`` with interval, ``p`` (two-sided posterior probability of a difference at least as far from 0),
     ``p_corrected`` (Holm, for the number of comparisons), ``power``, the chance that a true difference as large as the drug's whole
-    effect would have been called a disagreement here (normal approximation, first step of Holm), and ``verdict``: ``"they
-    disagree"`` where ``p_corrected`` is below .05, ``"a hint of disagreement"`` where only ``p`` is, as chance alone makes one in
+    effect would have been called a disagreement here (normal approximation, first step of Holm), and ``verdict``:
+    ``"they disagree"`` where ``p_corrected`` is below .05, ``"a hint of disagreement"`` where only ``p`` is, as chance alone makes one in
     twenty.
 
     Raises
