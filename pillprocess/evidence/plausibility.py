@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pillprocess.evidence.arms_apart import question_arms, question_bounds
 from pillprocess.evidence.checks import Tables
 from pillprocess.evidence.company import (
     question_intervals,
@@ -31,7 +32,7 @@ from pillprocess.evidence.twins import (
 KINDS = (
     question_intervals, question_percentages, question_people, question_therapy, question_scores, question_spread,
     question_changes, question_baselines, question_contrasts, question_times, question_doses, question_twins, question_two_metrics,
-    question_arms_compared, question_primary, question_same_people,
+    question_arms_compared, question_primary, question_same_people, question_arms, question_bounds,
 )  # fmt: skip
 
 

@@ -123,6 +123,8 @@ SLIPS: dict[str, Slip] = {
     "a change ten times too large, of a scale with neither range nor endpoint SD": cell("outcomes", "berman2000", change_mean=times(10)),
     "a difference in points that its d contradicts": cell("contrasts", "janik2025", "esketamine_56mg", estimate="-0.73"),
     "a mean far from the arm's days before and after": cell("outcomes", "lii2023", "ketamine_0.5_anaesthesia", post_mean="2.16"),
+    "a decimal point lost in an endpoint, which its SD contradicts": cell("outcomes", "correiamelo2020", "ketamine_0.5", post_mean="1.62"),
+    "a control arm's change divided by seven": cell("outcomes", "murrough2013", "midazolam_0.045", change_mean="-1.257"),
     "overlapping people counted twice": cell("trials", "evans2018", overlaps_with="zarate2012"),
 }  # fmt: skip
 
