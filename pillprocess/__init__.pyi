@@ -74,6 +74,7 @@ from .decomposition.response_table import response_table as response_table
 from .decomposition.therapy_effects import therapy_effects as therapy_effects
 from .decomposition.therapy_types import therapy_types as therapy_types
 from .decomposition.shares import not_drug_share as not_drug_share
+from .decomposition.dose_curves import dose_averaged_share as dose_averaged_share
 
 # bias: what small, selected and open trials add to an effect
 from .bias.averaging import bias_adjusted as bias_adjusted
@@ -103,6 +104,14 @@ from .timecourse.plots import time_points as time_points
 from .timecourse.rows import time_contrasts as time_contrasts
 from .timecourse.rows import time_rows as time_rows
 from .timecourse.rows import time_set_aside as time_set_aside
+
+# dose: how much of the drug, and how much experience, does what
+from .dose.experience import dose_shares as dose_shares
+from .dose.experience import fit_experience_dose as fit_experience_dose
+from .dose.plots import plot_dose_response as plot_dose_response
+from .dose.response import dose_effects as dose_effects
+from .dose.response import dose_response as dose_response
+from .dose.response import fit_dose_response as fit_dose_response
 
 # gaussian: the closed form, for any Gaussian linear hierarchical design
 from .gaussian.design_checks import DesignError as DesignError

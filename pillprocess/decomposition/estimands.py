@@ -5,6 +5,7 @@ import xarray as xr
 
 from pillprocess.decomposition.settings import with_settings
 from pillprocess.gaussian.posterior_columns import columns, design_of
+from pillprocess.rows.terms import dose_curve
 
 TERM_ORDER = (
     "course",
@@ -51,9 +52,9 @@ def contributions(idata: xr.DataTree) -> xr.DataArray:
 
 
 def relative_effects(
-    idata: xr.DataTree, *, therapy: tuple[float, ...] = (0.0, 1.0), belief_gap: float = 0.0
+    idata: xr.DataTree, *, therapy: tuple[float, ...] = (0.0, 1.0), belief_gap: float = 0.0, dose: float = 1.0
 ) -> xr.DataArray:
-    """Effect of each drug at its reference dose against no drug, without and with therapy alike in both conditions.
+    """Effect of each drug at its reference dose (or ``dose``) against no drug, without and with therapy alike in both conditions.
 
     Parameters
     ----------
@@ -64,16 +65,18 @@ def relative_effects(
     belief_gap
         Difference in belief of having had the active drug that the contrast brings (0: belief held equal; a typical
         double-blind trial: about .5). Needs the expectancy term if not 0.
+    dose
+        Dose over the reference dose, on the model's own dose curve; :func:`pillprocess.fit_dose_response` estimates the curve.
 
     Returns
     -------
-    DataArray (chain, draw, drug, therapy): delta + v_d + (kappa + w_d / 2) therapy + epsilon belief_gap. Its coordinates
+    DataArray (chain, draw, drug, therapy), at dose 1: delta + v_d + (kappa + w_d / 2) therapy + epsilon belief_gap. Its coordinates
     ``trials`` and ``evidence`` say how many trials tried each setting, and what carries it over where none did.
 
     Raises
     ------
     ValueError
-        The model lacks the drug term, or the expectancy term that ``belief_gap`` needs.
+        The model lacks the drug term, or the expectancy term that ``belief_gap`` needs; a dose that is not positive.
     """
     posterior = idata["posterior"].dataset
     _need(posterior, "delta", "drug")
@@ -81,6 +84,10 @@ def relative_effects(
     effect = posterior["delta"] + posterior["v"] + 0 * amount
     if "kappa" in posterior:
         effect = effect + (posterior["kappa"] + posterior["w"] / 2) * amount
+    if not 0 < dose < np.inf:
+        raise ValueError(f"dose = {dose:g}; a dose over the reference dose must be > 0 and finite")
+    if dose != 1:
+        effect = effect * float(dose_curve(np.array([dose]), str(design_of(idata).attrs["dose_shape"]))[0])
     if belief_gap:
         _need(posterior, "epsilon", "expectancy")
         effect = effect + posterior["epsilon"] * belief_gap

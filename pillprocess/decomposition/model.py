@@ -99,7 +99,7 @@ def decomposition_design(
     baseline, single_arm
         See the module's docstring.
     dose_shape
-        ``"linear"``, ``"log"`` or ``"emax"``, each 1 at the reference dose.
+        ``"linear"``, ``"log"`` or ``"emax"``, each 1 at the reference dose; ``"emax:0.25"`` has its half-maximal dose at a quarter of it.
     therapy_measure
         ``"presence"`` (0/1) or ``"hours"`` outside dosing days, saturating. Hours that are not reported have a prior, learned
         from the rows with the same ``therapy_type`` (:mod:`pillprocess.decomposition.therapy_amounts`): the rows' coordinate

@@ -5,6 +5,8 @@ the whole: the share is :math:`A / T`. Both are linear in the parameters, so giv
 :math:`P(A / T < s) = P(A - s T > 0)` wherever T is an improvement, and the posterior of the share is known without sampling.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -59,22 +61,10 @@ def not_drug_share(idata: xr.DataTree | xr.Dataset, *, level: float = 0.95) -> p
 
 def share_table(design: xr.Dataset, grid: Grid, *, level: float = 0.95) -> pd.DataFrame:
     """Shares of a design that is integrated already; as :func:`not_drug_share`."""
-    terms = np.concatenate([design["coefficient_term"].to_numpy(), design["effect_term"].to_numpy()])
-    if "delta" not in design["coefficient"].to_numpy():
-        raise ValueError("the model has no drug term, so no share can be given; fit one whose terms include 'drug'")
-    rows = drug_arms(design)
-    if not rows.any():
-        raise ValueError(
-            "no controlled trial gives its arms: a share needs the change of a drug arm, not its difference alone"
-        )
-    total = np.concatenate([design["X"].to_numpy()[rows].mean(axis=0), design["Z"].to_numpy()[rows].mean(axis=0)])
+    parts, rows = share_parts(design)
     found = []
-    conventions = (
-        CONVENTIONS if "kappa" in design["coefficient"].to_numpy() else {"no interaction in the model": ("drug",)}
-    )
-    for name, of_drug in conventions.items():
-        part = np.where(np.isin(terms, of_drug), 0.0, total)
-        mean, low, high = _ratio(design, grid, np.stack([part, total], axis=1), level)
+    for name, weights in parts.items():
+        mean, low, high = _ratio(design, grid, weights, level)
         found.append(
             {
                 "convention": name, "belief": "epsilon" in design["coefficient"].to_numpy(), "mean": mean, "ci_low": low,
@@ -84,8 +74,36 @@ def share_table(design: xr.Dataset, grid: Grid, *, level: float = 0.95) -> pd.Da
     return pd.DataFrame(found)
 
 
+def share_parts(design: xr.Dataset) -> tuple[dict[str, Array], np.ndarray]:
+    """Weights (parameter, 2) of A and T by convention, and the drug arms (row,) they are means over."""
+    terms = np.concatenate([design["coefficient_term"].to_numpy(), design["effect_term"].to_numpy()])
+    if "delta" not in design["coefficient"].to_numpy():
+        raise ValueError("the model has no drug term, so no share can be given; fit one whose terms include 'drug'")
+    rows = drug_arms(design)
+    if not rows.any():
+        raise ValueError(
+            "no controlled trial gives its arms: a share needs the change of a drug arm, not its difference alone"
+        )
+    total = np.concatenate([design["X"].to_numpy()[rows].mean(axis=0), design["Z"].to_numpy()[rows].mean(axis=0)])
+    conventions = (
+        CONVENTIONS if "kappa" in design["coefficient"].to_numpy() else {"no interaction in the model": ("drug",)}
+    )
+    parts = {
+        name: np.stack([np.where(np.isin(terms, of_drug), 0.0, total), total], axis=1)
+        for name, of_drug in conventions.items()
+    }
+    return parts, rows
+
+
 def _ratio(design: xr.Dataset, grid: Grid, weights: Array, level: float) -> tuple[float, float, float]:
     """The ratio A / T: that of the posterior means, and its equal-tailed interval."""
+    a, t, below = ratio_parts(design, grid, weights)
+    tail = (1 - level) / 2
+    return a / t, ratio_quantile(below, tail), ratio_quantile(below, 1 - tail)
+
+
+def ratio_parts(design: xr.Dataset, grid: Grid, weights: Array) -> tuple[float, float, Callable[[float], float]]:
+    """Posterior means of A and T, and the probability that A / T lies below a value."""
     tau, weight = heaviest(grid, NODES)
     system = assemble(design, combinations=np.column_stack([weights, weights.sum(axis=1)]))
     mean, sd = combination_moments(system, tau)
@@ -95,12 +113,13 @@ def _ratio(design: xr.Dataset, grid: Grid, weights: Array, level: float) -> tupl
     def below(s: float) -> float:
         return float(weight @ ndtr((a - s * t) / np.sqrt(np.maximum(va - 2 * s * covariance + s**2 * vt, 1e-300))))
 
-    def quantile(p: float) -> float:
-        low, high = -20.0, 20.0
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if below(middle) < p else (low, middle)
-        return (low + high) / 2
+    return float(weight @ a), float(weight @ t), below
 
-    tail = (1 - level) / 2
-    return float(weight @ a / (weight @ t)), quantile(tail), quantile(1 - tail)
+
+def ratio_quantile(below: Callable[[float], float], p: float) -> float:
+    """Where a distribution function passes p."""
+    low, high = -20.0, 20.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if below(middle) < p else (low, middle)
+    return (low + high) / 2

@@ -63,15 +63,28 @@ def add_dose(arms: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
 
 
 def dose_curve(dose: np.ndarray, shape: str) -> np.ndarray:
-    """Dose-response of relative dose, equal to 1 at the reference dose: linear, log (log2(1 + x)) or emax (2x / (1 + x))."""
+    """Dose-response of relative dose, equal to 1 at the reference dose: linear, log (log2(1 + x)) or emax (2x / (1 + x)).
+
+    ``emax:0.25`` has its half-maximal dose at a quarter of the reference dose: (1 + h) x / (h + x) with h = .25.
+    """
     x = np.asarray(dose, float)
+    if shape.startswith("emax:"):
+        try:
+            half = float(shape.removeprefix("emax:"))
+        except ValueError:
+            half = np.nan
+        if not 0 < half < np.inf:
+            raise ValueError(
+                f"dose_shape = {shape!r}; after 'emax:' stands the half-maximal dose over the reference dose, > 0"
+            )
+        return (1 + half) * x / (half + x)
     if shape == "linear":
         return x
     if shape == "log":
         return np.log2(1 + x)
     if shape == "emax":
         return 2 * x / (1 + x)
-    raise ValueError(f"dose_shape = {shape!r}; it must be 'linear', 'log' or 'emax'")
+    raise ValueError(f"dose_shape = {shape!r}; it must be 'linear', 'log', 'emax' or 'emax:' with a half-maximal dose")
 
 
 def therapy_curve(arms: pd.DataFrame, measure: str) -> np.ndarray:

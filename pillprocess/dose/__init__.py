@@ -1,0 +1,1 @@
+"""How much: the drug effect by dose, with its half-maximal dose estimated."""
