@@ -54,7 +54,8 @@ def dose_shares(
 ) -> pd.DataFrame:
     """Set side by side, at lower doses, the share of the effect and the share of the experience at the reference dose.
 
-    Where a dose leaves the experience out and keeps the effect, the experience is not needed for it. The two curves come from different people.
+    Where a dose leaves the experience out and keeps the effect, the experience is not needed for it. The two curves come from
+    different people.
 
     Parameters
     ----------

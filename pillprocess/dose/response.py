@@ -8,8 +8,9 @@ A difference i of trial j, drug d, of relative doses x and x_0 (no dose, or a lo
     \log h_d &\sim N(m, s^2), \quad u_j \sim N(0, \tau^2)
 
 g is one of :mod:`pillprocess.dose.curves`, 1 at the reference dose, so :math:`\delta_d` is the effect there. Arms of one trial that got
-different doses speak within the trial; differences between trials speak through :math:`\tau` alone. In V, the differences of one trial share their
-control (the recipe of MBNMAdose: Mawdsley et al. 2016, doi:10.1002/psp4.12091). Fitted by quadrature over h, everything else in closed form.
+different doses speak within the trial; differences between trials speak through :math:`\tau` alone. In V, the differences of one
+trial share their control (the recipe of MBNMAdose: Mawdsley et al. 2016, doi:10.1002/psp4.12091). Fitted by quadrature over h,
+everything else in closed form.
 """
 
 from typing import TYPE_CHECKING
