@@ -62,6 +62,9 @@ def assumptions(plan: Plan) -> list[str]:
         f"Of blinded arms {100 * known.believed[0]:.0f} % without the drug and {100 * known.believed[1]:.0f} % with it believe they had "
         "it, in between as the experience is. \"Equal\" belief must be brought about; how, the design has to say.",
         f"Priors, SDs in reference SDs: {of_terms}; each heterogeneity SD as in the fit. Dropout is at random.",
+        "A bias that no size removes costs more than people can buy back. In simulations of psilocybin with 200 per arm, an error of SD .2 "
+        "in each arm left intervals planned without it at 52 % coverage; planned with it they cover 95 %, and the chance to decide whether "
+        "the experience does anything falls from 61 to 13 %.",
         "A chance to decide is averaged over all that is possible now, favourable and not; it is no power at a chosen effect.",
     ]  # fmt: skip
 
