@@ -160,6 +160,8 @@ from .mediation.between_clusters import cluster_variation as cluster_variation
 from .mediation.between_clusters import natural_effects_by_cluster as natural_effects_by_cluster
 from .mediation.effects import natural_effects as natural_effects
 from .mediation.effects import natural_effects_by_trial as natural_effects_by_trial
+from .mediation.four_way import four_way as four_way
+from .mediation.four_way import rare_outcome_effects as rare_outcome_effects
 from .mediation.model import mediation as mediation
 from .mediation.moderated import moderated_effects as moderated_effects
 from .mediation.paths import mediation_paths as mediation_paths

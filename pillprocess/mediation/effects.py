@@ -115,7 +115,7 @@ def compute_effects(
     arm = compared_arm(idata, arm)
     draws, data = idata[group].dataset, idata["constant_data"].dataset
     mediators = [str(name) for name in data["mediator"].to_numpy()]
-    value = _mediator_value(m, mediators)
+    value = mediator_values(m, mediators)
     several, groups = "trial" in draws.dims, data.get("group_members")
     population = coefficients(idata, arm, group=group)
     if problems := scale_problems(scale, population.family_outcome):
@@ -195,7 +195,8 @@ def natural_effects_by_trial(idata: xr.DataTree, *, arm: str | None = None) -> x
     return stack(idata, draws, "posterior", trial=names)
 
 
-def _mediator_value(m: float | Mapping[str, float] | None, mediators: list[str]) -> np.ndarray:
+def mediator_values(m: float | Mapping[str, float] | None, mediators: list[str]) -> np.ndarray:
+    """Value of each mediator for cde."""
     if not isinstance(m, Mapping):
         return np.full(len(mediators), 0.0 if m is None else m)
     if set(m) != set(mediators):
