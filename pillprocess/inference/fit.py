@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.inference.interruptions import interruptions
+from pillprocess.output.kinds import need
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -107,6 +108,8 @@ def check_fit(idata: xr.DataTree, *, max_r_hat: float = 1.01, min_ess: float = 4
     ConvergenceError
         Divergences, R-hat or effective sample size out of bounds, or draws that are not finite; carries the table.
     """
+    need(idata, xr.DataTree, "a fit, from fit(model)")
+    need(idata.children.get("posterior"), xr.DataTree, "a fit with a posterior, from fit(model)")
     import arviz as az
 
     posterior = idata["posterior"].dataset

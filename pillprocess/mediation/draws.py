@@ -10,10 +10,13 @@ import xarray as xr
 from pillprocess.mediation.choices import BINARY, FAMILIES, unknown_covariates
 from pillprocess.mediation.clusters import variable_part
 from pillprocess.mediation.gcomputation import Coefficients
+from pillprocess.output.kinds import need
 
 
 def compared_arm(idata: xr.DataTree, arm: str | None) -> str:
     """Return the active arm that is meant, checking that the fit is one of `mediation` and has it."""
+    need(idata, xr.DataTree, "a fit, from fit(mediation(people))")
+    need(idata.children.get("posterior"), xr.DataTree, "a fit with a posterior, from fit(mediation(people))")
     if "constant_data" not in idata.children or "family_mediator" not in idata["constant_data"].dataset:
         raise ValueError("this fit is not of mediation(...): it carries no mediator")
     arms = [str(a) for a in idata["constant_data"].dataset["level"].to_numpy()[1:]]

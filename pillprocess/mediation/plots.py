@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
 
 from pillprocess.mediation.paths import estimate_text
+from pillprocess.output.kinds import need, need_columns
 from pillprocess.output.visual_style import (
     DRUG_COLOURS,
     GREY,
@@ -118,6 +119,8 @@ def plot_effects(
     -------
     Axes.
     """
+    columns = ("parameter", "prior_low", "prior_high", "mean", "ci_low", "ci_high", "contraction")
+    need_columns(table, columns, "a table of prior and posterior effects, as prior_posterior of analyse_mediation")
     ax = panel(ax, width, 6 * len(table) + 25)
     y = np.arange(len(table))[::-1]
     colours = [EFFECT_COLOURS.get(str(name), INK) for name in table["parameter"]]
@@ -179,6 +182,7 @@ def plot_overlap(
     ValueError
         No such mediator.
     """
+    need(people, Participants, "participants, from load_participants")
     name = str(people.mediators.columns[0]) if mediator is None else mediator
     if name not in people.mediators:
         raise ValueError(f"mediator = {name!r}: the mediators are {', '.join(map(str, people.mediators.columns))}")

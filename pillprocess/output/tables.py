@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pillprocess.output.kinds import need
+
 FACTS = ("trials", "evidence")
 """Coordinates of draws that their tables carry: how many trials tried a setting, and what carries it over where none did."""
 
@@ -41,6 +43,11 @@ def effect_table(draws: xr.DataArray | xr.Dataset, *, level: float = 0.95) -> pd
 
 def interval_table(draws: xr.DataArray | xr.Dataset, *, level: float = 0.95) -> pd.DataFrame:
     """Summarise draws as :func:`effect_table` does, without effective sample sizes: nothing heavy is imported."""
+    need(
+        draws,
+        (xr.DataArray, xr.Dataset),
+        "draws (DataArray or Dataset with dims chain and draw), as from natural_effects(idata)",
+    )
     if not 0 < level < 1:
         raise ValueError(f"level = {level}; it must lie between 0 and 1")
     if isinstance(draws, xr.Dataset):

@@ -10,6 +10,9 @@ EXACT = 1e-3
 KEPT = 0.85
 """Share of rows on which an identity must hold to the last digit where it fails on the others, which are then slips."""
 
+FEWEST_CUT = 5
+"""People on each side of a cut, and values of the column that is cut, from which a clean cut is no chance."""
+
 
 def dependence_problems(
     outcome: pd.Series, mediators: pd.DataFrame, treatment: pd.DataFrame, covariates: pd.DataFrame
@@ -24,12 +27,34 @@ def dependence_problems(
             problems.append(f"mediator {str(name)!r} follows exactly from {how}; leave one of them out")
         else:
             known = known.assign(**{str(name): column})
+    problems += cut_problems(outcome, mediators)
     how = _sum_of(outcome, known) or _ratio_of(outcome, known)
     if how:
         problems.append(
             f"outcome {str(outcome.name)!r} follows exactly from {how}: it is computed from them, so nothing is left to estimate; leave "
             "them out"
         )
+    return problems
+
+
+def cut_problems(outcome: pd.Series, mediators: pd.DataFrame) -> list[str]:
+    """A column of two values that is another one cut in two: a responder by the mediator's own scale, say."""
+    problems = []
+    for _, column in mediators.items():
+        for cut, whole, roles in (
+            (outcome, column, ("outcome", "mediator")),
+            (column, outcome, ("mediator", "outcome")),
+        ):
+            rows = pd.concat([cut.rename("cut"), whole.rename("whole")], axis=1).dropna()
+            parts = [part for _, part in rows.groupby("cut")["whole"]]
+            if len(parts) != 2 or min(map(len, parts)) < FEWEST_CUT or rows["whole"].nunique() < FEWEST_CUT:
+                continue
+            low, high = sorted(parts, key=lambda part: part.mean())
+            if low.max() < high.min():
+                problems.append(
+                    f"{roles[0]} {str(cut.name)!r} is {roles[1]} {str(whole.name)!r} cut between {low.max():g} and {high.min():g}: the one "
+                    "is computed from the other, so neither can carry an effect on it; name another column, measured by itself"
+                )
     return problems
 
 

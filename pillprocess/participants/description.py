@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pillprocess.output.kinds import need
 from pillprocess.participants.codebook import Codebook
 from pillprocess.participants.coding import label, labels
 from pillprocess.participants.odd_values import missing_word_question, number_questions
@@ -35,6 +36,7 @@ def describe_columns(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame: ``column``; ``role`` it could play; ``holds``, its labels or range; ``missing`` cells; ``instrument`` that its name
     names; ``odd``, what would be asked about it.
     """
+    need(table, pd.DataFrame, "a table, from read_trial")
     everybody = pd.Series("all", index=table.index)
     people = person_columns(table, [])
     rows = []

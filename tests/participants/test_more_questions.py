@@ -337,3 +337,17 @@ def test_functions_say_what_they_want():
         person_arms(people, pd.concat([arms, arms]), **told)
     with pytest.raises(ValueError, match="reference_sd = 0; it must be a number above 0"):
         person_arms(people, arms, **(told | {"reference_sd": 0}))
+
+
+@pytest.mark.parametrize(("cut", "whole"), [("outcome", "mediator"), ("mediator", "outcome")])
+def test_a_column_that_is_another_one_cut_in_two_is_refused(cut, whole):
+    rng = np.random.default_rng(8)
+    n = 40
+    table = pd.DataFrame({"arm": np.arange(n) % 2, "pain": rng.normal(30, 8, n)})
+    table["pain_high"] = (table["pain"] > 28).astype(int)
+    roles = {cut: "pain_high", whole: "pain"}
+    said = rf"{cut} 'pain_high' is {whole} 'pain' cut between .* and .*: the one is computed from the other"
+    with pytest.raises(ParticipantError, match=said):
+        load_participants(table, treatment="arm", outcome=roles["outcome"], mediators=roles["mediator"])
+    table.loc[3, "pain_high"] = 1 - table.loc[3, "pain_high"]
+    load_participants(table, treatment="arm", outcome=roles["outcome"], mediators=roles["mediator"])

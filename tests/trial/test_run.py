@@ -100,7 +100,7 @@ def test_the_report_prints_the_numbers_of_the_tables(by_hand, path):
     text = re.sub(r"<[^>]+>", " ", page)
     te = analysis.tables["effects"].set_index("estimand").loc["te"]
     tipping = analysis.tables["sensitivity"].set_index("estimand").loc["rho_tipping"]
-    assert f"Total effect of psilocybin 25 mg against placebo on madrs_change: {estimate_text(te)}," in text
+    assert f"Total effect of psilocybin 25 mg against placebo on madrs_change, as a difference of means of madrs_change: {estimate_text(te)}," in text
     assert f"at a residual correlation of {estimate_text(tipping)};" in text
     assert "looks like a change score" in text
     assert "to be filled by the authors" in text
@@ -177,14 +177,14 @@ def test_several_mediators_arms_and_trials_are_all_in_the_tables(by_hand, path):
     assert {"paths_10_mg", "sensitivity_25_mg_meq30", "r2_10_mg_belief", "overlap_belief"} <= set(figures)
     page = render_mediation(report, figures, source=path, seed=1)
     assert "belief → meq30 in this order" in page
-    assert "of 6 trials" in page
+    assert "of 6 sites" in page
 
 
 def test_the_priors_are_listed_with_their_values():
     priors = default_priors().set_index("keyword")["value"]
     assert priors["prior_a_sd"] == 2.0
     assert (priors > 0).all()
-    assert len(priors) == 12
+    assert len(priors) == 13
 
 
 def test_a_table_that_cannot_be_used_leaves_nothing_behind(path, tmp_path):
