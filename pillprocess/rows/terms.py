@@ -84,7 +84,9 @@ def dose_curve(dose: np.ndarray, shape: str) -> np.ndarray:
         return np.log2(1 + x)
     if shape == "emax":
         return 2 * x / (1 + x)
-    raise ValueError(f"dose_shape = {shape!r}; it must be 'linear', 'log' or 'emax' (or 'emax:0.25', with its half-maximal dose)")
+    raise ValueError(
+        f"dose_shape = {shape!r}; it must be 'linear', 'log' or 'emax' (or 'emax:0.25', with its half-maximal dose)"
+    )
 
 
 def therapy_curve(arms: pd.DataFrame, measure: str) -> np.ndarray:
