@@ -171,9 +171,12 @@ def described_effects(effects: xr.Dataset, people: Participants, family_outcome:
     """Tabulate effects with their ``scale``, the mediators' ``m`` of cde, and the ``median`` (that of a proportion is its estimate)."""
     table = effect_table(effects)
     mean = "difference of risks" if family_outcome in BINARY else f"difference of means of {people.outcome.name}"
-    scale = {"difference": mean, "log_odds_ratio": "log odds ratio", "log_risk_ratio": "log risk ratio"}[
-        effects.attrs["scale"]
-    ]
+    scale = {
+        "difference": mean,
+        "log_odds_ratio": "log odds ratio",
+        "log_risk_ratio": "log risk ratio",
+        "log_rate_ratio": "log rate ratio",
+    }[effects.attrs["scale"]]
     values = zip(people.mediators.columns, effects.attrs["m"], strict=True)
     level = ", ".join(f"{name} = {value:g}" for name, value in values)
     medians = [effects[name].median(("chain", "draw")).to_numpy().ravel() for name in effects.data_vars]

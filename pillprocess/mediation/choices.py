@@ -7,12 +7,14 @@ import pandas as pd
 
 from pillprocess.participants.checked import Participants
 
-Scale = Literal["difference", "log_odds_ratio", "log_risk_ratio"]
-Family = Literal["gaussian", "probit", "logit", "student_t"]
+Scale = Literal["difference", "log_odds_ratio", "log_risk_ratio", "log_rate_ratio"]
+Family = Literal["gaussian", "probit", "logit", "student_t", "negative_binomial"]
 
 FAMILIES: tuple[str, ...] = get_args(Family)
 SCALES: tuple[str, ...] = get_args(Scale)
 BINARY = ("probit", "logit")
+COUNTS = ("negative_binomial",)
+"""Families of outcomes alone."""
 PATHS = ("a", "b", "c")
 
 
@@ -20,6 +22,16 @@ def check_family(family: str, role: str, values: pd.DataFrame) -> list[str]:
     """Unknown families, and binary families of values that are not 0 or 1."""
     if family not in FAMILIES:
         return [f"family_{role} = {family!r}; it must be one of {', '.join(FAMILIES)}"]
+    if family in COUNTS and role == "mediator":
+        return [
+            f"family_{role} = {family!r} is for outcomes; a count that mediates may be gaussian, after a root or logarithm"
+        ]
+    if family in COUNTS:
+        return [
+            f"family_{role} = {family!r} needs counts, 0, 1, 2 and so on, in column {str(name)!r}; it holds {value:g}"
+            for name, column in values.items()
+            for value in column[column.notna() & ((column < 0) | (column % 1 != 0))].head(1)
+        ]
     if family not in BINARY:
         return []
     return [
@@ -47,6 +59,10 @@ def choice_problems(
     problems = [] if names else ["no mediator was named"]
     problems += check_family(family_mediator, "mediator", mediators)
     problems += check_family(family_outcome, "outcome", outcome.to_frame())
+    if family_outcome in COUNTS and family_mediator == "student_t":
+        problems.append(
+            f"family_outcome = {family_outcome!r} with a student_t mediator: the mean count is infinite; use a gaussian mediator"
+        )
     if len(ordered) > 1 and family_mediator != "gaussian":
         problems.append(
             f"family_mediator = {family_mediator!r}: several mediators must be 'gaussian'; fit others singly"
@@ -69,10 +85,12 @@ def unknown_covariates(at: Mapping[str, float] | None, covariates: Sequence[str]
 
 def scale_problems(scale: str, family_outcome: str) -> list[str]:
     """A scale that does not exist, or not for this outcome."""
-    if scale == "difference" or (scale in SCALES and family_outcome in BINARY):
+    suits = {"log_odds_ratio": BINARY, "log_risk_ratio": BINARY, "log_rate_ratio": COUNTS}
+    if scale == "difference" or family_outcome in suits.get(scale, ()):
         return []
     return [
-        f"scale = {scale!r}: it must be {', '.join(SCALES)}, the last two for a probit or logit outcome; this outcome is {family_outcome}"
+        f"scale = {scale!r}: it must be difference; log_odds_ratio or log_risk_ratio for a probit or logit outcome; or log_rate_ratio for "
+        f"a count; this outcome is {family_outcome}"
     ]
 
 

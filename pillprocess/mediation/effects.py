@@ -39,6 +39,7 @@ TRANSFORMS: dict[Scale, Callable[[np.ndarray], np.ndarray]] = {
     "difference": np.asarray,
     "log_odds_ratio": special.logit,
     "log_risk_ratio": np.log,
+    "log_rate_ratio": np.log,
 }
 
 
@@ -67,8 +68,9 @@ def natural_effects(
     group
         Draws of the posterior, or of the prior.
     scale
-        ``"difference"`` of mean outcomes, or for a binary outcome ``"log_odds_ratio"`` or ``"log_risk_ratio"`` of its mean
-        risks (marginal over mediators and covariates; exponentiate for ratios). te is the sum of its parts on each.
+        ``"difference"`` of mean outcomes; for a binary outcome also ``"log_odds_ratio"`` or ``"log_risk_ratio"`` of its mean
+        risks, for a count ``"log_rate_ratio"`` of its means (marginal over mediators and covariates; exponentiate for ratios).
+        te is the sum of its parts on each.
 
     Returns
     -------

@@ -2,7 +2,7 @@ r"""Mean potential outcomes of a fitted mediation model, averaged over the covar
 
 .. math:: E[Y(t, M(t'))] = \int\int E[Y \mid t, m, x]\, dF(m \mid t', x)\, dF(x)
 
-Gaussian mediators make the outcome's linear predictor Gaussian, so a probit outcome has a closed form and a logit one a
+Gaussian mediators make the outcome's linear predictor Gaussian, so a probit outcome and a count have a closed form and a logit one a
 single quadrature; a binary mediator is a sum of two terms.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from pillprocess.mediation.choices import BINARY
+from pillprocess.mediation.choices import BINARY, COUNTS
 
 HERMITE = np.polynomial.hermite.hermgauss(40)
 LEGENDRE = np.polynomial.legendre.leggauss(64)
@@ -69,7 +69,7 @@ class Coefficients:
     @property
     def linear(self) -> bool:
         """Whether mean outcomes are linear in the mediators' means, so that mean covariates are enough."""
-        return self.family_mediator not in BINARY and self.family_outcome not in BINARY
+        return self.family_mediator not in BINARY and self.family_outcome not in (*BINARY, *COUNTS)
 
 
 def potential_outcome(
@@ -101,7 +101,7 @@ def potential_outcome(
             chance = probability(k.family_mediator, location[:, :, 0])
             step = base + b[:, :, 0]
             mean = (1 - chance) * _response(k, base) + chance * _response(k, step)
-        elif k.family_outcome in BINARY:
+        elif not k.linear:
             spread = k.sigma_m * np.eye(k.a.shape[1]) if independent else k.sigma_m
             variance = np.einsum("snq,sqr,snr->sn", b, spread, b)
             centre = base + (location * b).sum(2)
@@ -140,11 +140,15 @@ def mean_probability(family: str, centre: np.ndarray, variance: np.ndarray) -> n
 
 
 def _response(k: Coefficients, eta: np.ndarray) -> np.ndarray:
+    if k.family_outcome in COUNTS:
+        return np.exp(eta)
     return probability(k.family_outcome, eta) if k.family_outcome in BINARY else eta
 
 
 def _averaged(k: Coefficients, centre: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Probability of 1 averaged over Gaussian mediators, or over a single Student-t one."""
+    """Probability of 1, or mean count, averaged over Gaussian mediators; the probability also over a single Student-t one."""
+    if k.family_outcome in COUNTS:
+        return np.asarray(np.exp(centre + variance / 2))
     if k.family_mediator != "student_t":
         return mean_probability(k.family_outcome, centre, variance)
     quantile = 0.5 * (LEGENDRE[0] + 1)

@@ -21,7 +21,7 @@ import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 
-from pillprocess.mediation.choices import BINARY, Family, choice_problems, read_vary
+from pillprocess.mediation.choices import BINARY, COUNTS, Family, choice_problems, read_vary
 from pillprocess.mediation.cluster_effects import add_clusters
 from pillprocess.mediation.clusters import (
     Correlations,
@@ -91,7 +91,8 @@ def mediation(
     interaction
         Let the outcome's slope on the mediator differ between arms.
     family_mediator, family_outcome
-        ``"gaussian"``, ``"student_t"`` (robust to outliers and skew), or for 0/1 columns ``"probit"`` or ``"logit"``.
+        ``"gaussian"``, ``"student_t"`` (robust to outliers and skew), or for 0/1 columns ``"probit"`` or ``"logit"``; for an
+        outcome of counts ``"negative_binomial"`` (log link, variance mu + mu^2/size, 1/size half-normal(1)).
         Several mediators are Gaussian.
     order
         All mediators, causes first. By default several mediators are parallel, with correlated residuals.
@@ -151,7 +152,10 @@ def mediation(
     clusters = read_clusters_of(people, mediators, varying)
     level = mediator_level(people, mediators)
     binary_m, binary_y = family_mediator in BINARY, family_outcome in BINARY
-    data = standardise(people, mediators=mediators, binary_mediator=binary_m, binary_outcome=binary_y)
+    count_y = family_outcome in COUNTS
+    data = standardise(people, mediators=mediators, binary_mediator=binary_m, binary_outcome=binary_y or count_y)
+    if count_y:  # the intercept's prior lies about the mean count
+        data = replace(data, y_mean=float(np.log(np.nanmean(people.outcome))))
     arms, trials = [str(a) for a in people.treatment.columns], [str(t) for t in pd.unique(people.trial)]
     Q, K, J = len(mediators), len(arms), len(trials)
     link_m, link_y = LATENT_SD.get(family_mediator, 1.0), LATENT_SD.get(family_outcome, 1.0)
@@ -179,10 +183,11 @@ def mediation(
             gamma_m, a_x = gamma_m * shared_by_all, None if a_x is None else a_x * shared_by_all
         gamma_y = pm.Normal("gamma_y_raw", 0, prior_covariate_sd * link_y, dims="covariate")
         sigma_m = None if binary_m else pm.HalfNormal("sigma_m_raw", prior_sigma_sd, dims="mediator")
-        sigma_y = None if binary_y else pm.HalfNormal("sigma_y_raw", prior_sigma_sd)
+        sigma_y = None if binary_y or count_y else pm.HalfNormal("sigma_y_raw", prior_sigma_sd)
         d, D, s = successive(sigma_m, mediators, order, prior_d_sd, prior_correlation_eta)
         nu_m = degrees_of_freedom("nu_m", prior_nu_mean) if family_mediator == "student_t" else None
         nu_y = degrees_of_freedom("nu_y", prior_nu_mean) if family_outcome == "student_t" else None
+        nu_y = pm.Deterministic("size_y", pm.HalfNormal("inverse_size_y", 1.0) ** -1.0) if count_y else nu_y
         shared = Shared(gamma_m, gamma_y, theta, sigma_m, sigma_y, d, D, s, nu_m, nu_y, a_x, c_x, b_x)
         mean = pt.concatenate([alpha_m, a.ravel(), alpha_y[None], c, b])
         add_shared(data, shared)

@@ -6,7 +6,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.choices import BINARY
+from pillprocess.mediation.choices import BINARY, COUNTS
 from pillprocess.mediation.families import rows
 from pillprocess.mediation.recursion import Recursion, Shared
 from pillprocess.mediation.sufficient import Standardised
@@ -63,7 +63,8 @@ def add_rows(
     model.register_rv(rows(family_mediator, M_eta, M_sd, shared.nu_m), "M", observed=M_data, dims=("mediator_value",))
 
     def outcome_eta(who: np.ndarray, values: list[TensorVariable]) -> TensorVariable:
-        mean = p.alpha_y[j[who]] + pt.sum(p.c[j[who]] * T[who], axis=1) + pt.dot(data.X[who], p.gamma_y)
+        offset = data.y_mean if family_outcome in COUNTS else 0.0
+        mean = offset + p.alpha_y[j[who]] + pt.sum(p.c[j[who]] * T[who], axis=1) + pt.dot(data.X[who], p.gamma_y)
         if p.c_x is not None:
             mean = mean + pt.sum(pt.dot(data.X[who], p.c_x.T) * T[who], axis=1)
         for q, value in enumerate(values):

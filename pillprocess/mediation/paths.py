@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.mediation.choices import BINARY, FAMILIES
+from pillprocess.mediation.choices import BINARY, COUNTS, FAMILIES
 from pillprocess.mediation.draws import compared_arm
 from pillprocess.mediation.effects import compute_effects
 from pillprocess.output.tables import effect_table
@@ -54,7 +54,7 @@ def mediation_paths(idata: xr.DataTree, *, arm: str | None = None) -> pd.DataFra
         kind, name = ("d", "d") if "d" in posterior else ("correlation", "correlation_m")
         rows.append((first, second, kind, "", "data", posterior[name].isel(mediator_pair=pair)))
     pnde = compute_effects(idata, arm=arm)["pnde"]
-    rows.append((treatment, outcome, "direct", "", "risk" if link_y != "data" else "data", pnde))
+    rows.append((treatment, outcome, "direct", "", "risk" if link_y in BINARY else "data", pnde))
     tables = [effect_table(draws).assign(start=s, end=e, kind=k, given=g, unit=u) for s, e, k, g, u, draws in rows]
     table = pd.concat(tables, ignore_index=True)
     described = ["start", "end", "kind", "given", "unit"]
@@ -71,4 +71,4 @@ def estimate_text(row: Mapping[Any, Any]) -> str:
 
 
 def _unit(family: str) -> str:
-    return family if family in BINARY else "data"
+    return family if family in (*BINARY, *COUNTS) else "data"

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-Family = Literal["gaussian", "probit", "logit", "student_t"]  # as in mediation.choices, which imports NumPy
+Family = Literal[
+    "gaussian", "probit", "logit", "student_t", "negative_binomial"
+]  # as in mediation.choices, which imports NumPy
 COLUMNS, FILE, ROWS, MODEL, RUN = "Columns", "The file", "Rows and arms", "Model", "The run"
 """Topics of the help."""
 
@@ -219,8 +221,11 @@ def mediate(
         ),
     ] = None,
     scale: Annotated[
-        Literal["difference", "log_odds_ratio", "log_risk_ratio"],
-        typer.Option(help="Scale of the effects; the last two for a binary outcome.", rich_help_panel=MODEL),
+        Literal["difference", "log_odds_ratio", "log_risk_ratio", "log_rate_ratio"],
+        typer.Option(
+            help="Scale of the effects; odds and risk ratios for a binary outcome, rate ratios for a count.",
+            rich_help_panel=MODEL,
+        ),
     ] = "difference",
     prior: Annotated[
         list[str] | None,

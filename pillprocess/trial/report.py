@@ -28,6 +28,7 @@ from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes, r
 
 FAMILY_WORDS = {
     "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
+    "negative_binomial": "counts (negative binomial, log link)",
 }  # fmt: skip
 
 

@@ -234,7 +234,9 @@ def test_ratios_of_risks_are_those_of_the_mean_risks(scale, on):
 
 
 def test_ratios_of_an_outcome_that_is_no_risk_are_refused():
-    with pytest.raises(ValueError, match="for a probit or logit outcome; this outcome is gaussian"):
+    with pytest.raises(
+        ValueError, match="for a probit or logit outcome; or log_rate_ratio for a count; this outcome is gaussian"
+    ):
         natural_effects(fit(), scale="log_odds_ratio")
 
 

@@ -60,7 +60,7 @@ def test_the_check_reads_clusters_and_moderators(source):
     [
         ({"vary": ["x"]}, "'x' is no path"),
         ({"at": {"bdi0": 20}}, "at: no covariate bdi0; the design columns are bdi_0"),
-        ({"scale": "log_odds_ratio"}, "the last two for a probit or logit outcome; this outcome is gaussian"),
+        ({"scale": "log_odds_ratio"}, "log_rate_ratio for a count; this outcome is gaussian"),
     ],
 )
 def test_the_check_refuses_paths_values_and_scales_that_are_not_there(source, how, said):
