@@ -12,6 +12,7 @@ from pillprocess.findings.summary import QUANTITIES, summary_of_findings
 from pillprocess.findings.trials import trial_counts
 from pillprocess.findings.words import EXPLAINED, not_known, opening_sentence
 from pillprocess.review.analysis import Analysis
+from pillprocess.review.explorer import explorer_context, trials_one_by_one
 
 
 def add_findings(analysis: Analysis, evidence: Evidence) -> Analysis:
@@ -22,6 +23,7 @@ def add_findings(analysis: Analysis, evidence: Evidence) -> Analysis:
         "certainty": certainty(analysis.tables, evidence),
         "not_known": not_known(analysis.tables, summary),
         "trial_counts": trial_counts(analysis.tables),
+        "trials_one_by_one": trials_one_by_one(analysis, evidence),
         "claims": review_claims(analysis.tables, evidence),
     }
     return replace(analysis, tables=analysis.tables | tables)
@@ -43,7 +45,7 @@ def findings_context(analysis: Analysis, evidence: Evidence) -> dict[str, object
         "opening": opening_sentence(summary), "summary": by_drug, "quantities": QUANTITIES, "explained": EXPLAINED,
         "certainty_rule": RULE, "not_known": analysis.tables["not_known"].to_dict("records"),
         "scale_notes": scale_notes(analysis.tables["rows"], evidence), "counts": counts_by_section(analysis.tables["trial_counts"]),
-    }  # fmt: skip
+    } | explorer_context(analysis.tables["trials_one_by_one"])  # fmt: skip
 
 
 def scale_notes(rows: pd.DataFrame, evidence: Evidence) -> list[str]:

@@ -20,7 +20,7 @@ from pillprocess.synthesis.words import synthesis_answer
 SETTING = {0.0: "alone", 1.0: "with therapy"}
 
 SECTIONS = (
-    ("answer", "Answer"), ("evidence", "Evidence"), ("bias", "What small and selected trials add"),
+    ("answer", "Answer"), ("evidence", "Evidence"), ("trials", "The trials, one by one"), ("bias", "What small and selected trials add"),
     ("models", "Models"), ("results", "Results"), ("responders", "Responders and number needed to treat"),
     ("how_long", "How long it lasts"), ("checks", "Checks"),
     ("synthesis", "Do subjective effects mediate the outcome?"), ("claims", "The review, claim by claim"),

@@ -69,7 +69,7 @@ class Page(html.parser.HTMLParser):
 def test_everything_is_written(results, tables):
     names = {
         "drug_effects", "contributions", "terms", "posterior_predictive", "ledger", "influence", "evidence_map", "network", "funnels",
-        "cumulative", "left_out", "next_trial", "multiverse_drug", "multiverse_interaction", "multiverse_therapy", "multiverse_share",
+        "cumulative", "time_course", "left_out", "next_trial", "multiverse_drug", "multiverse_interaction", "multiverse_therapy", "multiverse_share",
         "synthesis_effects", "synthesis_paths", "synthesis_pooling", "synthesis_curve", "synthesis_without",
     }  # fmt: skip
     for suffix in ("png", "svg"):
@@ -117,7 +117,7 @@ def test_the_headline_holds_the_trials_the_issue_of_bias_asks_for(tables):
 def test_the_report_is_one_page_that_needs_nothing_else(results):
     page = Page((results / "report.html").read_text(encoding="utf-8"))
     assert page.outside == []
-    assert len(page.images) == 20
+    assert len(page.images) == len(list((results / "figures").glob("*.svg")))
     assert (results / "report.html").stat().st_size < 5e6
     assert all(len(str(image["alt"])) > 40 for image in page.images)
     assert page.headers > page.tables > 5
@@ -178,6 +178,22 @@ def test_the_first_table_holds_the_summarys_numbers_and_the_summary_the_tables(r
     )
     for row in tables["not_known"].to_dict("records"):
         assert html.escape(row["why"], quote=False) in page.replace("&#39;", "'")
+
+
+@pytest.mark.slow
+def test_the_trials_one_by_one_and_their_funnel_hold_the_tables_numbers(results, tables):
+    page = (results / "report.html").read_text(encoding="utf-8")
+    table = tables["trials_one_by_one"].set_index(tables["trials_one_by_one"][["trial", "drug"]].agg(" ".join, axis=1))
+    points = re.findall(r'data-row="([^"]*)" data-observed="([^"]*)" data-se="([^"]*)"', page)
+    assert len(points) == len(table) >= 40
+    assert {name: (float(y), float(se)) for name, y, se in points} == {
+        name: pytest.approx((row["observed"], row["observed_se"]), rel=1e-9) for name, row in table.iterrows()
+    }
+    rows = dict(re.findall(r'<tr data-id="([^"]*)">(.*?)</tr>', page, re.DOTALL))
+    for name, row in table.iterrows():
+        assert f"{row['observed']:.2f} [{row['observed_low']:.2f}, {row['observed_high']:.2f}]" in rows[name]
+        assert estimate(row.to_dict()) in rows[name]
+        assert html.escape(row["source"]) in rows[name]
 
 
 @pytest.mark.slow

@@ -46,17 +46,31 @@
     if (!grouped && body.rows.length > 8) {
       const filter = document.createElement("input");
       filter.type = "search"; filter.placeholder = "filter rows"; filter.setAttribute("aria-label", "Filter the rows of this table");
-      const shown = document.createElement("span");
+      const shown = document.createElement("span"), choices = [];
       shown.setAttribute("role", "status");
-      filter.addEventListener("input", () => {
+      const apply = () => {
         const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
         let left = 0;
         for (const row of body.rows) {
-          const held = row.innerText.toLowerCase();
-          row.hidden = !words.every(word => row.textContent.toLowerCase().includes(word) || held.includes(word));
+          row.hidden = !words.every(word => row.textContent.toLowerCase().includes(word)) ||
+            !choices.every(([column, choice]) => !choice.value || text(row.cells[column]) === choice.value);
           left += !row.hidden;
+          if (row.dataset.id) section.querySelectorAll("[data-row]").forEach(point => {
+            if (point.dataset.row === row.dataset.id) point.style.display = row.hidden ? "none" : "";
+          });
         }
-        shown.textContent = words.length ? left + " of " + body.rows.length + " rows" : "";
+        shown.textContent = left < body.rows.length ? left + " of " + body.rows.length + " rows" : "";
+      };
+      filter.addEventListener("input", apply);
+      (table.dataset.filters || "").split(",").filter(Boolean).forEach(name => {
+        const column = [...table.tHead.rows[0].cells].findIndex(cell => text(cell) === name);
+        const choice = document.createElement("select");
+        choice.setAttribute("aria-label", name);
+        const values = [...new Set([...body.rows].map(row => text(row.cells[column])))].sort();
+        choice.append(new Option("any " + name.toLowerCase(), ""), ...values.map(value => new Option(value, value)));
+        choice.addEventListener("change", apply);
+        choices.push([column, choice]);
+        tools.append(choice);
       });
       tools.append(filter, shown);
     }
