@@ -158,13 +158,18 @@ from .participants.table import load_participants as load_participants
 # mediation: mediation in participants: model, effects, sensitivity, figures
 from .mediation.between_clusters import cluster_variation as cluster_variation
 from .mediation.between_clusters import natural_effects_by_cluster as natural_effects_by_cluster
+from .mediation.dropout import tipping_point as tipping_point
+from .mediation.dropout import tipping_table as tipping_table
 from .mediation.effects import natural_effects as natural_effects
 from .mediation.effects import natural_effects_by_trial as natural_effects_by_trial
 from .mediation.four_way import four_way as four_way
 from .mediation.four_way import rare_outcome_effects as rare_outcome_effects
+from .mediation.imputed import pool_imputed_estimates as pool_imputed_estimates
+from .mediation.imputed import pool_imputed_fits as pool_imputed_fits
 from .mediation.model import mediation as mediation
 from .mediation.moderated import moderated_effects as moderated_effects
 from .mediation.paths import mediation_paths as mediation_paths
+from .mediation.plot_dropout import plot_tipping as plot_tipping
 from .mediation.plot_sensitivity import plot_r2_contours as plot_r2_contours
 from .mediation.plot_sensitivity import plot_sensitivity as plot_sensitivity
 from .mediation.plots import plot_effects as plot_effects
