@@ -115,7 +115,7 @@ def test_wrong_choices_and_other_people_are_refused(trial):
     people, idata = trial
     with pytest.raises(
         ValueError,
-        match=r"(?s)imputation = 'last'; it must be one of at_random.*applied_to = \['x'\]: name arms of 0, 1",
+        match=r"(?s)imputation = 'last'; it must be one of at_random.*applied_to = \['x'\]: name arms of 0, 1.*nothing was imputed",
     ):
         tipping_point(idata, people, imputation="last", applied_to=["x"], seed=1)
     fewer = FollowUp(people.people, people.outcomes.where(people.outcomes > 20), people.time)
