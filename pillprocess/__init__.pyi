@@ -147,6 +147,8 @@ from .participants.codebook import Codebook as Codebook
 from .participants.codebook import CodebookError as CodebookError
 from .participants.codebook import ColumnCodes as ColumnCodes
 from .participants.codebook import read_codebook as read_codebook
+from .participants.crossover import Crossover as Crossover
+from .participants.crossover import load_crossover as load_crossover
 from .participants.description import describe_columns as describe_columns
 from .participants.description import draft_codebook as draft_codebook
 from .participants.followup import FollowUp as FollowUp
@@ -158,6 +160,7 @@ from .participants.table import load_participants as load_participants
 # mediation: mediation in participants: model, effects, sensitivity, figures
 from .mediation.between_clusters import cluster_variation as cluster_variation
 from .mediation.between_clusters import natural_effects_by_cluster as natural_effects_by_cluster
+from .mediation.crossover import crossover_mediation as crossover_mediation
 from .mediation.dropout import tipping_point as tipping_point
 from .mediation.dropout import tipping_table as tipping_table
 from .mediation.effects import natural_effects as natural_effects

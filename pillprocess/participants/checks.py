@@ -65,8 +65,8 @@ def duplicate_problems(table: pd.DataFrame, id: str | None, treatment: str) -> l
     )
     if len(groups) and (arms > 1).mean() > 0.5:
         problems.append(
-            f"column {id!r}: {int((arms > 1).sum())} people had several arms: a crossover, which is not modelled; keep each person's first "
-            "period (one row per person), which no carry-over can touch"
+            f"column {id!r}: {int((arms > 1).sum())} people had several arms: a crossover; read it with load_crossover and model it with "
+            "crossover_mediation, or keep each person's first period (one row per person), which no carry-over can touch"
         )
     elif groups:
         problems.append(

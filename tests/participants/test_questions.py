@@ -186,7 +186,7 @@ def test_people_as_trials_are_a_crossover():
         ParticipantError, match="have one row in each arm, so they are people who had both treatments, not trials"
     ):
         load(table, trial="record_id")
-    with pytest.raises(ParticipantError, match="104 people had several arms: a crossover, which is not modelled"):
+    with pytest.raises(ParticipantError, match="104 people had several arms: a crossover; read it with load_crossover"):
         load(table, id="record_id")
 
 
