@@ -188,7 +188,7 @@ def draw_rates(
 ) -> dict[str, Array]:
     """Draw every parameter: shared ones by systematic draws from their grid, then each group's rate, size and change of size.
 
-    Rates are spread evenly over the cell of their node.
+    Rates, scales and the correlation are spread evenly over the cell of their node.
     """
     weight = shared_log_weight(groups, nodes, priors)
     flat = np.cumsum(np.exp(weight.ravel() - weight.max()))
@@ -210,9 +210,17 @@ def draw_rates(
         size[:, d] = (h0 - p01 * change[:, d]) / p00 + rng.standard_normal(draws) / np.sqrt(p00)
         rates[:, d] = nodes.rate[place] + step * (rng.random(draws) - 0.5)
     return {
-        "rho": nodes.rho[rho], "form": form, "tau": nodes.tau[tau], "eta": nodes.eta[eta], "spread": nodes.spread[spread],
-        "mean": nodes.rate[mean], "rate": rates, "size": size, "change": change,
+        "rho": np.minimum(_within(nodes.rho, rho, rng), 1.0), "form": form, "tau": _within(nodes.tau, tau, rng), "eta": nodes.eta[eta],
+        "spread": _within(nodes.spread, spread, rng), "mean": nodes.rate[mean], "rate": rates, "size": size, "change": change,
     }  # fmt: skip
+
+
+def _within(nodes: Array, at: np.ndarray, rng: np.random.Generator) -> Array:
+    """Spread the draws of a node evenly between the midpoints to its neighbours; the first node's cell begins at 0."""
+    if len(nodes) == 1:
+        return nodes[at]
+    edges = np.concatenate([[0.0], (nodes[1:] + nodes[:-1]) / 2, [nodes[-1] + (nodes[-1] - nodes[-2]) / 2]])
+    return edges[at] + rng.random(len(at)) * (edges[at + 1] - edges[at])
 
 
 def prior_rates(priors: RatePriors, *, groups: int, draws: int, rng: np.random.Generator) -> dict[str, Array]:
