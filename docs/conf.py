@@ -31,9 +31,7 @@ nb_execution_mode = "off"
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 autodoc_preserve_defaults = True
-suppress_warnings = [
-    "mystnb.unknown_mime_type"
-]  # some outputs have a rich form for notebooks alone; the plain one is shown
+suppress_warnings = ["mystnb.unknown_mime_type"]  # some outputs have a rich form for notebooks alone; the plain one is shown
 
 MOVED = {
     "README.md": "readme.md", "ARCHITECTURE.md": "architecture.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md",

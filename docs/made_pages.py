@@ -34,13 +34,7 @@ def one_paragraph(lines: list[str]) -> None:
     for number, line in enumerate(lines):
         underlined = number + 1 < len(lines) and re.fullmatch(r"-{3,}", lines[number + 1].strip())
         inside = line.strip() == "Returns" if underlined else inside
-        continues = (
-            inside
-            and joined
-            and joined[-1].strip("- ")
-            and joined[-1][:1] != " "
-            and line[:1] not in ("", " ", "-", ".")
-        )
+        continues = inside and joined and joined[-1].strip("- ") and joined[-1][:1] != " " and line[:1] not in ("", " ", "-", ".")
         defines = line.startswith("``") and lines[number + 1 : number + 2] and lines[number + 1][:1] == " "
         if continues and joined[-1] != "Returns" and not underlined and not defines:
             joined[-1] += f" {line}"
@@ -102,20 +96,7 @@ def evidence_page(data: Path) -> str:
     outcomes = pd.read_csv(data / "outcomes.csv", dtype=str, keep_default_na=False).groupby("trial_id").size()
     arms = pd.read_csv(data / "arms.csv", dtype=str, keep_default_na=False).groupby("trial_id").size()
     doubts = pd.read_csv(data / "doubts.csv", dtype=str, keep_default_na=False).groupby("trial_id").size()
-    heads = [
-        "Trial",
-        "Year",
-        "Drugs",
-        "Condition",
-        "Design",
-        "Blinding",
-        "Randomised",
-        "Arms",
-        "Outcome rows",
-        "Doubts",
-        "In",
-        "Source",
-    ]
+    heads = ["Trial", "Year", "Drugs", "Condition", "Design", "Blinding", "Randomised", "Arms", "Outcome rows", "Doubts", "In", "Source"]
     rows = []
     for r in trials.to_dict("records"):
         source = next((s.strip() for s in r["source_url"].split(" ; ") if s.strip().startswith("http")), "")
