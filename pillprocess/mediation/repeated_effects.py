@@ -107,6 +107,20 @@ def repeated_effects(
     ------
     ValueError
         The fit has no visits, or lacks the arm, mediator or covariate.
+
+    Examples
+    --------
+    >>> table = pp.read_trial("long.csv", visit="week", person="id")  # doctest: +SKIP
+    >>> followup = pp.load_followup(
+    ...     table, outcomes={"madrs_1": 1, "madrs_3": 3, "madrs_6": 6}, treatment="arm", reference="placebo", mediators="meq30",
+    ...     baseline="madrs_0",
+    ... )  # doctest: +SKIP
+    >>> idata = pp.fit(pp.repeated_mediation(followup), seed=1)  # doctest: +SKIP
+    >>> pp.check_fit(idata)  # doctest: +SKIP
+    >>> pp.effect_table(pp.repeated_effects(idata))  # doctest: +SKIP
+    >>> pp.mediation_sensitivity(pp.at_visit(idata, "madrs_6"), seed=2)  # doctest: +SKIP
+    >>> curve = pp.tipping_point(idata, followup, seed=3)  # doctest: +SKIP
+    >>> pp.tipping_table(curve)  # doctest: +SKIP
     """
     data = _data(idata)
     visits = [*(str(v) for v in data["visit"].to_numpy()), AVERAGE]

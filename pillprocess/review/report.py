@@ -59,7 +59,9 @@ def render_report(
     HTML text.
     """
     rows = analysis.rows
-    images = {name: embedded(figure).replace("%20", " ") for name, figure in figures.items()}  # only srcset splits at spaces
+    images = {
+        name: embedded(figure).replace("%20", " ") for name, figure in figures.items()
+    }  # only srcset splits at spaces
     context = {
         "sections": SECTIONS,
         "tables": {name: table.to_dict("records") for name, table in analysis.tables.items()},
