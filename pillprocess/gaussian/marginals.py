@@ -13,7 +13,7 @@ from pillprocess.gaussian.interpolation import marginal
 from pillprocess.gaussian.normal_equations import Array, assemble, combination_moments
 
 COMBINATIONS_AT_ONCE = 16
-BISECTIONS = 50
+BISECTIONS = 36
 
 
 def linear_summary(
