@@ -103,9 +103,15 @@ def _interaction(claim: Answer, tables: Tables, evidence: Evidence, summary: pd.
     }
 
 
+def of_patients(evidence: Evidence) -> pd.DataFrame:
+    """Included trials of patients."""
+    trials = evidence.trials
+    return trials[(trials["include"] == 1) & (trials["population"] == "patients")]
+
+
 def _support(claim: Answer, tables: Tables, evidence: Evidence, summary: pd.DataFrame) -> Answer | None:
     """Count the included trials of patients whose arms had the drug without therapy."""
-    included = evidence.trials.query("include == 1 and population == 'patients'")["trial_id"]
+    included = of_patients(evidence)["trial_id"]
     arms = evidence.arms
     given = arms[(arms["drug"] == claim["drug"]) & arms["trial_id"].isin(included) & (arms["include_arm"] == 1)]
     if given.empty:
@@ -124,7 +130,7 @@ def _support(claim: Answer, tables: Tables, evidence: Evidence, summary: pd.Data
 
 def _late(claim: Answer, tables: Tables, evidence: Evidence, summary: pd.DataFrame) -> Answer | None:
     """Count the trials with rows beyond ``LATE`` days, and those whose arms were still as randomised then."""
-    trials = evidence.trials.query("include == 1 and population == 'patients'").set_index("trial_id")
+    trials = of_patients(evidence).set_index("trial_id")
     arms = evidence.arms[evidence.arms["drug"] == claim["drug"]][["trial_id", "arm_id"]]
     rows = evidence.outcomes.merge(arms, on=["trial_id", "arm_id"])
     rows = rows[(rows["time_days"] > LATE) & rows["trial_id"].isin(trials.index) & (rows["include"] == 1)]

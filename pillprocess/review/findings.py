@@ -50,7 +50,8 @@ def findings_context(analysis: Analysis, evidence: Evidence) -> dict[str, object
 
 def scale_notes(rows: pd.DataFrame, evidence: Evidence) -> list[str]:
     """What one reference SD is in points of each scale shown, and what it was pooled over."""
-    scales = clinical_scales(rows, evidence).query("instrument != ''").drop_duplicates("instrument")
+    scales = clinical_scales(rows, evidence)
+    scales = scales[scales["instrument"] != ""].drop_duplicates("instrument")
     return [
         f"{r.sd:.1f} points of the {r.instrument}"
         + (f" (end-point SD of {r.sd_arms:.0f} arms, {r.sd_people:.0f} people)" if r.sd_people > 0 else "")

@@ -107,8 +107,7 @@ def add_outside(
     """Add what trials elsewhere say of therapy, belief and a waiting list's course, as far as it is let in."""
     model, at = pm.modelcontext(None), depression_course(items)
     here = pt.stack([psi, epsilon, omega if at is None else omega + course[at]])
-    transport = model["transport_scale"][0] * pt.abs(pm.Normal("transport_raw", 0, 1, dims="outside"))
-    variance = model["outside_sd"] ** 2 + transport**2
+    variance = model["outside_sd"] ** 2 + model["transport_scale"][0] ** 2
     density = -0.5 * ((model["outside_mean"] - here) ** 2 / variance + pt.log(2 * np.pi * variance))
     pm.Potential("randomised_elsewhere", pt.sum(model["outside_kept"] * density))
 

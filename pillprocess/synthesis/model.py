@@ -31,8 +31,8 @@ experience and dose come apart, and, through the prior of the direct effect, fro
 all causal and 0 for an epiphenomenon, and a share that is estimated and common to all drugs (``confounding="proportional"``), are
 sensitivities.
 
-Terms that other trials randomised (``informed``) enter as items: :math:`term_{elsewhere} \sim N(term_{here}, se^2 + s_t^2)` with
-:math:`s_t` half-normal, one per term; the course elsewhere is that of a waiting list, :math:`\mu + \omega`.
+Terms as other trials have them (``informed``) enter as items: :math:`term_{elsewhere} \sim N(term_{here}, se^2 + s_t^2)`, where
+:math:`s_t` is ``prior_transport_sd``; the course elsewhere is that of a waiting list, :math:`\mu + \omega`.
 """
 
 import inspect
@@ -48,7 +48,7 @@ from pytensor.tensor import TensorVariable
 
 from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.terms import TERMS
-from pillprocess.synthesis.choices import OUTSIDE, Confounding, check_course, choices_of
+from pillprocess.synthesis.choices import Confounding, check_course, choices_of
 from pillprocess.synthesis.compiled import compile_synthesis
 from pillprocess.synthesis.data import TRIAL_SDS, arm_columns, experiences_of_items, synthesis_data
 from pillprocess.synthesis.items import synthesis_items
@@ -137,7 +137,7 @@ def synthesis(
     prior_bias_sd
         SD of each drug's bias, in correlations.
     prior_transport_sd
-        Half-normal scale of the difference between a term here and elsewhere.
+        SD of the difference between a term here and elsewhere.
     prior_causal_share
         Beta prior of the share where ``confounding="proportional"``.
     prior_drug_sd, prior_interaction_sd
@@ -193,7 +193,7 @@ def synthesis(
     of_drug = np.array([dimensions.index(experience[d]) for d in drugs])
     coords = {
         "drug": drugs, "dimension": dimensions, "instrument": items["instrument"].to_numpy(),
-        "term": TERMS, "pooled": POOLED, "outside": OUTSIDE,
+        "term": TERMS, "pooled": POOLED,
         "sd": [*TRIAL_SDS.values(), "tau_belief", "tau_zeta"],
         "coefficient": ["tau_a", "psi", "epsilon", "omega", "chi", "mean_zeta", "g_0", "g_placebo", "g_drug", "g_experience"],
     }  # fmt: skip

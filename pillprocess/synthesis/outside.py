@@ -2,7 +2,7 @@ r"""What trials elsewhere say of the process terms that trials of these drugs ha
 
 Each row of ``data/process_priors.csv`` was read at its address. Belief is 0 to 1, so a manipulation that moved it by ``gap`` and
 symptoms by g says :math:`\epsilon = g / gap`. The course is that of a waiting list. How far a term here may lie from the term
-there is the transport scale of :func:`pillprocess.synthesis` (``prior_transport_sd``), from 0, the same, to large, ignored.
+there is the transport scale (an SD) of :func:`pillprocess.synthesis` (``prior_transport_sd``), from 0, the same, to large, ignored.
 """
 
 from collections.abc import Sequence
@@ -102,7 +102,7 @@ def informed_effects(
     informed
         As in :func:`pillprocess.synthesis`; :func:`outside_evidence` by default.
     scales
-        Half-normal scales of the difference between a term here and elsewhere.
+        SDs of the difference between a term here and elsewhere.
     therapy
         As in :func:`pillprocess.path_table`.
 
@@ -144,12 +144,12 @@ def transport_ledger(
     informed
         As in :func:`pillprocess.synthesis`; :func:`outside_evidence` by default.
     scale
-        Half-normal scale of the difference between here and elsewhere.
+        SD of the difference between here and elsewhere.
 
     Returns
     -------
     DataFrame, one row per term: ``here``, ``here_sd``, ``elsewhere``, ``elsewhere_sd``, ``information_elsewhere``, the share of the
-    combined precision that is outside's once transport is allowed for (its mean square is scale squared), ``kind``
+    combined precision that is outside's once transport is allowed for, ``kind``
     (``"randomised elsewhere, transported"`` where that is more than half), ``z``, the difference over its standard error with
     transport, and ``verdict``.
     """
