@@ -38,7 +38,7 @@ def check_comparable(fits: Mapping[str, xr.DataTree], *, unit: str) -> None:
     ------
     ComparisonError
     """
-    check_named(fits)
+    check_named(fits, of=xr.DataTree)
     problems = [] if len(fits) > 1 else [f"a comparison needs at least two fits; there is {len(fits)}"]
     problems += [f"'{name}': {reason}" for name, fit in fits.items() for reason in _own_problems(fit, unit)]
     if not problems:
@@ -49,11 +49,14 @@ def check_comparable(fits: Mapping[str, xr.DataTree], *, unit: str) -> None:
         raise ComparisonError("these fits cannot be compared:\n" + "\n".join(problems))
 
 
-def check_named(fits: object) -> None:
-    """Raise ComparisonError unless these are fits by name."""
-    if not isinstance(fits, Mapping):
+def check_named(fits: object, *, of: type = object) -> None:
+    """Raise ComparisonError unless these are fits by name, each of a kind."""
+    wrong: list[object] = [fits]
+    if isinstance(fits, Mapping) and not isinstance(fits, xr.Dataset | xr.DataTree):
+        wrong = [fit for fit in fits.values() if not isinstance(fit, of)]
+    if wrong:
         raise ComparisonError(
-            f'fits are compared by name: {{"pill": idata, "course": idata}}; got a {type(fits).__name__}'
+            f'fits are compared by name: {{"pill": idata, "course": idata}}; got a {type(wrong[0]).__name__}'
         )
 
 

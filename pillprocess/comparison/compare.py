@@ -12,7 +12,6 @@ from pillprocess.comparison.comparability import ComparisonError, check_comparab
 from pillprocess.gaussian.held_out import HeldOut, held_out_densities, held_out_sets
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, Index, System, Trial, assemble
 from pillprocess.gaussian.posterior_columns import columns, design_of
-from pillprocess.output.kinds import need
 
 UNITS = ("trial", "contrast", "arm")
 LARGEST_K = 0.7
@@ -61,13 +60,6 @@ def compare(
     Vehtari, Gelman & Gabry 2017, doi:10.1007/s11222-016-9696-4; Yao et al. 2018, doi:10.1214/17-BA1091 (stacking);
     Sivula et al. 2025, doi:10.48550/arXiv.2008.10296 (when the normal approximation of a difference holds).
     """
-    need(
-        fits,
-        dict if isinstance(fits, xr.Dataset | xr.DataTree) else Mapping,
-        "fits of one outcome by name, {'pill': fit(...), 'process': fit(...)}",
-    )
-    for fit in fits.values():
-        need(fit, xr.DataTree, "fits of one outcome by name, {'pill': fit(...), 'process': fit(...)}")
     check_unit(unit)
     check_comparable(fits, unit=unit)
     scores = {name: unit_scores(fit, unit, name=name, refit=(refits or {}).get(name)) for name, fit in fits.items()}

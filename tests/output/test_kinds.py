@@ -34,10 +34,10 @@ def test_a_wrong_object_is_refused_in_one_sentence(function, wrong):
         function is effect_table and isinstance(wrong, xr.Dataset)
     ):
         return  # these are what is needed
-    with pytest.raises(ValueError, match=r"needed: .*; (got a|this table lacks)"):
+    with pytest.raises(ValueError, match=r"(needed|fits are compared by name): .*; (got a|this table lacks)"):
         function(wrong)
 
 
 def test_a_mapping_of_what_are_no_fits_is_refused():
-    with pytest.raises(ValueError, match="needed: fits of one outcome by name, .*; got a int"):
+    with pytest.raises(ValueError, match="fits are compared by name: .*; got a int"):
         compare({"a": 1, "b": 2})
