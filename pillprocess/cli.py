@@ -49,6 +49,8 @@ def main() -> None:
             app()
         finally:
             _flush()
+    except KeyboardInterrupt:  # after the command has let go of it, where nothing else turns it into an exit status
+        raise SystemExit(130) from None
     except USERS_TO_MEND as error:
         _say(_in_words(error))
         raise SystemExit(1) from None

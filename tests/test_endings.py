@@ -85,6 +85,10 @@ def ends(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> tuple[object,
     return end.value.code, said.getvalue()
 
 
+def test_an_interruption_that_reaches_the_end_of_the_program_is_an_exit_status(monkeypatch):
+    assert ends(KeyboardInterrupt(), monkeypatch) == (130, "")
+
+
 def test_a_package_that_is_missing_or_too_old_is_named_with_the_version_that_is_wanted(monkeypatch):
     monkeypatch.setattr(
         requirements, "requires", lambda _: ["numpy>=99", "no-such-package>=1.2,<2", "dask>=1; extra == 'x'"]

@@ -320,7 +320,11 @@ def test_a_mediator_that_is_nearly_the_outcome_and_one_that_decides_it_give_answ
             -table.groupby("arm")["m"].mean().diff().abs().iloc[1], abs=0.15
         )
 
-        separated = table.assign(y=(table["m"] > 0.5).astype(int))
+        with pytest.raises(pp.ParticipantError, match="outcome 'y' is mediator 'm' cut between"):
+            load(table.assign(y=(table["m"] > 0.5).astype(int)))
+        separated = table.assign(
+            y=((table["m"] > 0.5) ^ (np.arange(len(table)) == 7)).astype(int)
+        )  # but for one person
         idata = pp.fit(pp.mediation(load(separated), family_outcome="probit"), seed=5, draws=500)
         pp.check_fit(idata)
         effects = pp.effect_table(pp.natural_effects(idata)).set_index("estimand")

@@ -83,7 +83,9 @@ def conflict(
             other = other.isel(draw=slice(None, None, -1))  # other data: the order of the draws means nothing
             names = ("blocked experience", "controlled outcomes")
         rows.append(
-            _compare(question, drug, names, one.to_numpy().ravel(), other.to_numpy().ravel(), whole=float(whole.mean()))
+            compare_draws(
+                question, drug, names, one.to_numpy().ravel(), other.to_numpy().ravel(), whole=float(whole.mean())
+            )
         )
     return judged(pd.DataFrame(rows))
 
@@ -133,11 +135,12 @@ def _only(items: xr.Dataset, kinds: tuple[str, ...]) -> xr.Dataset:
     return items
 
 
-def _compare(
+def compare_draws(
     question: str, drug: str, names: tuple[str, str], one: np.ndarray, other: np.ndarray, *, whole: float
 ) -> dict[str, object]:
-    """Two answers side by side."""
-    difference = one - other
+    """Two answers side by side, from fits that share no draws: one may be longer, and is thinned to the other for the difference."""
+    n = min(len(one), len(other))
+    difference = one[:: len(one) // n][:n] - other[:: len(other) // n][:n]
     row: dict[str, object] = {"question": question, "drug": drug, "one": names[0], "other": names[1], "whole": whole}
     for name, values in (("one", one), ("other", other), ("difference", difference)):
         low, high = np.quantile(values, [0.025, 0.975])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pillprocess.synthesis.conflict import comparisons, conflict, judged
+from pillprocess.synthesis.conflict import compare_draws, comparisons, conflict, judged
 from pillprocess.synthesis.items import synthesis_items
 from tests.synthesis.cases import small_evidence, small_items
 from tests.synthesis.stand_in import fit_with
@@ -62,6 +62,16 @@ def test_power_is_the_chance_to_call_a_difference_as_large_as_the_whole_effect_a
             stats.norm.sf(critical - 1) + stats.norm.cdf(-critical - 1),
         ]
     )
+
+
+def test_a_fit_that_was_drawn_twice_as_long_is_compared_all_the_same():
+    rng = np.random.default_rng(1)
+    short, long = rng.normal(0, 1, 4_000), rng.normal(1, 1, 8_000)
+    for one, other, sign in ((short, long, -1), (long, short, 1)):
+        row = compare_draws("which?", "psilocybin", ("one", "other"), one, other, whole=-0.5)
+        assert row["difference_mean"] == pytest.approx(sign, abs=0.1)
+        assert row["difference_sd"] == pytest.approx(2**0.5, abs=0.06)
+        assert row["other_mean"] == pytest.approx(other.mean())
 
 
 def test_a_small_p_among_many_comparisons_is_a_hint_and_no_disagreement():
