@@ -6,7 +6,6 @@ units of the instrument's reference SD or in points; the columns ``y_from`` and 
 No row is dropped in silence: :func:`set_aside` lists every included arm that has no model row, with the reason.
 """
 
-import warnings
 from typing import Literal
 
 import numpy as np
@@ -17,11 +16,17 @@ from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.change_scores import change_sd, learned_correlation, mean_change, scale_to_reference
 from pillprocess.rows.counted import counted_elsewhere
 from pillprocess.rows.terms import add_belief, add_dose, add_experience
+from pillprocess.rows.times import (
+    TIME_COLUMNS,
+    UNCONTROLLED,
+    Times,
+    check_times,
+    still_randomised,
+    warn_of_late_rows,
+    with_times,
+)
 
 Unit = Literal["sd", "points"]
-Times = Literal["primary", "all"]
-
-UNCONTROLLED = ("single_arm", "case_series")
 
 COLUMNS = [
     "trial", "arm", "label", "kind", "reference_arm", "study_drug", "drug", "drug_given", "role", "condition", "construct", "instrument",
@@ -30,8 +35,6 @@ COLUMNS = [
     "therapy", "therapy_type", "therapy_hours", "waitlist", "comparator", "expectancy", "expectancy_from", "expectancy_by_design",
     "experience", "experience_from", "evidence_quality", "published", "source_url",
 ]  # fmt: skip
-TIME_COLUMNS = ["primary", "n_doses", "days_from_last_dose", "redosing"]
-"""What rows at every time say besides."""
 
 
 def describe_arms(evidence: Evidence) -> pd.DataFrame:
@@ -276,45 +279,6 @@ def set_aside(evidence: Evidence, *, window: tuple[float, float] | None = None) 
     return table.loc[relevant, ["trial", "arm", "reason"]].reset_index(drop=True)
 
 
-def still_randomised(rows: pd.DataFrame) -> pd.Series:
-    """Whether a row's trial compared its arms as randomised on that day (1), or no longer, or never (0).
-
-    Where no last day is known, the primary time is the last; where neither is, no day counts as randomised.
-    """
-    last = rows["trial_randomised_until"].fillna(rows["primary_time"])
-    late = rows["time_days"].notna() & ~(rows["time_days"] <= last)
-    return (~late & ~rows["trial_design"].isin(UNCONTROLLED)).astype(int)
-
-
-def with_times(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows at several times of one arm: labels that tell the times apart, days from the last dose, and whether dosing went on."""
-    once = rows["n_doses"].isin([0, 1]) | (rows["dose"] == 0)
-    own = rows["days_from_last_dose"] if "days_from_last_dose" in rows else pd.Series(np.nan, index=rows.index)
-    dosed = rows["time_days"] - own
-    last = dosed.where(rows["primary"] == 1).groupby([rows["trial"], rows["arm"]]).transform("max")
-    first = once | (rows["time_days"] <= 1)
-    done = (rows["time_days"] >= rows["primary_time"]) | (dosed >= last)
-    return rows.assign(
-        label=[f"{label}, day {day:g}" for label, day in zip(rows["label"], rows["time_days"], strict=True)],
-        days_from_last_dose=own.fillna(rows["time_days"].where(first)),
-        redosing=(~first & ~done).astype(int),
-    )
-
-
-def warn_of_late_rows(rows: pd.DataFrame) -> None:
-    """Name the controlled trials whose row lies after their randomised comparison."""
-    late = rows[(rows["randomised"] == 0) & ~rows["design"].isin(UNCONTROLLED)]
-    if len(late):
-        days = late.groupby("trial")[["time_days", "trial_randomised_until"]].max()
-        names = ", ".join(
-            f"{trial} (day {day:g}, "
-            + ("how long it stayed randomised is not known)" if np.isnan(last) else f"randomised until {last:g})")
-            for trial, day, last in days.itertuples()
-        )
-        text = f"no randomised comparison any more, as after a crossover: {names}; these rows have randomised = 0"
-        warnings.warn(text, UserWarning, stacklevel=3)
-
-
 def is_published(of_trial: pd.Series, quality: pd.Series) -> pd.Series:
     """Whether a figure is in print (1) or known from the press, a sponsor or a congress alone (0)."""
     return (of_trial.eq(1) & quality.ne("press")).astype(int)
@@ -327,9 +291,3 @@ def check_choice(name: str, chosen: tuple[str, ...] | None, known: set[str]) -> 
     unknown = sorted(set(chosen or ()) - known)
     if unknown:
         raise ValueError(f"{name}: unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-
-
-def check_times(times: str) -> None:
-    """Raise unless times is one of the two choices."""
-    if times not in ("primary", "all"):
-        raise ValueError(f"times = {times!r}; it must be 'primary' or 'all'")

@@ -10,20 +10,9 @@ from scipy import special
 
 from pillprocess.evidence.drugs import known_drugs
 from pillprocess.evidence.tables import Evidence
-from pillprocess.rows.arms import (
-    COLUMNS,
-    TIME_COLUMNS,
-    Times,
-    arm_changes,
-    check_choice,
-    check_times,
-    describe_arms,
-    is_published,
-    still_randomised,
-    warn_of_late_rows,
-    with_times,
-)
+from pillprocess.rows.arms import COLUMNS, arm_changes, check_choice, describe_arms, is_published
 from pillprocess.rows.change_scores import scale_to_reference
+from pillprocess.rows.times import TIME_COLUMNS, Times, check_times, still_randomised, warn_of_late_rows, with_times
 
 EVENT_TYPES = ("response", "remission", "abstinence")
 SIDES = [

@@ -5,9 +5,10 @@ import pandas as pd
 
 from pillprocess.decomposition.columns import share_of_variance
 from pillprocess.evidence.tables import Evidence
-from pillprocess.rows.arms import UNCONTROLLED, arm_changes
+from pillprocess.rows.arms import arm_changes
 from pillprocess.rows.contrasts import contrasts
 from pillprocess.rows.drug_contrasts import CONTROLS, drug_differences
+from pillprocess.rows.times import UNCONTROLLED
 
 COLUMNS = [
     "trial", "label", "drug", "arm", "reference_arm", "day", "days_from_last_dose", "visit", "y", "se", "se_arm", "se_reference",
