@@ -131,9 +131,9 @@ def _panel(ax: "Axes", drug: str, curve: pd.DataFrame, own: pd.DataFrame, lowest
         seen = line["day"].between(first, last)
         ax.plot(line["day"][seen], line["mean"][seen], color=colour, lw=1.5)
         if len(settings) > 1:
-            ax.annotate("with therapy" if amount else "alone", (line["day"].iloc[-1], line["mean"].iloc[-1]), xytext=(0,
-            3 if amount else -7),
-                        textcoords="offset points", fontsize=SMALL, ha="right", color=colour)  # fmt: skip
+            # In the corner below the curves: at their ends the names would lie on each other and on the line of no effect.
+            ax.text(0.98, 0.12 if amount else 0.03, "with therapy" if amount else "alone", transform=ax.transAxes, fontsize=SMALL,
+                    ha="right", color=colour)  # fmt: skip
     for _, one in own.groupby("trial"):
         for _, arm in one.groupby(one["label"].str.replace(r", day .*", "", regex=True)):
             ax.plot(arm["day"], arm["effect"].clip(lowest, 1), color=INK, lw=0.35, alpha=0.5, zorder=2)
