@@ -45,6 +45,9 @@ MODELS = {
     "mediation": "pillprocess.calibration.mediation:one_trial",
     "mediation-trials": "pillprocess.calibration.mediation:many_trials",
     "mediation-binary": "pillprocess.calibration.mediation:binary_outcome",
+    "mediation-visits": "pillprocess.calibration.visits:three_visits",
+    "mediation-clusters": "pillprocess.calibration.clusters:therapists",
+    "mediation-crossover": "pillprocess.calibration.crossover:two_periods",
     "unblinding": "pillprocess.calibration.unblinding:belief_first",
     "synthesis": "pillprocess.calibration.synthesis:every_kind",
 }
