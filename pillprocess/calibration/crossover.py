@@ -26,7 +26,7 @@ PARAMETERS = (
     "a", "c", "b", "theta", "gamma_y", "period_m", "period_y", "carry_over_m", "carry_over_y", "sigma_m", "sigma_y", "person_m",
     "person_y", "person_correlation",
 )  # fmt: skip
-SCALARS = tuple(n for n in PARAMETERS if n.startswith(("period", "carry", "person"))) + ("alpha_y", "sigma_y")
+SCALARS = (*(n for n in PARAMETERS if n.startswith(("period", "carry", "person"))), "alpha_y", "sigma_y")
 CHAIN = Chain(draws=2000, tune=1000, target_accept=0.95)
 
 
