@@ -38,6 +38,7 @@ from .interchange.exchange import export_evidence as export_evidence
 from .interchange.exchange import import_evidence as import_evidence
 
 # decomposition: drug, therapy, expectancy and experience terms, pooled over trials: model, estimands, ledger, checks, figures
+from .decomposition.belief_shares import belief_share_curve as belief_share_curve
 from .decomposition.counts import decomposition_with_counts as decomposition_with_counts
 from .decomposition.counts import response_model as response_model
 from .decomposition.counts import response_rates as response_rates
@@ -277,6 +278,7 @@ from .findings.summary import read_results as read_results
 from .findings.summary import summary_of_findings as summary_of_findings
 from .findings.trials import compared_trials as compared_trials
 from .findings.trials import trial_counts as trial_counts
+from .findings.what_if import what_if as what_if
 from .findings.words import not_known as not_known
 
 # review: what changed between two evidence bases, and the headline as the trials came in

@@ -49,12 +49,7 @@ def response_table(evidence: Evidence, *, seed: int = 1) -> pd.DataFrame:
     ValueError
         No usable row; counts that cannot be.
     """
-    arms, differences = model_rows(evidence)
-    near = response_contrasts(response_arms(evidence, arms, differences))
-    both = (
-        pd.concat([part for part in (differences, near) if len(part)]) if len(differences) + len(near) else differences
-    )
-    idata = fit(decomposition_design(arms, both), seed=seed)
+    idata = fit(decomposition_design(*rows_with_counts(evidence)), seed=seed)
     if "delta" not in idata["posterior"]:
         raise ValueError("no row gives a drug: there is no response to it")
     effects = interval_table(relative_effects(idata))
@@ -90,6 +85,14 @@ def response_table(evidence: Evidence, *, seed: int = 1) -> pd.DataFrame:
     ]
     columns += [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
     return pd.DataFrame(rows).reindex(columns=[*columns, "observed", "note"])
+
+
+def rows_with_counts(evidence: Evidence) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the headline's arms, and its differences with those of the arms that have counts alone."""
+    arms, differences = model_rows(evidence)
+    near = response_contrasts(response_arms(evidence, arms, differences))
+    parts = [part for part in (differences, near) if len(part)]
+    return arms, pd.concat(parts) if parts else differences
 
 
 def counted_alone(evidence: Evidence) -> pd.DataFrame:

@@ -55,31 +55,38 @@ def summary_of_findings(tables: Mapping[str, pd.DataFrame], evidence: Evidence) 
     out = []
     for drug, therapy in settings.items():
         own = compared[(compared["drug"] == drug) & (compared["therapy"] == therapy)]["trial"]
-        shared = {"drug": drug, "therapy": therapy, "trials": len(own), "people": int(own.map(n).sum())}
+        shared: dict[str, object] = {
+            "drug": drug,
+            "therapy": therapy,
+            "trials": len(own),
+            "people": int(own.map(n).sum()),
+        }
         scale = scales.loc[drug]
         for quantity, (row, words) in _quantities(tables, drug, therapy).items():
-            found: dict[str, object] = shared | {
-                "quantity": quantity,
-                "unit": "reference SD",
-                "evidence": words,
-                "certainty": "",
-            }
-            if quantity in ("response", "needed"):
-                found["unit"] = "responders in 100" if quantity == "response" else "patients"
-            elif row is not None and scale["instrument"]:
-                found |= {"instrument": scale["instrument"], "points_per_sd": scale["sd"]}
-                ends = {"points": "mean", "points_low": "ci_low", "points_high": "ci_high"}
-                found |= {name: row[end] * scale["sd"] for name, end in ends.items()}
-            if row is not None:
-                found |= {end: row[end] for end in ("mean", "ci_low", "ci_high")}
-                if (drug, quantity) in levels:
-                    found["certainty"] = certainty_word(int(levels[drug, quantity]))
+            found = (
+                shared | {"quantity": quantity} | in_units(row, quantity, scale) | {"evidence": words, "certainty": ""}
+            )
+            if row is not None and (drug, quantity) in levels:
+                found["certainty"] = certainty_word(int(levels[drug, quantity]))
             out.append(found)
     columns = [
         "drug", "therapy", "trials", "people", "quantity", "mean", "ci_low", "ci_high", "unit", "points", "points_low", "points_high",
         "instrument", "points_per_sd", "evidence", "certainty",
     ]  # fmt: skip
     return pd.DataFrame(out).reindex(columns=columns)
+
+
+def in_units(row: "pd.Series | None", quantity: str, scale: pd.Series) -> dict[str, object]:
+    """An estimate in its unit, and in points of a drug's scale where it is in SDs; empty but for the unit where there is none."""
+    patients = {"response": "responders in 100", "needed": "patients"}
+    found: dict[str, object] = {"unit": patients.get(quantity, "reference SD")}
+    if row is None:
+        return found
+    if quantity not in patients and scale["instrument"]:
+        found |= {"instrument": scale["instrument"], "points_per_sd": scale["sd"]}
+        ends = {"points": "mean", "points_low": "ci_low", "points_high": "ci_high"}
+        found |= {name: row[end] * scale["sd"] for name, end in ends.items()}
+    return found | {end: row[end] for end in ("mean", "ci_low", "ci_high")}
 
 
 def read_results(folder: str | Path) -> dict[str, pd.DataFrame]:
@@ -141,10 +148,10 @@ def _quantities(
             row = own.iloc[0]
             words = f"{int(row['trials'])} trials against no drug or a low dose, in any setting; sixteen models of bias averaged"
             found["small_study"] = (row, words)
-    return found | _patients(tables["responders"], drug, therapy)
+    return found | patients(tables["responders"], drug, therapy)
 
 
-def _patients(table: pd.DataFrame, drug: str, therapy: float) -> dict[str, tuple["pd.Series | None", str]]:
+def patients(table: pd.DataFrame, drug: str, therapy: float) -> dict[str, tuple["pd.Series | None", str]]:
     """More responders in 100, and the number needed to treat; blank limits where the difference may be none."""
     if "reason" in table:
         return dict.fromkeys(("response", "needed"), (None, str(table["reason"].iloc[0])))

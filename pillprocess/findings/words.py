@@ -41,14 +41,14 @@ def opening_sentence(summary: pd.DataFrame) -> str:
     total, belief = own.loc["total"], own.loc["belief"]
     verb = "improve" if total["mean"] < 0 else "worsen"
     setting = "Given with therapy" if total["therapy"] > 0 else "Given alone"
-    opening = f"{setting}, people on {most} {verb} by {_amount(total, total['mean'])} more than their controls"
+    opening = f"{setting}, people on {most} {verb} by {amount(total, total['mean'])} more than their controls"
     unsure = "these trials cannot say how much of that is the drug, the therapy or the experience"
     if pd.isna(belief["mean"]):
         return f"{opening}; {unsure}."
-    return f"{opening}, or by {_amount(belief, total['mean'], scale=False)} if as many controls believed they got it; {unsure}."
+    return f"{opening}, or by {amount(belief, total['mean'], scale=False)} if as many controls believed they got it; {unsure}."
 
 
-def _amount(row: pd.Series, sign: float, *, scale: bool = True) -> str:
+def amount(row: pd.Series, sign: float, *, scale: bool = True) -> str:
     """Size of an effect with its interval, counted positive towards ``sign``, in points where a scale is known."""
     known = not pd.isna(row["points"])
     names = ("points", "points_low", "points_high") if known else ("mean", "ci_low", "ci_high")

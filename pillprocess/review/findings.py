@@ -10,6 +10,7 @@ from pillprocess.findings.claims import review_claims
 from pillprocess.findings.scales import clinical_scales
 from pillprocess.findings.summary import QUANTITIES, summary_of_findings
 from pillprocess.findings.trials import trial_counts
+from pillprocess.findings.what_if import ASSUMPTIONS, what_if, what_if_words
 from pillprocess.findings.words import EXPLAINED, not_known, opening_sentence
 from pillprocess.review.analysis import Analysis
 from pillprocess.review.explorer import explorer_context, trials_one_by_one
@@ -25,6 +26,7 @@ def add_findings(analysis: Analysis, evidence: Evidence) -> Analysis:
         "trial_counts": trial_counts(analysis.tables),
         "trials_one_by_one": trials_one_by_one(analysis, evidence),
         "claims": review_claims(analysis.tables, evidence),
+        "what_if": what_if(analysis.tables, evidence),
     }
     return replace(analysis, tables=analysis.tables | tables)
 
@@ -42,10 +44,48 @@ def findings_context(analysis: Analysis, evidence: Evidence) -> dict[str, object
             | first[["therapy", "trials", "people"]].to_dict()
         )
     return {
+        "assumptions": assumptions(analysis.tables["what_if"], analysis.tables["summary_of_findings"]),
         "opening": opening_sentence(summary), "summary": by_drug, "quantities": QUANTITIES, "explained": EXPLAINED,
         "certainty_rule": RULE, "not_known": analysis.tables["not_known"].to_dict("records"),
         "scale_notes": scale_notes(analysis.tables["rows"], evidence), "counts": counts_by_section(analysis.tables["trial_counts"]),
     } | explorer_context(analysis.tables["trials_one_by_one"])  # fmt: skip
+
+
+STOPS = {
+    "belief": {0.0: "none, as in the headline", 0.25: "a quarter", 0.5: "half", 0.75: "three quarters", 1.0: "all: belief held equal"},
+    "experience": {0.0: "none: a bystander", 0.5: "half", 1.0: "all"},
+}  # fmt: skip
+AS_ESTIMATED = "as estimated"
+NOTES = {
+    "belief": "None: the drug with its unblinding. Few trials asked what people believed; for the others it is borrowed.",
+    "experience": "Fits of all kinds of evidence together (below), with the share held fixed.",
+}
+
+
+def assumptions(table: pd.DataFrame, summary: pd.DataFrame) -> list[dict[str, object]]:
+    """The stops of each slider with their sentence and their cells; the first stop is what the first table shows."""
+    table = table.fillna({"evidence": "", "instrument": ""})
+    said = what_if_words(table, summary)
+    out = []
+    for assumption, own in table.groupby("assumption", sort=False):
+        stops = []
+        if assumption == "experience":
+            as_is = summary[summary["quantity"] == "experience"].fillna({"evidence": "", "instrument": ""})
+            stops.append({"name": AS_ESTIMATED, "says": "", "quantities": _cells(as_is)})
+        for share, here in own.groupby("share"):
+            name = STOPS[str(assumption)].get(float(share), f"{100 * float(share):.0f} %")
+            stops.append(
+                {"name": name, "says": said.get((str(assumption), float(share)), ""), "quantities": _cells(here)}
+            )
+        named = {"name": assumption, "question": ASSUMPTIONS[str(assumption)], "note": NOTES[str(assumption)]}
+        out.append(named | {"stops": stops})
+    return out
+
+
+def _cells(rows: pd.DataFrame) -> list[dict[str, object]]:
+    """A record per quantity with its row by drug."""
+    by_quantity = rows.groupby("quantity", sort=False)
+    return [{"key": q, "drugs": {r["drug"]: r for r in own.to_dict("records")}} for q, own in by_quantity]
 
 
 def scale_notes(rows: pd.DataFrame, evidence: Evidence) -> list[str]:

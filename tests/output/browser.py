@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,11 +15,13 @@ LOOK = """
 <script>
 window.addEventListener("load", () => {
   document.querySelectorAll("details").forEach(d => { d.open = true; });
+  const acted = (() => { ACT })() || {};
   const page = document.documentElement, seen = {
     width: window.innerWidth,
     page_width: page.scrollWidth,
     broken_images: [...document.images].filter(i => !i.complete || i.naturalWidth === 0).map(i => i.alt),
     sections: [...document.querySelectorAll("main > section")].map(s => s.id),
+    acted: acted,
     clipped: [...document.querySelectorAll("main *")].filter(
       e => e.getBoundingClientRect().right > window.innerWidth + 1 && !e.closest(".scroll")).map(e => e.tagName),
   };
@@ -43,15 +46,18 @@ class Seen:
     sections: list[str]
     clipped: list[str]
     console: list[str]
+    acted: dict[str, Any]
 
 
-def browse(page: Path, width: int) -> Seen:
-    """Load a page in a frame of ``width`` px; skips the test where there is no Chromium."""
+def browse(page: Path, width: int, act: str = "") -> Seen:
+    """Load a page in a frame of ``width`` px and do what the script ``act`` says, whose result is ``acted``; skips without Chromium."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         pytest.skip("no Chromium on this machine: the page was not looked at")
     copy = page.with_name(f"looked_at_{width}.html")
-    copy.write_text(page.read_text(encoding="utf-8").replace("</body>", LOOK + "</body>"), encoding="utf-8")
+    copy.write_text(
+        page.read_text(encoding="utf-8").replace("</body>", LOOK.replace("ACT", act) + "</body>"), encoding="utf-8"
+    )
     frame = page.with_name(f"frame_{width}.html")
     frame.write_text(FRAME.format(page=copy.name, width=width), encoding="utf-8")
     profile = page.with_name(f"profile_{width}")

@@ -212,9 +212,54 @@ def test_the_reporting_record_has_every_item_once_and_says_what_is_empty(results
 
 
 @pytest.mark.slow
+def test_the_what_if_tables_hold_the_tables_numbers(results, tables):
+    page = (results / "report.html").read_text(encoding="utf-8")
+    table = tables["what_if"]
+    assert table.groupby("assumption")["share"].nunique().to_dict() == {"belief": 5, "experience": 3}
+    for assumption, own in table.groupby("assumption"):
+        shown = page.partition(f'<table class="findings what-if" data-assumption="{assumption}"')[2].partition(
+            "</table>"
+        )[0]
+        stops = re.findall(r"<tbody.*?</tbody>", shown, re.DOTALL)
+        assert len(stops) == own["share"].nunique() + (assumption == "experience")  # the estimate comes first
+        for stop, (_, here) in zip(stops[-own["share"].nunique() :], own.groupby("share"), strict=True):
+            text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", stop))
+            for row in here.dropna(subset=["mean", "ci_low"]).to_dict("records"):
+                assert written(row, points=row["unit"] == "reference SD") in text
+
+
+SLIDE = """
+  const first = document.getElementById("findings"), opening = document.getElementById("opening"), out = {wrong: [], moved: 0};
+  const text = node => node.textContent.replace(/\\s+/g, " ").trim(), before = text(first), said = text(opening);
+  const slide = (input, value) => { input.value = value; input.dispatchEvent(new Event("input")); };
+  out.sliders = document.querySelectorAll(".assume input").length;
+  document.querySelectorAll(".assume input").forEach(input => {
+    const printed = document.querySelector('table.what-if[data-assumption="' + input.dataset.assumption + '"]');
+    for (let value = 0; value <= +input.max; value++) {
+      slide(input, value);
+      const stop = printed.tBodies[value], says = stop.querySelector(".says");
+      if (value && says && text(opening) !== text(says)) out.wrong.push(text(opening));
+      stop.querySelectorAll("tr[data-quantity] td").forEach(cell => {
+        const row = first.querySelector('tr[data-quantity="' + cell.parentNode.dataset.quantity + '"]');
+        const shown = text(row.querySelector('td[data-drug="' + cell.dataset.drug + '"]'));
+        out.moved += 1;
+        if (!shown.startsWith(text(cell))) out.wrong.push(shown + " for " + text(cell));
+      });
+    }
+    slide(input, 0);
+  });
+  out.restored = text(first) === before && text(opening) === said;
+  return out;
+"""
+"""Move every slider to every stop: the first table and its sentence show what is printed for that stop, and go back."""
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1000])
 def test_a_browser_shows_the_report_without_error_or_sideways_scrolling(results, width):
-    seen = browse(results / "report.html", width)
+    seen = browse(results / "report.html", width, SLIDE)
+    assert seen.acted.pop("moved") >= 60
+    assert seen.acted == {"sliders": 2, "wrong": [], "restored": True}
     assert seen.width == width
     assert seen.page_width <= width, "the page scrolls sideways"
     assert seen.broken_images == []

@@ -1,4 +1,4 @@
-// Tables sort, filter and download; folds open for the printer. Without this script the page reads the same.
+// Tables sort, filter and download; folds open for a link into them and for the printer. Without this script the page reads the same.
 "use strict";
 (() => {
   const text = cell => cell.innerText.replace(/\s+/g, " ").trim();
@@ -84,6 +84,13 @@
       });
     }
   });
+  const unfold = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let fold = target && target.closest("details"); fold; fold = fold.parentNode.closest("details")) fold.open = true;
+    if (target) target.scrollIntoView();
+  };
+  window.addEventListener("hashchange", unfold);
+  unfold();
   let closed = [];
   window.addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
