@@ -281,6 +281,10 @@ from .findings.trials import trial_counts as trial_counts
 from .findings.what_if import what_if as what_if
 from .findings.words import not_known as not_known
 
+# manuscript: methods, results and checklists as a paper, filled from a results folder
+from .manuscript.latex import to_latex as to_latex
+from .manuscript.word import to_docx as to_docx
+
 # review: what changed between two evidence bases, and the headline as the trials came in
 from .review.cumulative import cumulative as cumulative
 from .review.diff import evidence_changes as evidence_changes

@@ -125,6 +125,8 @@ def reproduce(
         bool, typer.Option(help="Join every kind of evidence too; without it the run takes a third of the time.")
     ] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Draw everything again, also what earlier runs kept.")] = False,
+    docx: Annotated[bool, typer.Option("--docx", help="Also write methods and results as OUT/paper.docx.")] = False,
+    tex: Annotated[bool, typer.Option("--tex", help="Also write them as OUT/paper.tex, for LaTeX.")] = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -133,7 +135,13 @@ def reproduce(
 
     if what == "decomposition":
         report = run_reproduce(
-            out, seed=seed, evidence=evidence, progress=not (quiet or json), synthesis=synthesis, fresh=fresh
+            out,
+            seed=seed,
+            evidence=evidence,
+            progress=not (quiet or json),
+            synthesis=synthesis,
+            fresh=fresh,
+            papers=("paper.docx",) * docx + ("paper.tex",) * tex,
         )
         if json:
             print_tables(run_tables(report.parent) | {"report": str(report)})
@@ -145,6 +153,21 @@ def reproduce(
         print_tables({"published": table})
         return
     print_text(table.to_string(index=False, float_format=lambda x: f"{x:.4f}", na_rep=""))
+
+
+@app.command()
+def paper(
+    results: Annotated[Path, typer.Argument(help="Folder that pillprocess reproduce wrote; nothing is fitted again.")],
+    files: Annotated[list[Path], typer.Argument(help="What to write, by its ending: .docx, .tex, or both.")],
+    evidence: EvidenceOption = None,
+) -> None:
+    """Write methods, results and checklists for a word processor or LaTeX, filled from a results folder."""
+    from pillprocess.evidence.tables import load_evidence
+    from pillprocess.manuscript.writing import check_papers, write_papers
+
+    check_papers(files)
+    for file in write_papers(files, results, evidence=load_evidence(evidence)):
+        print_text(f"Paper: {file}")
 
 
 app.command(cls=ByTopic)(mediate)

@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pillprocess"
 WINGS = (
     "output", "gaussian", "evidence", "inference", "comparison", "rows", "interchange", "participants", "decomposition", "bias",
-    "timecourse", "dose", "mediation", "synthesis", "belief", "planning", "published", "calibration", "findings", "review", "trial",
+    "timecourse", "dose", "mediation", "synthesis", "belief", "planning", "published", "calibration", "findings", "manuscript", "review",
+    "trial",
 )  # fmt: skip
 """From the ground up, as in ARCHITECTURE.md."""
 

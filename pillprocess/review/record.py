@@ -1,4 +1,6 @@
-"""The reporting record: items of BARG and PRISMA-NMA, filled from an analysis."""
+"""The reporting record: items of BARG, PRISMA-NMA and AGReMA, filled from an analysis."""
+
+from importlib.resources import files
 
 import pandas as pd
 
@@ -6,48 +8,42 @@ from pillprocess.evidence.edition import edition_of
 from pillprocess.evidence.tables import Evidence
 from pillprocess.output.visual_style import in_drawn_order
 from pillprocess.review.analysis import Analysis
+from pillprocess.review.mediation_record import mediation_record
 
-BARG = {
-    "preamble A": "Why Bayesian", "preamble B": "Goals of the analysis", "1A": "Data variables",
-    "1B": "Likelihood and parameters", "1C": "Prior distributions", "1D": "Formal specification", "1E": "Prior predictive check",
-    "2A": "Software", "2B": "Convergence of the chains", "2C": "Resolution of the chains", "2D": "If not MCMC",
-    "3A": "Posterior predictive check", "3B": "Summary of the posterior", "3C": "Bayes factors and model probabilities",
-    "4A": "Why decisions", "4B": "Loss function", "4C": "Limits of practical equivalence", "4D": "Bayes factor threshold",
-    "4E": "Estimates beside decisions", "5A": "Sensitivity to broad priors", "5B": "Sensitivity to informed priors",
-    "5C": "Sensitivity to default priors", "5D": "Sensitivity of model probabilities", "5E": "Sensitivity of decisions",
-    "6A": "Software and installation", "6B": "Script and data", "6C": "Readable", "6D": "Auxiliary files", "6E": "Runs as posted",
-    "6F": "Reproducible draws",
-}  # fmt: skip
-"""Items of Kruschke 2021, doi:10.1038/s41562-021-01177-7."""
+NO_MEDIATION = "no mediation analysis: the synthesis was not run"
 
-PRISMA = {
-    "1": "Title", "2": "Structured summary", "3": "Rationale", "4": "Objectives", "5": "Protocol and registration",
-    "6": "Eligibility criteria", "7": "Information sources", "8": "Search", "9": "Study selection", "10": "Data collection",
-    "11": "Data items", "S1": "Geometry of the network, methods", "12": "Risk of bias within studies, methods",
-    "13": "Summary measures", "14": "Methods of analysis", "S2": "Inconsistency, methods",
-    "15": "Risk of bias across studies, methods", "16": "Additional analyses, methods", "17": "Study selection, results",
-    "S3": "Network structure", "S4": "Summary of network geometry", "18": "Study characteristics",
-    "19": "Risk of bias within studies", "20": "Results of individual studies", "21": "Synthesis of results",
-    "S5": "Exploration of inconsistency", "22": "Risk of bias across studies", "23": "Results of additional analyses",
-    "24": "Summary of evidence", "25": "Limitations", "26": "Conclusions", "27": "Funding",
-}  # fmt: skip
-"""Items of Hutton et al. 2015, doi:10.7326/M14-2385."""
+
+def checklists() -> pd.DataFrame:
+    """Return every item in short words: ``guideline``, ``item``, ``asks``, ``section`` of the report, and ``open``, why it may be empty.
+
+    BARG: Kruschke 2021, doi:10.1038/s41562-021-01177-7. PRISMA-NMA: Hutton et al. 2015, doi:10.7326/M14-2385. AGReMA: Lee et al. 2021,
+    doi:10.1001/jama.2021.14075.
+    """
+    with (files("pillprocess.review") / "checklists.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 
 def reporting_record(analysis: Analysis, evidence: Evidence, *, seed: int) -> pd.DataFrame:
-    """Fill the items of both guidelines from the fitted objects; what they cannot say stays empty.
+    """Fill the items of the guidelines from the fitted objects; what they cannot say stays empty.
 
     Returns
     -------
-    DataFrame with columns ``guideline``, ``item``, ``asks`` and ``record``; ``record`` is blank where nothing can be said.
+    DataFrame with columns ``guideline``, ``item``, ``asks``, ``record`` (blank where nothing can be said), ``section`` of the report
+    that answers the item, and ``open``: why it is blank, where it is.
     """
-    filled = {"BARG": _barg(analysis, seed), "PRISMA-NMA": _prisma(analysis, evidence)}
-    rows = [
-        {"guideline": name, "item": item, "asks": asks, "record": filled[name].get(item, "")}
-        for name, items in (("BARG", BARG), ("PRISMA-NMA", PRISMA))
-        for item, asks in items.items()
-    ]
-    return pd.DataFrame(rows)
+    filled = {
+        "BARG": _barg(analysis, seed), "PRISMA-NMA": _prisma(analysis, evidence),
+        "AGReMA": mediation_record(analysis.tables, seed) if "synthesis" in analysis.fits else {},
+    }  # fmt: skip
+    table = checklists()
+    table.insert(
+        3, "record", [filled[g].get(item, "") for g, item in zip(table["guideline"], table["item"], strict=True)]
+    )
+    if not filled["AGReMA"]:
+        table.loc[table["guideline"] == "AGReMA", "open"] = NO_MEDIATION
+    answered = table["record"] != ""
+    table["section"], table["open"] = table["section"].where(answered, ""), table["open"].mask(answered, "")
+    return table
 
 
 def _barg(analysis: Analysis, seed: int) -> dict[str, str]:
@@ -67,7 +63,7 @@ def _barg(analysis: Analysis, seed: int) -> dict[str, str]:
         + "; " + "; ".join(f"{r['name']} {r['prior']}" for r in scale_priors(analysis)),
         "1D": "The formula in the section on models; the docstring of decomposition.",
         "1E": f"{int(prior_check['inside'].sum())} of {len(prior_check)} rows inside their 95 % prior predictive interval.",
-        "2A": f"PyMC {sampler['pymc']}, {sampler['sampler']}; every version in the table above.",
+        "2A": f"PyMC {sampler['pymc']}, {sampler['sampler']}; every version under Reproducibility.",
         "2B": f"Largest R-hat {tables['convergence']['r_hat'].max():.3f} over {len(tables['convergence'])} quantities; "
         f"{int(headline['sample_stats']['diverging'].sum())} divergent transitions.",
         "2C": f"{posterior.sizes['chain']} chains of {posterior.sizes['draw']} draws; smallest effective sample size "

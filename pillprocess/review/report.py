@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from pillprocess.evidence.edition import edition_of
 from pillprocess.evidence.tables import Evidence
+from pillprocess.findings.limitations import limitations
 from pillprocess.findings.words import therapy_compared
 from pillprocess.output.pages import estimate, render_page, versions
 from pillprocess.output.visual_style import in_drawn_order
@@ -12,7 +13,6 @@ from pillprocess.review.analysis import Analysis
 from pillprocess.review.figures import embedded, main_drug
 from pillprocess.review.findings import findings_context
 from pillprocess.review.how_long import how_long_words
-from pillprocess.review.limitations import limitations
 from pillprocess.review.record import reporting_record, scale_priors
 from pillprocess.synthesis.plots import PATH_NAMES
 from pillprocess.synthesis.words import synthesis_answer
@@ -93,7 +93,7 @@ def render_report(
             "multiverse_words": multiverse_words(analysis.tables["multiverse"]),
         },
         "priors": scale_priors(analysis),
-        "limitations": limitations(analysis, evidence),
+        "limitations": limitations(analysis.tables, evidence),
         "record": reporting_record(analysis, evidence, seed=seed).to_dict("records"),
         "doubts": evidence.doubts[evidence.doubts["trial_id"].isin(rows["trial"])].to_dict("records"),
         "provenance": provenance(evidence, seed),

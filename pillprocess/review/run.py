@@ -20,11 +20,19 @@ type Step = Callable[[str], None]
 
 
 def run_reproduce(
-    out: Path, *, seed: int, evidence: Path | None, progress: bool, synthesis: bool = True, fresh: bool = False
+    out: Path,
+    *,
+    seed: int,
+    evidence: Path | None,
+    progress: bool,
+    synthesis: bool = True,
+    fresh: bool = False,
+    papers: tuple[str, ...] = (),
 ) -> Path:
     """Analyse an evidence folder and write the results folder; without ``synthesis``, in a third of the time.
 
-    Draws that an earlier run made of the same model and data are taken from where it kept them, unless ``fresh``.
+    Draws that an earlier run made of the same model and data are taken from where it kept them, unless ``fresh``. ``papers``
+    names files to write methods and results into as well, such as ``paper.docx`` and ``paper.tex``.
 
     Returns
     -------
@@ -35,8 +43,10 @@ def run_reproduce(
     EvidenceError, ConvergenceError, ResultsError
         Nothing is then left behind, and earlier results stay as they were.
     """
+    from pillprocess.manuscript.writing import check_papers, write_papers
     from pillprocess.output.results import results_folder, write_tables
 
+    check_papers(papers)
     started = time.perf_counter()
     tables = load_evidence(evidence)
     edition = edition_of(tables)
@@ -71,6 +81,7 @@ def run_reproduce(
         for name, idata in analysis.fits.items():
             save_fit(idata, work / "posterior" / f"{name}.nc")
         record |= {"versions": provenance(tables, seed), "seconds": round(time.perf_counter() - started, 1)}
+        write_papers(papers, work, work, evidence=tables, run=record)
     return out / "report.html"
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import docx
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ import xarray as xr
 
 import pillprocess as pp
 from pillprocess.gaussian.marginals import linear_summary, scale_summary
+from pillprocess.manuscript.document import minus
 from pillprocess.output.pages import estimate
 from pillprocess.review.analysis import sensitivity_table
 from pillprocess.review.report import SECTIONS, share_sentence
@@ -199,7 +201,7 @@ def test_the_trials_one_by_one_and_their_funnel_hold_the_tables_numbers(results,
 @pytest.mark.slow
 def test_the_reporting_record_has_every_item_once_and_says_what_is_empty(results, tables):
     record = tables["reporting_record"]
-    assert record.groupby("guideline").size().to_dict() == {"BARG": 30, "PRISMA-NMA": 32}
+    assert record.groupby("guideline").size().to_dict() == {"BARG": 30, "PRISMA-NMA": 32, "AGReMA": 25}
     assert not record.duplicated(["guideline", "item"]).any()
     filled = record.set_index(["guideline", "item"])["record"]
     assert filled["BARG", "2B"].endswith("0 divergent transitions.")
@@ -208,7 +210,23 @@ def test_the_reporting_record_has_every_item_once_and_says_what_is_empty(results
     assert filled[[("PRISMA-NMA", i) for i in ("5", "8", "12", "19", "27")]].isna().all()
     assert filled[[("PRISMA-NMA", i) for i in ("15", "22")]].str.contains("selec").all()
     page = (results / "report.html").read_text(encoding="utf-8")
-    assert page.count('<td class="wide open">empty</td>') == record["record"].isna().sum()
+    assert page.count('<td class="wide open">') == record["record"].isna().sum() == record["open"].notna().sum()
+    assert set(record["section"].dropna()) <= {title for _, title in SECTIONS}
+
+
+@pytest.mark.slow
+def test_the_papers_hold_the_tables_numbers(results, tables, tmp_path):
+    document = docx.Document(str(pp.to_docx(results, tmp_path / "paper.docx")))
+    tex = pp.to_latex(results, tmp_path / "paper.tex").read_text(encoding="utf-8")
+    cells = {cell.text for made in document.tables for row in made.rows for cell in row.cells}
+    tried = tables["synthesis_effects"][tables["synthesis_effects"]["n_trials"] > 0]
+    for table in (tables["drug_effects"], tables["terms"], tables["heterogeneity"], tables["belief_pair"], tried):
+        for row in table.to_dict("records"):
+            assert estimate(row).replace("-", "−") in cells
+            assert estimate(row).replace("-", r"\ensuremath{-}") in tex
+    record = tables["reporting_record"]
+    assert {minus(text) for text in record["record"].fillna(record["open"])} <= cells
+    assert len(document.inline_shapes) == tex.count(r"\includegraphics") >= 5
 
 
 @pytest.mark.slow
