@@ -3,7 +3,7 @@
 Simulates trials with three visits (NumPy alone): whoever was worse at a visit leaves after it, and 59 % lack the last one, where the
 total effect is -7. Each is fitted by `repeated_mediation` (one compiled model, short chains) and, beside it, by least squares of the
 last visit in the people who have it. Prints bias and coverage of both, for large trials and for small ones, where the priors
-count. ``python benchmarks/dropout_coverage.py [REPLICATIONS]``; 120 of each size take about ten minutes.
+count. ``python benchmarks/dropout_coverage.py [REPLICATIONS] [SEED]``; 120 of each size take about ten minutes.
 """
 
 import sys
@@ -55,8 +55,8 @@ def complete_case(table: pd.DataFrame) -> tuple[float, float]:
     return float(beta[1]), float(np.sqrt(variance * np.linalg.inv(X.T @ X)[1, 1]))
 
 
-def run(people: int, replications: int) -> None:
-    rng = np.random.default_rng(2026)
+def run(people: int, replications: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
     first = load(simulate(people, rng))
     units = repeated_units(first)  # the scale of the priors, kept for all replications
     model = pp.repeated_mediation(first)
@@ -102,4 +102,4 @@ def report(people: int, found: pd.DataFrame) -> None:
 
 if __name__ == "__main__":
     for size in SIZES:
-        run(size, int(sys.argv[1]) if len(sys.argv) > 1 else 120)
+        run(size, *(int(given) for given in [*sys.argv[1:], *("120", "2026")[len(sys.argv) - 1 :]]))

@@ -1,6 +1,8 @@
 """Outcomes at several visits: the density is SciPy's for every pattern of missing values, the effects are those of the g-formula."""
 
 import itertools
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -219,6 +221,16 @@ def test_dropout_after_a_bad_visit_does_not_move_the_total_effect():
     complete_case = float(np.linalg.lstsq(X, seen["score_3"], rcond=None)[0][1])
     assert abs(te + 7) < 0.6  # three standard errors
     assert complete_case > -6.4
+
+
+def test_the_priors_draw_a_total_effect_after_dropout_by_less_than_a_seventh_of_a_point_towards_0():
+    """300 people, 59 % without the last visit, a total effect of -7 there; .7, the prior of a single visit's model, would by .28."""
+    simulation = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "dropout_priors.py"))
+    rng, own = np.random.default_rng(3), simulation["PRIORS"]["prior_c_sd"]
+    te = pd.DataFrame([simulation["total_effects"](300, rng, (0.7, own)) for _ in range(60)])
+    drawn = te.sub(te["maximum likelihood"], axis=0).mean()
+    assert 0 < drawn[f"prior_c_sd = {own:g}"] < 0.14
+    assert drawn["prior_c_sd = 0.7"] > 0.2
 
 
 def test_weights_over_time_are_the_trapezium_rule():
