@@ -47,6 +47,7 @@ from .decomposition.estimands import heterogeneity as heterogeneity
 from .decomposition.estimands import predictive_effects as predictive_effects
 from .decomposition.estimands import relative_effects as relative_effects
 from .decomposition.estimands import trial_effects as trial_effects
+from .decomposition.forest import forest_table as forest_table
 from .decomposition.identifiability import contraction as contraction
 from .decomposition.identifiability import drug_identifiability as drug_identifiability
 from .decomposition.identifiability import identifiability as identifiability

@@ -56,13 +56,16 @@ def plot_forest(
 ) -> "Axes":
     """Draw estimates with intervals, a row each, by drug with its trials and people; a triangle at the edge lies beyond the axis.
 
+    One call for a drug's forest from a fit: ``plot_forest(forest_table(idata, arms, contrasts, drug="psilocybin", seed=1))``; in points of
+    a scale: ``plot_forest(in_points(table, evidence, instrument="MADRS"), unit="MADRS")``.
+
     Parameters
     ----------
     table
-        ``effect_table(...)`` of :func:`pillprocess.trial_effects`, :func:`pillprocess.relative_effects` or any other draws, a
-        :func:`pillprocess.linear_summary`, or columns ``label``, ``drug``, ``kind`` (``"trial"``, ``"pooled"`` or
-        ``"predictive"``), ``mean``, ``ci_low``, ``ci_high``; optional ``observed`` (the trial's own contrast), ``n`` (people,
-        missing where not reported) and ``text`` (printed at the right).
+        :func:`pillprocess.forest_table`, ``effect_table(...)`` of :func:`pillprocess.trial_effects`,
+        :func:`pillprocess.relative_effects` or any other draws, a :func:`pillprocess.linear_summary`, or columns ``label``, ``drug``,
+        ``kind`` (``"trial"``, ``"pooled"`` or ``"predictive"``), ``mean``, ``ci_low``, ``ci_high``; optional ``observed`` (the trial's
+        own contrast), ``n`` (people, missing where not reported) and ``text`` (printed at the right).
     ax
         Axes to draw on; a new figure of fitting height by default.
     width
@@ -70,7 +73,7 @@ def plot_forest(
     title
         Title above the axes.
     unit
-        Unit of the effects.
+        Unit of the effects; the instrument of a table from :func:`pillprocess.in_points` draws its points.
     heading
         Heading of the ``text`` column.
 
@@ -83,7 +86,7 @@ def plot_forest(
     ValueError
         A table without estimates and intervals.
     """
-    table = forest_rows(table)
+    table = _in_unit(forest_rows(table), unit)
     rows = _headed(table)
     ax = panel(ax, width, 3.1 * len(rows) + 27)
     lowest, highest = (-2.6, 1.6) if unit == "reference SD" else (-np.inf, np.inf)
@@ -172,6 +175,23 @@ def forest_rows(table: pd.DataFrame) -> pd.DataFrame:
     if "drug" not in rows:
         rows["drug"] = ""
     return rows
+
+
+def _in_unit(table: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """The table in points where ``unit`` is its instrument, its own contrasts and printed numbers with it."""
+    if "instrument" not in table or unit not in set(table["instrument"]):
+        return table
+    scale = (table["points_high"] - table["points_low"]) / (table["ci_high"] - table["ci_low"])
+    table = table.assign(mean=table["points"], ci_low=table["points_low"], ci_high=table["points_high"])
+    if "observed" in table:
+        table["observed"] = table["observed"] * scale
+    if "text" in table:
+        people = table["n"] if "n" in table else pd.Series(np.nan, index=table.index)
+        table["text"] = [
+            f"{'' if pd.isna(n) else f'{n:.0f}':>3} {m:5.1f} [{low:5.1f}, {high:5.1f}]"
+            for n, m, low, high in zip(people, table["mean"], table["ci_low"], table["ci_high"], strict=True)
+        ]
+    return table
 
 
 def _words(column: str, values: pd.Series) -> list[str]:

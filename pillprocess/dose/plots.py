@@ -29,7 +29,12 @@ DOSE_GRID = tuple(np.linspace(0, 1.5, 46).round(3))
 
 
 def plot_dose_response(
-    idata: xr.DataTree, experience: xr.DataTree | None = None, *, width: Width = "two_column", title: str = ""
+    idata: xr.DataTree,
+    experience: xr.DataTree | None = None,
+    *,
+    drug: str | None = None,
+    width: Width = "two_column",
+    title: str = "",
 ) -> "Axes":
     """Draw each drug's effect by dose, in the setting that most of its trials used, with the arms of trials as points.
 
@@ -42,15 +47,25 @@ def plot_dose_response(
         Result of :func:`pillprocess.fit_dose_response`.
     experience
         Result of :func:`pillprocess.fit_experience_dose`.
+    drug
+        Draw this drug alone; by default a panel for each.
     width, title
         As in :func:`pillprocess.plot_forest`.
 
     Returns
     -------
     Axes of the first panel.
+
+    Raises
+    ------
+    ValueError
+        The fit has no such drug.
     """
     data = idata["constant_data"].dataset.to_dataframe()
     drugs = in_drawn_order(data["drug"])
+    if drug is not None and drug not in drugs:
+        raise ValueError(f"drug = {drug!r}; the dose curves are of {', '.join(drugs)}")
+    drugs = drugs if drug is None else [drug]
     curves = interval_table(dose_effects(idata, doses=DOSE_GRID))
     narrow = figure_size(width, 70)[0] * 25.4 < NARROW
     columns = 1 if narrow else min(3, len(drugs))
@@ -58,23 +73,23 @@ def plot_dose_response(
     figure = plt.figure(figsize=figure_size(width, 48 * lines + 12), dpi=150, layout="constrained")
     axes = np.atleast_1d(figure.subplots(lines, columns, sharey=True, squeeze=False)).ravel()
     lowest = min(-1.6, float(np.quantile(data["y"], 0.03)) - 0.1)
-    for ax, drug in zip(axes, drugs, strict=False):
-        own = data[data["drug"] == drug]
+    for ax, shown in zip(axes, drugs, strict=False):
+        own = data[data["drug"] == shown]
         setting = float(own.groupby("therapy")["trial"].nunique().idxmax())
-        curve = curves[(curves["drug"] == drug) & (curves["therapy"] == setting)]
-        ax.fill_between(curve["dose"], curve["ci_low"], curve["ci_high"], color=DRUG_COLOURS[drug], alpha=0.18, lw=0)
-        ax.plot(curve["dose"], curve["mean"], color=DRUG_COLOURS[drug], lw=1.4)
+        curve = curves[(curves["drug"] == shown) & (curves["therapy"] == setting)]
+        ax.fill_between(curve["dose"], curve["ci_low"], curve["ci_high"], color=DRUG_COLOURS[shown], alpha=0.18, lw=0)
+        ax.plot(curve["dose"], curve["mean"], color=DRUG_COLOURS[shown], lw=1.4)
         for row in own.itertuples():
             y = max(row.y, lowest)
             if row.dose_reference > 0:
                 ax.plot([row.dose_reference, row.dose_arm], [y, y], color=INK, lw=0.4, alpha=0.6)
             size = 1.4 + 0.16 * np.sqrt(row.n if row.n > 0 else 20)
             fill = INK if row.y < lowest else "white"
-            ax.plot(row.dose_arm, y, DRUG_MARKERS[drug], ms=size, mfc=fill, mec=INK, mew=0.5, clip_on=False, zorder=3)
-        if experience is not None and drug in experience["posterior"].dataset["drug"].to_numpy():
+            ax.plot(row.dose_arm, y, DRUG_MARKERS[shown], ms=size, mfc=fill, mec=INK, mew=0.5, clip_on=False, zorder=3)
+        if experience is not None and shown in experience["posterior"].dataset["drug"].to_numpy():
             acute = (
                 dose_effects(experience, doses=DOSE_GRID, therapy=(0.0,))
-                .sel(drug=drug)
+                .sel(drug=shown)
                 .mean(("chain", "draw"))
                 .to_numpy()
                 .ravel()
@@ -102,7 +117,7 @@ def plot_dose_response(
         ax.tick_params(labelsize=SMALL, length=2, pad=2)
         ax.spines[["top", "right"]].set_visible(False)
         ax.set_xlabel("dose (1 = reference dose)", fontsize=SMALL, labelpad=2)
-        ax.set_title(f"{drug} (k = {own['trial'].nunique()} trials)", fontsize=NORMAL, loc="left", fontweight="bold")
+        ax.set_title(f"{shown} (k = {own['trial'].nunique()} trials)", fontsize=NORMAL, loc="left", fontweight="bold")
     for ax in axes[len(drugs) :]:
         ax.set_visible(False)
     for ax in axes[: len(drugs) : columns]:

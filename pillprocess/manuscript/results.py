@@ -182,9 +182,10 @@ def _experience(tables: Tables, figure: Callable[[str, str], list[Block]]) -> li
     paths = tables["synthesis_effects"].assign(
         given=lambda t: t["therapy"].map(SETTING), path=lambda t: t["path"].str.replace("_", " ")
     )
+    paths = paths[(paths["n_trials"] > 0) & (paths["ci_low"] != paths["ci_high"])]
     return [
         Heading(2, "Experience"),
-        table(paths[paths["n_trials"] > 0], f"Effect by path in the joint model, settings that trials had, {SDS}.", {
+        table(paths, f"Effect by path in the joint model, settings that trials had, {SDS}.", {
             "Drug": "drug", "Given": "given", "Path": "path", "#Trials": "n_trials", "#Effect": written}),
         table(tables["synthesis_causal_share"], "The association of experience and improvement within arms, and the probability that more "
               "than half of it is causal (before the data in brackets).", {

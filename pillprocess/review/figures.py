@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pillprocess.bias.funnel import plot_funnels
+from pillprocess.decomposition.forest import numbers_beside, observed_contrasts
 from pillprocess.decomposition.plot_forest import plot_forest
 from pillprocess.decomposition.plot_ledger import plot_identifiability, plot_influence
 from pillprocess.decomposition.plot_left_out import plot_loto_pit
@@ -152,40 +153,7 @@ def forest_rows(analysis: Analysis, evidence: Evidence) -> pd.DataFrame:
     setting = pooled["therapy"].map({0.0: "alone", 1.0: "with therapy"})
     pooled = pooled.assign(label=pooled["kind"].map({"pooled": "pooled, ", "predictive": "new trial, "}) + setting)
     table = pd.concat([trials, pooled], ignore_index=True)
-    return table.assign(
-        text=[
-            f"{'' if pd.isna(n) else f'{n:.0f}':>3} {m:5.2f} [{lo:5.2f}, {hi:5.2f}]"
-            for n, m, lo, hi in zip(table["n"], table["mean"], table["ci_low"], table["ci_high"], strict=True)
-        ]
-    )
-
-
-def observed_contrasts(rows: pd.DataFrame) -> pd.DataFrame:
-    """Each trial's own contrast of highest against lowest dose of a drug, per unit of reference dose.
-
-    A waiting list or an active comparator is no dose of 0: trials that have no other control are left out.
-
-    Returns
-    -------
-    DataFrame indexed by trial and drug: ``observed``, ``observed_se``.
-    """
-    out = {}
-    same = (rows[["waitlist", "comparator"]] == 0).all(axis=1)
-    for side in ("reference_waitlist", "reference_comparator"):
-        same &= rows[side].fillna(0) == 0
-    for (trial, drug), group in rows[same].groupby(["trial", "drug_given"], sort=False):
-        differences = group[(group["kind"] == "contrast") & (group["dose"] > group["reference_dose"].fillna(0))]
-        if len(differences):
-            top = differences.loc[differences["dose"].idxmax()]
-            gap = top["dose"] - top["reference_dose"]
-            out[trial, drug] = {"observed": top["y"] / gap, "observed_se": top["se"] / gap}
-            continue
-        top, bottom = group.loc[group["dose"].idxmax()], group.loc[group["dose"].idxmin()]
-        gap = top["dose"] - bottom["dose"]
-        if gap > 0:
-            se = (top["se"] ** 2 + bottom["se"] ** 2) ** 0.5
-            out[trial, drug] = {"observed": (top["y"] - bottom["y"]) / gap, "observed_se": se / gap}
-    return pd.DataFrame.from_dict(out, orient="index").rename_axis(["trial", "drug"])
+    return table.assign(text=numbers_beside(table))
 
 
 def save_figures(figures: dict[str, Figure], folder: Path) -> None:

@@ -28,8 +28,8 @@ def mediation_record(tables: Mapping[str, pd.DataFrame], seed: int) -> dict[str,
         "9": "Effect of the reference dose against an inert control in a blinded trial: total, direct, drug x therapy, through the "
         "experience, through belief.",
         "10": "The path diagram.",
-        "11": "Dose is randomised, the experience is not: how much of its association with improvement is causal has a prior. Belief acts "
-        "alike in both arms; nothing else lies between.",
+        "11": "Dose is randomised; experience and belief are not. The association of experience and improvement is a causal slope and a "
+        "bias that has a prior; belief has one slope, read as causal; neither interacts with the dose.",
         "12": "Acute scales by drug in data/drugs.csv and subjective.csv, outcomes in outcomes.csv, guesses in expectancy.csv, with times.",
         "13": "Experience and outcome of arms; their association among people within arms.",
         "14": "Bayesian, by NUTS; experience and belief of arms that did not report them are integrated out.",

@@ -130,6 +130,13 @@ def test_the_figure_has_a_panel_for_each_drug_and_the_experience_dashed(fit, sav
     assert sum(len(line.get_xdata()) == 1 for line in ax.lines) == len(fit["constant_data"].dataset["row"])
 
 
+def test_one_drugs_curve_is_one_panel(fit):
+    ax = pp.plot_dose_response(fit, drug="psilocybin", width="one_column")
+    assert [a.get_title(loc="left") for a in ax.figure.axes] == ["psilocybin (k = 6 trials)"]
+    with pytest.raises(ValueError, match="drug = 'LSD'; the dose curves are of psilocybin"):
+        pp.plot_dose_response(fit, drug="LSD")
+
+
 def test_what_cannot_be_asked_of_a_dose_curve_is_refused(rows, fit):
     with pytest.raises(ValueError, match="shape = 'cubic'; a dose curve is one of linear, log_linear"):
         pp.fit_dose_response(rows, shape="cubic", seed=1)
