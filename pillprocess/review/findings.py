@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from pillprocess.evidence.coverage import evidence_map
 from pillprocess.evidence.tables import Evidence
 from pillprocess.findings.certainty import RULE, certainty
 from pillprocess.findings.claims import review_claims
@@ -13,7 +14,9 @@ from pillprocess.findings.trials import trial_counts
 from pillprocess.findings.what_if import ASSUMPTIONS, what_if, what_if_words
 from pillprocess.findings.words import EXPLAINED, not_known, opening_sentence
 from pillprocess.review.analysis import Analysis
+from pillprocess.review.drawn_curves import assurance_lines, specification_curves
 from pillprocess.review.explorer import explorer_context, trials_one_by_one
+from pillprocess.review.trial_cards import map_context, trial_cards
 
 
 def add_findings(analysis: Analysis, evidence: Evidence) -> Analysis:
@@ -27,6 +30,7 @@ def add_findings(analysis: Analysis, evidence: Evidence) -> Analysis:
         "trials_one_by_one": trials_one_by_one(analysis, evidence),
         "claims": review_claims(analysis.tables, evidence),
         "what_if": what_if(analysis.tables, evidence),
+        "evidence_map": evidence_map(evidence),
     }
     return replace(analysis, tables=analysis.tables | tables)
 
@@ -34,7 +38,7 @@ def add_findings(analysis: Analysis, evidence: Evidence) -> Analysis:
 def findings_context(analysis: Analysis, evidence: Evidence) -> dict[str, object]:
     """What the first section of the report needs besides the tables."""
     summary = analysis.tables["summary_of_findings"].fillna({"certainty": "", "evidence": "", "instrument": ""})
-    by_drug = []
+    by_drug, mapped = [], analysis.tables["evidence_map"]
     for drug, own in summary.groupby("drug", sort=False):
         first = own.iloc[0]
         quantities = {row["quantity"]: row for row in own.to_dict("records")}
@@ -48,6 +52,10 @@ def findings_context(analysis: Analysis, evidence: Evidence) -> dict[str, object
         "opening": opening_sentence(summary), "summary": by_drug, "quantities": QUANTITIES, "explained": EXPLAINED,
         "certainty_rule": RULE, "not_known": analysis.tables["not_known"].to_dict("records"),
         "scale_notes": scale_notes(analysis.tables["rows"], evidence), "counts": counts_by_section(analysis.tables["trial_counts"]),
+        "trial_map": map_context(mapped), "cards": trial_cards(mapped, evidence, analysis.rows, analysis.tables["trials_one_by_one"]),
+        "specifications": specification_curves(analysis.tables["multiverse"]),
+        "chances": assurance_lines(analysis.tables["next_trial"], analysis.tables["next_trial_sizes"])
+        if "next_trial_sizes" in analysis.tables else [],
     } | explorer_context(analysis.tables["trials_one_by_one"])  # fmt: skip
 
 

@@ -31,6 +31,10 @@ SECTIONS = (
 """Sections of the report in order: the file in ``templates/sections`` and its title. A new section is a file and a line here."""
 
 
+DRAWN_BY_THE_PAGE = ("multiverse_", "next_trial")
+"""How the names of figures begin that the page draws itself, so that they answer to the pointer; as files they are written all the same."""
+
+
 def render_report(
     analysis: Analysis,
     evidence: Evidence,
@@ -59,8 +63,9 @@ def render_report(
     HTML text.
     """
     rows = analysis.rows
+    shown = {name: figure for name, figure in figures.items() if not name.startswith(DRAWN_BY_THE_PAGE)}
     images = {
-        name: embedded(figure).replace("%20", " ") for name, figure in figures.items()
+        name: embedded(figure).replace("%20", " ") for name, figure in shown.items()
     }  # only srcset splits at spaces
     context = {
         "sections": SECTIONS,
@@ -78,7 +83,7 @@ def render_report(
         "drugs": in_drawn_order(rows["study_drug"]),
         "main_drug": main_drug(rows),
         "figures": images,
-        "narrow": {name: embedded(figure) for name, figure in narrow.items()} if narrow else dict.fromkeys(images, ""),
+        "narrow": {name: embedded(narrow[name]) for name in shown} if narrow else dict.fromkeys(images, ""),
         "edition": str(edition_of(evidence)),
         "facts": {
             "trials": rows["trial"].nunique(),

@@ -15,7 +15,9 @@ LOOK = """
 <script>
 window.addEventListener("load", () => {
   document.querySelectorAll("details").forEach(d => { d.open = true; });
-  const acted = (() => { ACT })() || {};
+  const acted = (() => {
+ACT
+  })() || {};
   const page = document.documentElement, seen = {
     width: window.innerWidth,
     page_width: page.scrollWidth,

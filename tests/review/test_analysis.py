@@ -22,7 +22,7 @@ from pillprocess.gaussian.marginals import linear_summary, scale_summary
 from pillprocess.manuscript.document import minus
 from pillprocess.output.pages import estimate
 from pillprocess.review.analysis import sensitivity_table
-from pillprocess.review.report import SECTIONS, share_sentence
+from pillprocess.review.report import DRAWN_BY_THE_PAGE, SECTIONS, share_sentence
 from pillprocess.review.run import run_reproduce
 from tests.evidence.folders import small_folder
 from tests.output.browser import browse
@@ -119,7 +119,9 @@ def test_the_headline_holds_the_trials_the_issue_of_bias_asks_for(tables):
 def test_the_report_is_one_page_that_needs_nothing_else(results):
     page = Page((results / "report.html").read_text(encoding="utf-8"))
     assert page.outside == []
-    assert len(page.images) == len(list((results / "figures").glob("*.svg")))
+    drawn = {p.stem for p in (results / "figures").glob("*.svg") if p.stem.startswith(DRAWN_BY_THE_PAGE)}
+    assert len(page.images) == len(list((results / "figures").glob("*.svg"))) - len(drawn)
+    assert len(drawn) == 5
     assert (results / "report.html").stat().st_size < 5e6
     assert all(len(str(image["alt"])) > 40 for image in page.images)
     assert page.headers > page.tables > 5
@@ -246,38 +248,42 @@ def test_the_what_if_tables_hold_the_tables_numbers(results, tables):
                 assert written(row, points=row["unit"] == "reference SD") in text
 
 
-SLIDE = """
-  const first = document.getElementById("findings"), opening = document.getElementById("opening"), out = {wrong: [], moved: 0};
-  const text = node => node.textContent.replace(/\\s+/g, " ").trim(), before = text(first), said = text(opening);
-  const slide = (input, value) => { input.value = value; input.dispatchEvent(new Event("input")); };
-  out.sliders = document.querySelectorAll(".assume input").length;
-  document.querySelectorAll(".assume input").forEach(input => {
-    const printed = document.querySelector('table.what-if[data-assumption="' + input.dataset.assumption + '"]');
-    for (let value = 0; value <= +input.max; value++) {
-      slide(input, value);
-      const stop = printed.tBodies[value], says = stop.querySelector(".says");
-      if (value && says && text(opening) !== text(says)) out.wrong.push(text(opening));
-      stop.querySelectorAll("tr[data-quantity] td").forEach(cell => {
-        const row = first.querySelector('tr[data-quantity="' + cell.parentNode.dataset.quantity + '"]');
-        const shown = text(row.querySelector('td[data-drug="' + cell.dataset.drug + '"]'));
-        out.moved += 1;
-        if (!shown.startsWith(text(cell))) out.wrong.push(shown + " for " + text(cell));
-      });
-    }
-    slide(input, 0);
-  });
-  out.restored = text(first) === before && text(opening) === said;
-  return out;
-"""
-"""Move every slider to every stop: the first table and its sentence show what is printed for that stop, and go back."""
+@pytest.mark.slow
+def test_the_map_the_specifications_and_the_chances_hold_the_tables_numbers(results, tables):
+    page = (results / "report.html").read_text(encoding="utf-8")
+    dots = re.findall(r'href="#card-([^"]*)" data-trial="[^"]*" data-drug="([^"]*)" data-n="([^"]*)"', page)
+    mapped = tables["evidence_map"]
+    people = ["" if pd.isna(n) else f"{n:.0f}" for n in mapped["n"]]
+    assert sorted(dots) == sorted(zip(mapped["trial"], mapped["drug"], people, strict=True))
+    assert set(re.findall(r'class="card" id="card-([^"]*)"', page)) == set(mapped["trial"])
+    for quantity in ("share", "drug", "interaction", "therapy"):
+        drawn = page.partition(f'<figure class="spec" data-quantity="{quantity}"')[2].partition("</figure>")[0]
+        values = [float(v) for v in re.findall(r'data-value="([^"]*)"', drawn)]
+        assert values == pytest.approx(sorted(tables["multiverse"][quantity].dropna()), rel=1e-9)
+    finite = tables["next_trial"][np.isfinite(tables["next_trial"]["n_per_arm"])].set_index(
+        ["estimand", "design", "n_per_arm"]
+    )
+    for asked in finite.index.unique("estimand"):
+        drawn = page.partition(f'<figure class="chance" data-asked="{asked}"')[2].partition("</figure>")[0]
+        for design, line in re.findall(r'<g class="line".*?data-design="([^"]*)"(.*?)</g>', drawn, re.DOTALL):
+            points = re.findall(r'data-n="([^"]*)" data-chance="([^"]*)"', line)
+            assert len(points) == 8
+            for n, chance in points:
+                assert float(chance) == pytest.approx(finite.loc[(asked, design, float(n)), "assurance"], rel=1e-9)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1000])
 def test_a_browser_shows_the_report_without_error_or_sideways_scrolling(results, width):
-    seen = browse(results / "report.html", width, SLIDE)
+    seen = browse(
+        results / "report.html", width, Path(__file__).with_name("act_on_report.js").read_text(encoding="utf-8")
+    )
     assert seen.acted.pop("moved") >= 60
-    assert seen.acted == {"sliders": 2, "wrong": [], "restored": True}
+    assert seen.acted.pop("file").startswith("trials_")
+    assert seen.acted == {
+        "sliders": 2, "wrong": [], "restored": True, "specification": True, "chances": True, "card": True, "sorts": True,
+        "csv": [1, True, True], "unnamed": [],
+    }  # fmt: skip
     assert seen.width == width
     assert seen.page_width <= width, "the page scrolls sideways"
     assert seen.broken_images == []

@@ -5,6 +5,7 @@ import pytest
 
 import pillprocess as pp
 from pillprocess.output.pages import estimate, render_page
+from pillprocess.review.drawn_curves import assurance_lines
 from pillprocess.review.next_trial import next_trial
 from tests.synthesis.cases import small_evidence
 
@@ -17,11 +18,10 @@ def rows(build_evidence) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def page(tables: dict[str, pd.DataFrame]) -> str:
-    context = {"tables": {name: table.to_dict("records") for name, table in tables.items()}}
-    images = {"next_trial": "data:,"}
-    return render_page(
-        "sections/next_trial.html", context | {"figures": images, "narrow": images}, wing="review", writes=estimate
-    )
+    context: dict[str, object] = {"tables": {name: table.to_dict("records") for name, table in tables.items()}}
+    drawn = "next_trial_sizes" in tables
+    context["chances"] = assurance_lines(tables["next_trial"], tables["next_trial_sizes"]) if drawn else []
+    return render_page("sections/next_trial.html", context, wing="review", writes=estimate)
 
 
 def test_the_section_ranks_the_review_s_designs_for_the_drug_most_trials_gave(rows):
@@ -33,6 +33,8 @@ def test_the_section_ranks_the_review_s_designs_for_the_drug_most_trials_gave(ro
     text = page(tables)
     assert "experience removed, belief equalised" in text
     assert "nan" not in text
+    assert text.count('<figure class="chance"') == 3
+    assert text.count('<g class="line"') == len(sizes)
 
 
 def test_rows_that_allow_no_plan_say_why(rows):

@@ -42,7 +42,7 @@
     const section = table.closest("section"), name = (section ? section.id : "table") + "_" + count;
     const tools = document.createElement("div");
     tools.className = "tools";
-    const body = table.tBodies[0], grouped = table.querySelector('th[scope="rowgroup"], [rowspan]') || table.classList.contains("findings");
+    const body = table.tBodies[0], grouped = table.querySelector('th[scope="rowgroup"], [rowspan]') || table.matches(".findings, .map");
     if (!grouped && body.rows.length > 8) {
       const filter = document.createElement("input");
       filter.type = "search"; filter.placeholder = "filter rows"; filter.setAttribute("aria-label", "Filter the rows of this table");
