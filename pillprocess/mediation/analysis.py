@@ -13,7 +13,7 @@ from pytensor.tensor import TensorVariable
 
 from pillprocess.inference.fit import check_fit, fit
 from pillprocess.mediation.between_clusters import cluster_variation
-from pillprocess.mediation.choices import BINARY, Family
+from pillprocess.mediation.choices import BINARY, ORDINAL, Family, Of
 from pillprocess.mediation.effects import Scale, compute_effects, natural_effects, natural_effects_by_trial
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.moderated import moderated_table
@@ -64,6 +64,7 @@ def analyse_mediation(
     m: float | Mapping[str, float] | None = None,
     at: Mapping[str, float] | None = None,
     scale: Scale = "difference",
+    of: Of | None = None,
     seed: int,
     draws: int = 2000,
     step: Step = lambda _: None,
@@ -78,7 +79,7 @@ def analyse_mediation(
         As in `mediation`.
     priors
         Values of the prior_ keywords of `mediation`, by keyword.
-    m, at, scale
+    m, at, scale, of
         As in `natural_effects`.
     seed, draws
         Seed of every draw, and draws per chain.
@@ -113,13 +114,13 @@ def analyse_mediation(
         idata = with_prior(model, idata, prior_variables(model), seed=seed)
         step("effects and sensitivity")
         arms = [str(a) for a in people.treatment.columns]
-        effects = {arm: natural_effects(idata, m=m, at=at, arm=arm, scale=scale) for arm in arms}
+        effects = {arm: natural_effects(idata, m=m, at=at, arm=arm, scale=scale, of=of) for arm in arms}
         sensitivity, refusal = _sensitivities(idata, arms, seed)
     tables = {
         "effects": _by_arm({arm: described_effects(e, people, family_outcome) for arm, e in effects.items()}),
         "paths": _by_arm({arm: mediation_paths(idata, arm=arm) for arm in arms}),
         "extrapolation": extrapolation(effects, list(model.coords["mediator"])),
-        "prior_posterior": _by_arm({arm: prior_posterior(idata, effects[arm], m=m, at=at, arm=arm, scale=scale) for arm in arms}),
+        "prior_posterior": _by_arm({arm: prior_posterior(idata, effects[arm], m=m, at=at, arm=arm, scale=scale, of=of) for arm in arms}),
         "sensitivity_curve": _sensitivity_table(sensitivity, ["tnie"]),
         "sensitivity": _sensitivity_table(sensitivity, ["rho_tipping", "tnie_rho_prior", "r2_product_residual", "r2_product_total"]),
         "benchmarks": _sensitivity_table(sensitivity, ["benchmark_rho", "benchmark_tnie"]),
@@ -135,13 +136,15 @@ def analyse_mediation(
     }  # fmt: skip
     if people.trial.nunique() > 1:
         tables["effects_by_trial"] = _by_arm(
-            {arm: effect_table(natural_effects_by_trial(idata, arm=arm)) for arm in arms}
+            {arm: effect_table(natural_effects_by_trial(idata, arm=arm, of=of)) for arm in arms}
         )
     if moderators := dict.fromkeys((*people.treatment_moderators, *people.mediator_moderators)):
         columns = [str(x) for x in people.covariates.columns if people.covariate_source[x] in moderators]
         tables["moderated_effects"] = pd.concat(
             [
-                _by_arm({arm: moderated_table(idata, moderator=x, m=m, at=at, arm=arm, scale=scale) for arm in arms})
+                _by_arm(
+                    {arm: moderated_table(idata, moderator=x, m=m, at=at, arm=arm, scale=scale, of=of) for arm in arms}
+                )
                 for x in columns
             ],
             ignore_index=True,
@@ -170,13 +173,17 @@ def prior_problems(priors: Mapping[str, float]) -> list[str]:
 def described_effects(effects: xr.Dataset, people: Participants, family_outcome: str) -> pd.DataFrame:
     """Tabulate effects with their ``scale``, the mediators' ``m`` of cde, and the ``median`` (that of a proportion is its estimate)."""
     table = effect_table(effects)
-    mean = "difference of risks" if family_outcome in BINARY else f"difference of means of {people.outcome.name}"
+    name, compared = people.outcome.name, effects.attrs["of"]
+    mean = "difference of risks" if family_outcome in BINARY else f"difference of means of {name}"
+    mean = f"difference of mean scores of {name}" if family_outcome in ORDINAL else mean
     scale = {
-        "difference": mean,
+        "difference": f"difference of the chance of {compared} on {name}" if compared else mean,
         "log_odds_ratio": "log odds ratio",
         "log_risk_ratio": "log risk ratio",
         "log_rate_ratio": "log rate ratio",
     }[effects.attrs["scale"]]
+    if compared and not scale.startswith("difference"):
+        scale = f"{scale} of {compared} on {name}"
     values = zip(people.mediators.columns, effects.attrs["m"], strict=True)
     level = ", ".join(f"{name} = {value:g}" for name, value in values)
     medians = [effects[name].median(("chain", "draw")).to_numpy().ravel() for name in effects.data_vars]
@@ -213,11 +220,11 @@ def extrapolation(effects: Mapping[str, xr.Dataset], mediators: Sequence[str]) -
 
 def prior_posterior(
     idata: xr.DataTree, effects: xr.Dataset, *, m: float | Mapping[str, float] | None, arm: str,
-    at: Mapping[str, float] | None = None, scale: Scale = "difference",
+    at: Mapping[str, float] | None = None, scale: Scale = "difference", of: Of | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Compare the implied prior of each effect with its posterior, in the columns of `plot_effects`."""
     names = [n for n in ("te", "pnde", "tnie", "pnie", "cde") if n in effects]
-    prior = effect_table(compute_effects(idata, m=m, at=at, arm=arm, group="prior", scale=scale)[names])
+    prior = effect_table(compute_effects(idata, m=m, at=at, arm=arm, group="prior", scale=scale, of=of)[names])
     table = effect_table(effects[names]).rename(columns={"estimand": "parameter"})
     return table.assign(
         prior_sd=prior["sd"], prior_low=prior["ci_low"], prior_high=prior["ci_high"],

@@ -3,18 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
+import numpy as np
 import pandas as pd
 
 from pillprocess.participants.checked import Participants
 
 Scale = Literal["difference", "log_odds_ratio", "log_risk_ratio", "log_rate_ratio"]
-Family = Literal["gaussian", "probit", "logit", "student_t", "negative_binomial"]
+Family = Literal["gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit"]
+Quantity = Literal["at_least"]
+type Of = Mapping[Quantity, float]
 
 FAMILIES: tuple[str, ...] = get_args(Family)
 SCALES: tuple[str, ...] = get_args(Scale)
 BINARY = ("probit", "logit")
 COUNTS = ("negative_binomial",)
-"""Families of outcomes alone."""
+ORDINAL = ("ordinal_probit", "ordinal_logit")
+LINKED = (*BINARY, *COUNTS, *ORDINAL)
+"""Families whose mean is no straight line of the linear predictor."""
+MOST_CATEGORIES = 25
 PATHS = ("a", "b", "c")
 
 
@@ -25,6 +31,16 @@ def check_family(family: str, role: str, values: pd.DataFrame) -> list[str]:
     if family in COUNTS and role == "mediator":
         return [
             f"family_{role} = {family!r} is for outcomes; a count that mediates may be gaussian, after a root or logarithm"
+        ]
+    if family in ORDINAL and role == "mediator":
+        return [f"family_{role} = {family!r} is for outcomes; an ordered score that mediates may be gaussian"]
+    if family in ORDINAL:
+        counts = [(name, column.nunique()) for name, column in values.items()]
+        return [
+            f"family_{role} = {family!r} needs 2 to {MOST_CATEGORIES} ordered categories in column {str(name)!r}; it holds {n} different "
+            "values; a score of many values may be gaussian or student_t"
+            for name, n in counts
+            if not 2 <= n <= MOST_CATEGORIES
         ]
     if family in COUNTS:
         return [
@@ -51,6 +67,7 @@ def choice_problems(
     m: float | Mapping[str, float] | None = None,
     at: Mapping[str, float] | None = None,
     scale: str = "difference",
+    of: Mapping[str, float] | None = None,
     covariates: Sequence[str] = (),
 ) -> list[str]:
     """Families that do not suit their columns, an order or levels that do not name every mediator once, a scale or covariate unknown."""
@@ -71,8 +88,10 @@ def choice_problems(
         problems.append(f"order = {ordered} must list each of {names} once, causes first")
     if isinstance(m, Mapping) and set(m) != set(names):
         problems.append(f"m = {dict(m)}: give a value to each mediator, {', '.join(names)}")
-    problems += unknown_covariates(at, covariates) + scale_problems(scale, family_outcome)
-    return problems
+    problems += unknown_covariates(at, covariates)
+    return problems + (
+        of_problems(of, family_outcome, np.unique(outcome.dropna())) or scale_problems(scale, family_outcome, of)
+    )
 
 
 def unknown_covariates(at: Mapping[str, float] | None, covariates: Sequence[str]) -> list[str]:
@@ -83,14 +102,37 @@ def unknown_covariates(at: Mapping[str, float] | None, covariates: Sequence[str]
     return [f"at: no covariate {', '.join(unknown)}; the design columns are {', '.join(covariates) or 'none'}"]
 
 
-def scale_problems(scale: str, family_outcome: str) -> list[str]:
-    """A scale that does not exist, or not for this outcome."""
-    suits = {"log_odds_ratio": BINARY, "log_risk_ratio": BINARY, "log_rate_ratio": COUNTS}
-    if scale == "difference" or family_outcome in suits.get(scale, ()):
+def scale_problems(scale: str, family_outcome: str, of: Mapping[str, float] | None = None) -> list[str]:
+    """A scale that does not exist, or not for this outcome or what is compared of it."""
+    chance = family_outcome in BINARY or "at_least" in (of or {})
+    suits = {
+        "log_odds_ratio": chance,
+        "log_risk_ratio": chance,
+        "log_rate_ratio": family_outcome in COUNTS and not chance,
+    }
+    if scale == "difference" or suits.get(scale, False):
         return []
+    what = f"this outcome is {family_outcome}" + (f", compared by {', '.join(of)}" if of else "")
     return [
-        f"scale = {scale!r}: it must be difference; log_odds_ratio or log_risk_ratio for a probit or logit outcome; or log_rate_ratio for "
-        f"a count; this outcome is {family_outcome}"
+        f"scale = {scale!r}: it must be difference; log_odds_ratio or log_risk_ratio for a probit or logit outcome or the chance of at "
+        f"least a value; or log_rate_ratio for a count; {what}"
+    ]
+
+
+def of_problems(of: Mapping[str, float] | None, family_outcome: str, values: np.ndarray) -> list[str]:
+    """Something to compare that does not exist, or not for an outcome of this family and these sorted values."""
+    if not of:
+        return []
+    if set(of) == {"at_least"} and family_outcome in (*ORDINAL, *COUNTS):
+        least = 0.0 if family_outcome in COUNTS else values[0]
+        most = np.inf if family_outcome in COUNTS else values[-1]
+        return (
+            [] if least < of["at_least"] <= most else
+            [f"of = {dict(of)}: the outcome goes from {least:g} to {most:g}, so it must be above {least:g} and at most {most:g}"]
+        )  # fmt: skip
+    return [
+        f"of = {dict(of)}: it must be at_least=VALUE, the chance of that value or more, for an ordinal outcome or a count; this outcome is "
+        f"{family_outcome}"
     ]
 
 

@@ -7,9 +7,10 @@ from itertools import combinations, pairwise
 import numpy as np
 import xarray as xr
 
-from pillprocess.mediation.choices import BINARY, FAMILIES, unknown_covariates
+from pillprocess.mediation.choices import BINARY, FAMILIES, Of, unknown_covariates
 from pillprocess.mediation.clusters import variable_part
 from pillprocess.mediation.gcomputation import Coefficients
+from pillprocess.mediation.responses import response_of
 from pillprocess.output.kinds import need
 
 
@@ -49,9 +50,12 @@ def stack(idata: xr.DataTree, draws: Mapping[str, np.ndarray], group: str, **dim
 
 
 def coefficients(
-    idata: xr.DataTree, arm: str, *, group: str = "posterior", trial: int | None = None, new: bool = False
-) -> Coefficients:
-    """Draws of the coefficients of one arm against the reference: of the mean trial, of one trial, or of a new one."""
+    idata: xr.DataTree, arm: str, *, group: str = "posterior", trial: int | None = None, new: bool = False, of: Of | None = None
+) -> Coefficients:  # fmt: skip
+    """Draws of the coefficients of one arm against the reference: of the mean trial, of one trial, or of a new one.
+
+    ``of`` says what of the outcome effects will compare, as in `natural_effects`.
+    """
     posterior, data = idata[group].dataset, idata["constant_data"].dataset
     suffix = "_trial" if trial is not None else "_new" if new else ""
 
@@ -75,8 +79,15 @@ def coefficients(
         gamma_y=flat(posterior["gamma_y"]),
         cov_ab=_cov_ab(idata, posterior, arm, total) if trial is None and not new else np.zeros(b.shape),
         family_mediator=family_mediator, family_outcome=family_outcome,
+        response=response_of(family_outcome, _shape(posterior, data), of),
         **_moderation(posterior, arm, total),
     )  # fmt: skip
+
+
+def _shape(posterior: xr.Dataset, data: xr.Dataset) -> dict[str, np.ndarray]:
+    """What an outcome's family has beside its linear predictor; see `response_of`."""
+    draws = {name: flat(posterior[name]) for name in ("size_y", "threshold_y") if name in posterior}
+    return draws | ({"category_score": data["category_score"].to_numpy()} if "category_score" in data else {})
 
 
 def _moderation(posterior: xr.Dataset, arm: str, total: np.ndarray) -> dict[str, np.ndarray | None]:

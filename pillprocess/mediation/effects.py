@@ -10,7 +10,8 @@ With :math:`Y(t, M(t'))` the outcome under treatment t and the mediator that tre
 
 Only te rests on randomisation alone. The others assume, beyond the model, that nothing unmeasured affects both a mediator
 and the outcome, and that no such common cause is itself changed by the treatment (VanderWeele 2015, ISBN 9780199325870).
-Effects on a binary outcome are differences of risk, or on request of its log odds or logarithm.
+Effects on a binary outcome are differences of risk, or on request of its log odds or logarithm; those on an ordered one are
+differences of mean scores, or of the chance of at least a score (``of``).
 """
 
 import warnings
@@ -22,8 +23,8 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from pillprocess.mediation.choices import FAMILIES, Of, of_problems, scale_problems
 from pillprocess.mediation.choices import Scale as Scale
-from pillprocess.mediation.choices import scale_problems
 from pillprocess.mediation.draws import coefficients, compared_arm, in_clusters, path_effects, profiles, stack
 from pillprocess.mediation.gcomputation import Coefficients, controlled_outcome, potential_outcome
 
@@ -51,6 +52,7 @@ def natural_effects(
     arm: str | None = None,
     group: Literal["posterior", "prior"] = "posterior",
     scale: Scale = "difference",
+    of: Of | None = None,
 ) -> xr.Dataset:
     """Compute total, direct and indirect effects of every draw.
 
@@ -68,9 +70,12 @@ def natural_effects(
     group
         Draws of the posterior, or of the prior.
     scale
-        ``"difference"`` of mean outcomes; for a binary outcome also ``"log_odds_ratio"`` or ``"log_risk_ratio"`` of its mean
+        ``"difference"`` of mean outcomes; for a binary outcome or a chance also ``"log_odds_ratio"`` or ``"log_risk_ratio"`` of its mean
         risks, for a count ``"log_rate_ratio"`` of its means (marginal over mediators and covariates; exponentiate for ratios).
         te is the sum of its parts on each.
+    of
+        What of the outcome is compared where it is not its mean (the mean score of an ordinal one): ``{"at_least": 4}`` is the chance
+        of 4 or more, of an ordinal outcome or a count.
 
     Returns
     -------
@@ -84,14 +89,14 @@ def natural_effects(
     Raises
     ------
     ValueError
-        The fit is no mediation, or lacks the arm, mediator or covariate; or ratios of an outcome that is not binary.
+        The fit is no mediation, or lacks the arm, mediator or covariate; or a scale or ``of`` that the outcome does not have.
 
     Warns
     -----
     UserWarning
         cde(m) or pnde moves a mediator beyond 2 SDs of the drug arm.
     """
-    effects = compute_effects(idata, m=m, at=at, arm=arm, group=group, scale=scale)
+    effects = compute_effects(idata, m=m, at=at, arm=arm, group=group, scale=scale, of=of)
     mediators = idata["constant_data"].dataset["mediator"].to_numpy()
     for name in ("cde", "pnde"):
         distance = np.array(effects.attrs[f"extrapolation_{name}"])
@@ -112,6 +117,7 @@ def compute_effects(
     arm: str | None = None,
     group: Literal["posterior", "prior"] = "posterior",
     scale: Scale = "difference",
+    of: Of | None = None,
 ) -> xr.Dataset:
     """Compute what `natural_effects` returns, without its warnings."""
     arm = compared_arm(idata, arm)
@@ -119,15 +125,17 @@ def compute_effects(
     mediators = [str(name) for name in data["mediator"].to_numpy()]
     value = mediator_values(m, mediators)
     several, groups = "trial" in draws.dims, data.get("group_members")
-    population = coefficients(idata, arm, group=group)
-    if problems := scale_problems(scale, population.family_outcome):
+    if problems := asked_problems(data, scale, of):
         raise ValueError(problems[0])
+    population = coefficients(idata, arm, group=group, of=of)
     X, weight, trial = profiles(idata, at, linear=population.linear and not population.moderated)
     parts: list[Part] = [(population, X, weight)]
     if groups is not None and not population.linear:
-        parts = _by_group(idata, arm, groups.to_numpy(), (X, weight, trial), population, several=several, group=group)
+        parts = _by_group(
+            idata, arm, groups.to_numpy(), (X, weight, trial), population, several=several, group=group, of=of
+        )
     elif several and not population.linear:
-        trials = [coefficients(idata, arm, group=group, trial=j) for j in range(draws.sizes["trial"])]
+        trials = [coefficients(idata, arm, group=group, trial=j, of=of) for j in range(draws.sizes["trial"])]
         parts = [(k, X[trial == j], weight[trial == j]) for j, k in enumerate(trials) if (trial == j).any()]
 
     dims = {"mediator": mediators} if len(mediators) > 1 else {}
@@ -138,7 +146,7 @@ def compute_effects(
     if (several or groups is not None) and population.linear and not population.moderated:
         by_mediator |= {"ab": population.a * population.b, "cov_ab": population.cov_ab}
     if several:
-        new = effects_of([(coefficients(idata, arm, group=group, new=True), X, weight)], value, scale)
+        new = effects_of([(coefficients(idata, arm, group=group, new=True, of=of), X, weight)], value, scale)
         single |= {f"{name}_new": new[name] for name in ("te", "pnde", "tnie")}
     effects = stack(idata, single, group)
     effects = effects.merge(
@@ -147,23 +155,37 @@ def compute_effects(
     if "d" in draws and population.linear and not population.moderated:
         names, paths = path_effects(idata, arm, group=group)
         effects = effects.merge(stack(idata, {"path_effect": paths}, group, path=names))
-    return _describe(effects.assign_attrs(scale=scale), data, arm, value)
+    return _describe(effects.assign_attrs(scale=scale, of=said(of)), data, arm, value)
+
+
+def asked_problems(data: xr.Dataset, scale: str, of: Of | None) -> list[str]:
+    """A scale or an ``of`` that the outcome of a fit does not have."""
+    family = FAMILIES[int(data["family_outcome"])]
+    scores = data["category_score"].to_numpy() if "category_score" in data else np.array([0.0, np.inf])
+    return of_problems(of, family, scores) or scale_problems(scale, family, of)
+
+
+def said(of: Of | None) -> str:
+    """What is compared, in words that fit a label; empty where it is the mean."""
+    return ", ".join(f"{what.replace('_', ' ')} {value:g}" for what, value in (of or {}).items())
 
 
 def _by_group(
     idata: xr.DataTree, arm: str, groups: np.ndarray, profile: tuple[np.ndarray, np.ndarray, np.ndarray], population: Coefficients,
-    *, several: bool, group: str,
+    *, several: bool, group: str, of: Of | None,
 ) -> list[Part]:  # fmt: skip
     """Coefficients, covariate profiles and weights of each combination of trial and clusters."""
     X, weight, of = profile
-    by_trial = {int(j): coefficients(idata, arm, group=group, trial=int(j)) for j in np.unique(groups[:, 0]) if several}
+    by_trial = {
+        int(j): coefficients(idata, arm, group=group, trial=int(j), of=of) for j in np.unique(groups[:, 0]) if several
+    }
     return [
         (in_clusters(idata, by_trial.get(int(own[0]), population), own[1:], arm, group=group), X[of == g], weight[of == g])
         for g, own in enumerate(groups) if (of == g).any()
     ]  # fmt: skip
 
 
-def natural_effects_by_trial(idata: xr.DataTree, *, arm: str | None = None) -> xr.Dataset:
+def natural_effects_by_trial(idata: xr.DataTree, *, arm: str | None = None, of: Of | None = None) -> xr.Dataset:
     """Compute te, pnde and tnie of every trial, dims chain, draw and trial.
 
     Parameters
@@ -172,6 +194,8 @@ def natural_effects_by_trial(idata: xr.DataTree, *, arm: str | None = None) -> x
         Fit of `mediation` to several trials.
     arm
         Active arm to compare with the reference; needed where there are several.
+    of
+        As in `natural_effects`.
 
     Returns
     -------
@@ -180,16 +204,18 @@ def natural_effects_by_trial(idata: xr.DataTree, *, arm: str | None = None) -> x
     Raises
     ------
     ValueError
-        The fit has one trial.
+        The fit has one trial, or an ``of`` that its outcome does not have.
     """
     arm = compared_arm(idata, arm)
     posterior = idata["posterior"].dataset
     if "trial" not in posterior.dims:
         raise ValueError("this fit has one trial; its effects are natural_effects(idata)")
+    if problems := asked_problems(idata["constant_data"].dataset, "difference", of):
+        raise ValueError(problems[0])
     names = [str(t) for t in posterior["trial"].to_numpy()]
     effects = []
     for j in range(len(names)):
-        k = coefficients(idata, arm, trial=j)
+        k = coefficients(idata, arm, trial=j, of=of)
         X, weight, trial = profiles(idata, None, linear=k.linear)
         own = np.ones(len(X), bool) if k.linear or not (trial == j).any() else trial == j
         effects.append(effects_of([(k, X[own], weight[own] / weight[own].sum())], np.zeros(k.a.shape[1])))

@@ -3,16 +3,22 @@
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pymc.distributions.dist_math import normal_lcdf
 from pytensor.tensor import TensorVariable
 
-LATENT_SD = {"probit": 1.0, "logit": np.pi / np.sqrt(3)}
-"""Residual SD on the scale of a binary family's linear predictor."""
+from pillprocess.mediation.choices import ORDINAL
+
+LATENT_SD = {"probit": 1.0, "logit": np.pi / np.sqrt(3), "ordinal_probit": 1.0, "ordinal_logit": np.pi / np.sqrt(3)}
+"""Residual SD on the scale of a binary or ordinal family's linear predictor."""
+FAR_OFF = 1e3
+"""Where the lowest and the highest category end, on the scale of the linear predictor."""
 
 
-def rows(family: str, eta: TensorVariable, sd: TensorVariable | None, nu: TensorVariable | None) -> TensorVariable:
-    """Unnamed distribution of values with linear predictor ``eta``; ``nu`` is the degrees of freedom, or the size of a negative binomial.
+def rows(family: str, eta: TensorVariable, sd: TensorVariable | None, shape: TensorVariable | None) -> TensorVariable:
+    """Unnamed distribution of values with linear predictor ``eta``.
 
-    The probit goes through the log-odds, which stay exact where the probability rounds to 0 or 1.
+    ``shape`` is what a family has beside it: the degrees of freedom, the size of a negative binomial, the thresholds of ordered
+    categories. The probit goes through the log-odds, which stay exact where the probability rounds to 0 or 1.
     """
     if family == "probit":
         z = eta / np.sqrt(2)
@@ -20,7 +26,33 @@ def rows(family: str, eta: TensorVariable, sd: TensorVariable | None, nu: Tensor
     if family == "logit":
         return pm.Bernoulli.dist(logit_p=eta)
     if family == "negative_binomial":
-        return pm.NegativeBinomial.dist(mu=pt.exp(eta), alpha=nu)
+        return pm.NegativeBinomial.dist(mu=pt.exp(eta), alpha=shape)
     if family == "student_t":
-        return pm.StudentT.dist(nu=nu, mu=eta, sigma=sd)
+        return pm.StudentT.dist(nu=shape, mu=eta, sigma=sd)
+    if family in ORDINAL:
+        ends = pt.concatenate([[-FAR_OFF], shape, [FAR_OFF]])
+        logp = ordinal_probit if family == "ordinal_probit" else ordinal_logit
+        return pm.CustomDist.dist(eta, ends, logp=logp, signature="(),(k)->()", dtype="int64", class_name=family)
     return pm.Normal.dist(eta, sd)
+
+
+def ordinal_logit(value: TensorVariable, eta: TensorVariable, ends: TensorVariable) -> TensorVariable:
+    """Log density of categories 0, 1, ... between their ``ends``, exact in the tails: F(u) - F(v) = F(u) F(-v) (1 - exp(v - u))."""
+    u, v = _from_ends(value, eta, ends)
+    return -pt.softplus(-u) - pt.softplus(v) + pt.log1mexp(v - u)
+
+
+def ordinal_probit(value: TensorVariable, eta: TensorVariable, ends: TensorVariable) -> TensorVariable:
+    """Log density of categories 0, 1, ... between their ``ends``, taken in the tail where the difference is exact."""
+    u, v = _from_ends(value, eta, ends)
+    upper, lower = pt.switch(u + v > 0, -v, u), pt.switch(u + v > 0, -u, v)
+    most = normal_lcdf(0, 1, upper)
+    return most + pt.log1mexp(normal_lcdf(0, 1, lower) - most)
+
+
+def _from_ends(
+    value: TensorVariable, eta: TensorVariable, ends: TensorVariable
+) -> tuple[TensorVariable, TensorVariable]:
+    """How far the linear predictor lies above the lower and the upper end of a category; PyMC adds a dimension to the ends."""
+    cuts = ends.ravel()
+    return eta - cuts[value], eta - cuts[value + 1]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from pillprocess.mediation.choices import BINARY
+from pillprocess.mediation.choices import BINARY, Of
 from pillprocess.mediation.draws import coefficients, compared_arm, profiles, stack
 from pillprocess.mediation.effects import compute_effects, mediator_values
 from pillprocess.mediation.gcomputation import Coefficients, probability
@@ -23,6 +23,7 @@ def four_way(
     m: float | Mapping[str, float] | None = None,
     at: Mapping[str, float] | None = None,
     arm: str | None = None,
+    of: Of | None = None,
 ) -> xr.Dataset:
     """Split the total effect into four: neither interaction nor mediation, either, both.
 
@@ -30,7 +31,7 @@ def four_way(
     ----------
     idata
         Fit of `mediation`.
-    m, at, arm
+    m, at, arm, of
         As in `natural_effects`; the split depends on m.
 
     Returns
@@ -44,7 +45,7 @@ def four_way(
     ValueError
         As `natural_effects`.
     """
-    e = compute_effects(idata, m=m, at=at, arm=arm)
+    e = compute_effects(idata, m=m, at=at, arm=arm, of=of)
     parts = {
         "te": e["te"],
         "cde": e["cde"],

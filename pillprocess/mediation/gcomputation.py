@@ -2,18 +2,19 @@ r"""Mean potential outcomes of a fitted mediation model, averaged over the covar
 
 .. math:: E[Y(t, M(t'))] = \int\int E[Y \mid t, m, x]\, dF(m \mid t', x)\, dF(x)
 
-Gaussian mediators make the outcome's linear predictor Gaussian, so a probit outcome and a count have a closed form and a logit one a
-single quadrature; a binary mediator is a sum of two terms.
+Gaussian mediators make the outcome's linear predictor Gaussian, so a probit outcome and a count have a closed form and others a
+single quadrature (`responses`); a binary mediator is a sum of two terms.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import stats
 
-from pillprocess.mediation.choices import BINARY, COUNTS
+from pillprocess.mediation.choices import BINARY
+from pillprocess.mediation.responses import Response
+from pillprocess.mediation.responses import probability as probability
 
-HERMITE = np.polynomial.hermite.hermgauss(40)
 LEGENDRE = np.polynomial.legendre.leggauss(64)
 CELLS = 10_000_000
 """Array cells worked on at once."""
@@ -39,6 +40,8 @@ class Coefficients:
         Covariance over trials of each mediator's a and b (draw, mediator).
     family_mediator, family_outcome
         Names of the families.
+    response
+        What of the outcome effects compare.
     a_x, c_x, b_x
         Change of a (draw, mediator, covariate), c (draw, covariate) and b (draw, mediator, covariate) with the covariates;
         None where nothing moderates.
@@ -57,6 +60,7 @@ class Coefficients:
     cov_ab: np.ndarray
     family_mediator: str
     family_outcome: str
+    response: Response
     a_x: np.ndarray | None = None
     c_x: np.ndarray | None = None
     b_x: np.ndarray | None = None
@@ -69,7 +73,7 @@ class Coefficients:
     @property
     def linear(self) -> bool:
         """Whether mean outcomes are linear in the mediators' means, so that mean covariates are enough."""
-        return self.family_mediator not in BINARY and self.family_outcome not in (*BINARY, *COUNTS)
+        return self.family_mediator not in BINARY and self.response.linear
 
 
 def potential_outcome(
@@ -100,7 +104,7 @@ def potential_outcome(
         if k.family_mediator in BINARY:
             chance = probability(k.family_mediator, location[:, :, 0])
             step = base + b[:, :, 0]
-            mean = (1 - chance) * _response(k, base) + chance * _response(k, step)
+            mean = (1 - chance) * k.response.at(base) + chance * k.response.at(step)
         elif not k.linear:
             spread = k.sigma_m * np.eye(k.a.shape[1]) if independent else k.sigma_m
             variance = np.einsum("snq,sqr,snr->sn", b, spread, b)
@@ -119,42 +123,17 @@ def controlled_outcome(k: Coefficients, X: np.ndarray, weight: np.ndarray, *, t:
     gamma_y = gamma_y if k.b_x is None else gamma_y + np.einsum("q,sqp->sp", m, k.b_x)
     total = np.zeros(len(k.c))
     for rows in _chunks(len(X), len(k.c)):
-        total += _response(k, fixed[:, None] + gamma_y @ X[rows].T) @ weight[rows]
+        total += k.response.at(fixed[:, None] + gamma_y @ X[rows].T) @ weight[rows]
     return total
 
 
-def probability(family: str, eta: np.ndarray) -> np.ndarray:
-    """Probability of 1 under a binary family."""
-    return np.asarray(special.ndtr(eta) if family == "probit" else special.expit(eta))
-
-
-def mean_probability(family: str, centre: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Probability of 1 averaged over a normal linear predictor."""
-    if family == "probit":
-        return np.asarray(special.ndtr(centre / np.sqrt(1 + variance)))
-    nodes, weights = HERMITE
-    spread = np.sqrt(2 * variance)
-    return np.asarray(
-        sum(w * special.expit(centre + spread * x) for x, w in zip(nodes, weights, strict=True)) / np.sqrt(np.pi)
-    )
-
-
-def _response(k: Coefficients, eta: np.ndarray) -> np.ndarray:
-    if k.family_outcome in COUNTS:
-        return np.exp(eta)
-    return probability(k.family_outcome, eta) if k.family_outcome in BINARY else eta
-
-
 def _averaged(k: Coefficients, centre: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Probability of 1, or mean count, averaged over Gaussian mediators; the probability also over a single Student-t one."""
-    if k.family_outcome in COUNTS:
-        return np.asarray(np.exp(centre + variance / 2))
+    """Mean response over Gaussian mediators, or over a single Student-t one."""
     if k.family_mediator != "student_t":
-        return mean_probability(k.family_outcome, centre, variance)
+        return k.response.averaged(centre, variance)
     quantile = 0.5 * (LEGENDRE[0] + 1)
     step = stats.t.ppf(quantile, k.nu_m[:, None]) * np.sqrt(variance)
-    weights = 0.5 * LEGENDRE[1]
-    return np.asarray(sum(w * probability(k.family_outcome, centre + step[:, [i]]) for i, w in enumerate(weights)))
+    return np.asarray(sum(w * k.response.at(centre + step[:, [i]]) for i, w in enumerate(0.5 * LEGENDRE[1])))
 
 
 def _chunks(rows: int, width: int) -> list[slice]:

@@ -8,7 +8,8 @@ For participant i of trial j, with treatment T, covariates X (the baseline first
 
 With several trials :math:`(\alpha_{m,j}, a_j, \alpha_{y,j}, c_j, b_j) \sim N(\cdot, \Omega)`. Ordered mediators have
 :math:`M_{iq} = \dots + \sum_{r<q} d_{qr} M_{ir}` in place of a residual correlation. A probit or logit family puts the
-linear predictor on that link; a Student-t family has heavier tails. Priors are in SD units (pooled SD within trial and
+linear predictor on that link, of the chance of each category or more where an outcome is ordinal; a Student-t family has heavier
+tails. Priors are in SD units (pooled SD within trial and
 arm; the latent residual SD where a family is binary); results are in the units of the data.
 """
 
@@ -21,7 +22,7 @@ import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 
-from pillprocess.mediation.choices import BINARY, COUNTS, Family, choice_problems, read_vary
+from pillprocess.mediation.choices import BINARY, COUNTS, LINKED, ORDINAL, Family, choice_problems, read_vary
 from pillprocess.mediation.cluster_effects import add_clusters
 from pillprocess.mediation.clusters import (
     Correlations,
@@ -42,7 +43,7 @@ from pillprocess.mediation.recursion import (
     integrated,
     quadratic,
 )
-from pillprocess.mediation.residuals import degrees_of_freedom, successive
+from pillprocess.mediation.residuals import degrees_of_freedom, outcome_shape, successive
 from pillprocess.mediation.sufficient import SufficientStatistics, collapse, standardise
 from pillprocess.mediation.units import add_effects, add_shared, add_variation
 from pillprocess.participants.table import Participants
@@ -77,8 +78,9 @@ def mediation(
     prior_tau_intercept_sd: float = 1.0,
     prior_correlation_eta: float = 2.0,
     prior_nu_mean: float = 20.0,
+    prior_spacing_sd: float = 1.0,
 ) -> pm.Model:
-    """Build the mediation model of a trial's participants, or of several trials'.
+    r"""Build the mediation model of a trial's participants, or of several trials'.
 
     Gaussian participants enter as one cross-product matrix per trial, so the cost of a fit does not depend on how many
     people there are; the trials' effects are integrated out in closed form and drawn given the data. Missing mediators and
@@ -92,7 +94,9 @@ def mediation(
         Let the outcome's slope on the mediator differ between arms.
     family_mediator, family_outcome
         ``"gaussian"``, ``"student_t"`` (robust to outliers and skew), or for 0/1 columns ``"probit"`` or ``"logit"``; for an
-        outcome of counts ``"negative_binomial"`` (log link, variance mu + mu^2/size, 1/size half-normal(1)).
+        outcome of counts ``"negative_binomial"`` (log link, variance mu + mu^2/size, 1/size half-normal(1)); for one of 2 to 25
+        ordered categories ``"ordinal_probit"`` or ``"ordinal_logit"`` (cumulative: :math:`P(Y \ge k) = F(\eta - \kappa_k)`, the lowest
+        threshold 0), which with two categories is the binary family.
         Several mediators are Gaussian.
     order
         All mediators, causes first. By default several mediators are parallel, with correlated residuals.
@@ -118,6 +122,8 @@ def mediation(
         LKJ concentration of the correlations of effects between trials and of residuals of parallel mediators.
     prior_nu_mean
         Mean of the exponential prior of a Student-t family's degrees of freedom beyond 2.
+    prior_spacing_sd
+        Half-normal scale of the distances between the thresholds of ordered categories, in SD units.
 
     Returns
     -------
@@ -151,11 +157,14 @@ def mediation(
 
     clusters = read_clusters_of(people, mediators, varying)
     level = mediator_level(people, mediators)
-    binary_m, binary_y = family_mediator in BINARY, family_outcome in BINARY
-    count_y = family_outcome in COUNTS
-    data = standardise(people, mediators=mediators, binary_mediator=binary_m, binary_outcome=binary_y or count_y)
-    if count_y:  # the intercept's prior lies about the mean count
+    binary_m = family_mediator in BINARY
+    linked = family_outcome in LINKED
+    data = standardise(people, mediators=mediators, binary_mediator=binary_m, binary_outcome=linked)
+    values = np.unique(people.outcome.dropna())
+    if family_outcome in COUNTS:  # the intercept's prior lies about the mean count
         data = replace(data, y_mean=float(np.log(np.nanmean(people.outcome))))
+    if family_outcome in ORDINAL:
+        data = replace(data, y=np.where(np.isnan(data.y), np.nan, np.searchsorted(values, data.y)))
     arms, trials = [str(a) for a in people.treatment.columns], [str(t) for t in pd.unique(people.trial)]
     Q, K, J = len(mediators), len(arms), len(trials)
     link_m, link_y = LATENT_SD.get(family_mediator, 1.0), LATENT_SD.get(family_outcome, 1.0)
@@ -183,11 +192,10 @@ def mediation(
             gamma_m, a_x = gamma_m * shared_by_all, None if a_x is None else a_x * shared_by_all
         gamma_y = pm.Normal("gamma_y_raw", 0, prior_covariate_sd * link_y, dims="covariate")
         sigma_m = None if binary_m else pm.HalfNormal("sigma_m_raw", prior_sigma_sd, dims="mediator")
-        sigma_y = None if binary_y or count_y else pm.HalfNormal("sigma_y_raw", prior_sigma_sd)
+        sigma_y = None if linked else pm.HalfNormal("sigma_y_raw", prior_sigma_sd)
         d, D, s = successive(sigma_m, mediators, order, prior_d_sd, prior_correlation_eta)
         nu_m = degrees_of_freedom("nu_m", prior_nu_mean) if family_mediator == "student_t" else None
-        nu_y = degrees_of_freedom("nu_y", prior_nu_mean) if family_outcome == "student_t" else None
-        nu_y = pm.Deterministic("size_y", pm.HalfNormal("inverse_size_y", 1.0) ** -1.0) if count_y else nu_y
+        nu_y = outcome_shape(family_outcome, values, prior_spacing_sd=prior_spacing_sd, prior_nu_mean=prior_nu_mean)
         shared = Shared(gamma_m, gamma_y, theta, sigma_m, sigma_y, d, D, s, nu_m, nu_y, a_x, c_x, b_x)
         mean = pt.concatenate([alpha_m, a.ravel(), alpha_y[None], c, b])
         add_shared(data, shared)

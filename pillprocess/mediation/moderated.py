@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pillprocess.mediation.choices import Of
 from pillprocess.mediation.draws import compared_arm
 from pillprocess.mediation.effects import Scale, compute_effects
 from pillprocess.output.tables import effect_table
@@ -22,6 +23,7 @@ def moderated_effects(
     m: float | Mapping[str, float] | None = None,
     arm: str | None = None,
     scale: Scale = "difference",
+    of: Of | None = None,
 ) -> xr.Dataset:
     r"""Compute the effects at several values of a moderator, and how they differ.
 
@@ -40,7 +42,7 @@ def moderated_effects(
         Values of it, in its units; by default 0 and 1 of a 0/1 column, and otherwise its mean and 1 SD below and above.
     at
         Values at which other covariates are held.
-    m, arm, scale
+    m, arm, scale, of
         As in `natural_effects`.
 
     Returns
@@ -69,7 +71,9 @@ def moderated_effects(
     levels = default_values(data, moderator) if values is None else [float(v) for v in values]
     if len(levels) < 2:
         raise ValueError(f"values = {levels}: effects are compared at two values or more")
-    by_level = [compute_effects(idata, m=m, at={**(at or {}), moderator: v}, arm=arm, scale=scale) for v in levels]
+    by_level = [
+        compute_effects(idata, m=m, at={**(at or {}), moderator: v}, arm=arm, scale=scale, of=of) for v in levels
+    ]
     together = xr.concat(
         [e[list(OF_INTEREST)] for e in by_level],
         dim=xr.DataArray(levels, dims="value", name="value"),
@@ -100,8 +104,9 @@ def moderated_table(
     at: Mapping[str, float] | None = None,
     arm: str | None = None,
     scale: Scale = "difference",
+    of: Of | None = None,
 ) -> pd.DataFrame:
     """Tabulate `moderated_effects`, with the columns ``moderator`` and ``value``; the rows of differences have no value."""
     others = {x: value for x, value in (at or {}).items() if x != moderator}
-    table = effect_table(moderated_effects(idata, moderator=moderator, at=others, m=m, arm=arm, scale=scale))
+    table = effect_table(moderated_effects(idata, moderator=moderator, at=others, m=m, arm=arm, scale=scale, of=of))
     return table.assign(moderator=moderator)

@@ -6,7 +6,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.choices import BINARY, COUNTS
+from pillprocess.mediation.choices import BINARY, COUNTS, ORDINAL
 from pillprocess.mediation.families import rows
 from pillprocess.mediation.recursion import Recursion, Shared
 from pillprocess.mediation.sufficient import Standardised
@@ -78,7 +78,8 @@ def add_rows(
     who = np.flatnonzero(with_outcome & ~split)
     model.add_coord("outcome_value", people[who])
     Y = rows(family_outcome, outcome_eta(who, [m[who] for m in M]), p.sigma_y, shared.nu_y)
-    model.register_rv(Y, "Y", observed=pm.Data("Y_value", data.y[who], dims="outcome_value"), dims=("outcome_value",))
+    y = np.where(with_outcome, data.y, 0).astype(int) if family_outcome in ORDINAL else data.y
+    model.register_rv(Y, "Y", observed=pm.Data("Y_value", y[who], dims="outcome_value"), dims=("outcome_value",))
     who = np.flatnonzero(split)
     if len(who):
         terms = []
@@ -86,5 +87,5 @@ def add_rows(
             m = pt.full((len(who),), (value - data.m_mean[0]) / data.m_sd[0])
             chance = pm.logp(rows(family_mediator, eta[0][who], None, None), np.full(len(who), value))
             outcome = rows(family_outcome, outcome_eta(who, [m]), p.sigma_y, shared.nu_y)
-            terms.append(chance + pm.logp(outcome, data.y[who]))
+            terms.append(chance + pm.logp(outcome, y[who]))
         pm.Potential("Y_without_M", pt.sum(pt.logaddexp(*terms)))

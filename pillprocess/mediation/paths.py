@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.mediation.choices import BINARY, COUNTS, FAMILIES
+from pillprocess.mediation.choices import BINARY, FAMILIES, LINKED
 from pillprocess.mediation.draws import compared_arm
 from pillprocess.mediation.effects import compute_effects
 from pillprocess.output.tables import effect_table
@@ -71,4 +71,4 @@ def estimate_text(row: Mapping[Any, Any]) -> str:
 
 
 def _unit(family: str) -> str:
-    return family if family in (*BINARY, *COUNTS) else "data"
+    return family if family in LINKED else "data"

@@ -32,7 +32,7 @@ class Shared:
     D, s
         Coefficients (mediator, mediator) and residual SDs (mediator,) of the successive regressions.
     nu_m, nu_y
-        Degrees of freedom of Student-t residuals.
+        Degrees of freedom of Student-t residuals; of the outcome also the size of counts and the thresholds of ordered categories.
     a_x, c_x, b_x
         Moderation by covariates, per SD of each: of treatment on mediators (mediator, arm, covariate), of treatment on the
         outcome (arm, covariate), of the mediators' slopes (mediator, covariate); 0 where a covariate does not moderate.

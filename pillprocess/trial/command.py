@@ -1,13 +1,16 @@
 """The commands for a trial's own people, inspect and mediate: a thin reading of `run_inspect` and `run_mediate`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-Family = Literal[
-    "gaussian", "probit", "logit", "student_t", "negative_binomial"
-]  # as in mediation.choices, which imports NumPy
+if TYPE_CHECKING:
+    from pillprocess.mediation.choices import Of
+
+Family = Literal[  # as in mediation.choices, which imports NumPy
+    "gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit",
+]  # fmt: skip
 COLUMNS, FILE, ROWS, MODEL, RUN = "Columns", "The file", "Rows and arms", "Model", "The run"
 """Topics of the help."""
 
@@ -227,6 +230,14 @@ def mediate(
             rich_help_panel=MODEL,
         ),
     ] = "difference",
+    of: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--of",
+            help="What is compared instead of the mean: at_least=NUMBER, the chance of that or more (ordinal, counts).",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
     prior: Annotated[
         list[str] | None,
         typer.Option(
@@ -255,16 +266,17 @@ def mediate(
     paths = _paths(vary or [])
     chosen = _values(at or [], "--at")
     priors = _values(prior or [], "--prior")
+    compared = cast("Of | None", _values(of or [], "--of") or None)
     if check:
         for sentence in check_trial(
             choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, vary=paths, m=levels, at=chosen,
-            scale=scale,
+            scale=scale, of=compared,
         ):  # fmt: skip
             typer.echo(sentence)
         return
     report = run_mediate(
         choices, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome, order=order, vary=paths,
-        priors=priors, m=levels, at=chosen, scale=scale, out=out, seed=seed, draws=draws, progress=not quiet,
+        priors=priors, m=levels, at=chosen, scale=scale, of=compared, out=out, seed=seed, draws=draws, progress=not quiet,
     )  # fmt: skip
     typer.echo(f"Report: {report}")
 

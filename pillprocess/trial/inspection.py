@@ -26,12 +26,13 @@ def check_trial(
     m: float | Mapping[str, float] | None = None,
     at: Mapping[str, float] | None = None,
     scale: str = "difference",
+    of: Mapping[str, float] | None = None,
 ) -> list[str]:
     """Read and check a trial as `run_mediate` does, and say in sentences what was understood; nothing is fitted.
 
     Parameters
     ----------
-    choices, family_mediator, family_outcome, order, vary, m, at, scale
+    choices, family_mediator, family_outcome, order, vary, m, at, scale, of
         As in `run_mediate`.
 
     Returns
@@ -44,7 +45,8 @@ def check_trial(
         Everything that is wrong or asked about.
     """
     people = load_trial(
-        choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, vary=vary, m=m, at=at, scale=scale
+        choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, vary=vary, m=m, at=at, scale=scale,
+        of=of,
     ).people  # fmt: skip
     sizes = ", ".join(f"{n} in {arm}" for arm, n in people.arm.value_counts().items())
     missing = people.missing.groupby("column", sort=False)["missing"].sum()

@@ -106,6 +106,7 @@ def load_trial(
     at: Mapping[str, float] | None = None,
     vary: Sequence[str] | Mapping[str, Sequence[str]] = (),
     scale: str = "difference",
+    of: Mapping[str, float] | None = None,
 ) -> ReadTrial:
     """Read and check a trial, and everything about its analysis that can be known before a model is built.
 
@@ -115,7 +116,7 @@ def load_trial(
         What is said of the trial.
     family_mediator, family_outcome, order, vary
         As in `mediation`.
-    m, at, scale
+    m, at, scale, of
         As in `natural_effects`.
 
     Raises
@@ -158,7 +159,7 @@ def load_trial(
     if roles.mediators:
         problems += choice_problems(
             experienced.mediators, experienced.outcome, family_mediator=family_mediator, family_outcome=family_outcome,
-            order=order, m=m, at=at, scale=scale, covariates=list(map(str, experienced.covariates.columns)),
+            order=order, m=m, at=at, scale=scale, of=of, covariates=list(map(str, experienced.covariates.columns)),
         )  # fmt: skip
         problems += vary_problems(experienced, vary)
     if believed is not None:

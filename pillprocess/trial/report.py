@@ -28,7 +28,8 @@ from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes, r
 
 FAMILY_WORDS = {
     "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
-    "negative_binomial": "counts (negative binomial, log link)",
+    "negative_binomial": "counts (negative binomial, log link)", "ordinal_probit": "ordered categories (cumulative probit)",
+    "ordinal_logit": "ordered categories (cumulative logit, proportional odds)",
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pillprocess.mediation.choices import Family, Scale
+from pillprocess.mediation.choices import Family, Of, Scale
 from pillprocess.output.results import results_folder, write_tables
 from pillprocess.review.run import steps
 from pillprocess.trial.choices import TrialChoices
@@ -24,6 +24,7 @@ def run_mediate(
     m: float | Mapping[str, float] | None = None,
     at: Mapping[str, float] | None = None,
     scale: Scale = "difference",
+    of: Of | None = None,
     seed: int = 1,
     draws: int = 2000,
     progress: bool = True,
@@ -40,7 +41,7 @@ def run_mediate(
         As in `mediation`.
     priors
         Values of the prior_ keywords of `mediation`, by keyword.
-    m, at, scale
+    m, at, scale, of
         As in `natural_effects`.
     seed, draws
         Seed of every draw, and draws per chain.
@@ -63,7 +64,8 @@ def run_mediate(
     with results_folder(out, record) as work, steps(progress) as step:
         step("participants")
         trial = load_trial(
-            choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, m=m, at=at, vary=vary, scale=scale
+            choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, m=m, at=at, vary=vary, scale=scale,
+            of=of,
         )  # fmt: skip
         people = trial.people
 
@@ -88,7 +90,7 @@ def run_mediate(
         if trial.roles.mediators:
             mediation = analyse_mediation(
                 trial.experienced, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome,
-                order=order, vary=vary, priors=priors, m=m, at=at, scale=scale, seed=seed, draws=draws, step=step,
+                order=order, vary=vary, priors=priors, m=m, at=at, scale=scale, of=of, seed=seed, draws=draws, step=step,
             )  # fmt: skip
         step("figures and report")
         report = MediationReport(people, mediation, belief)

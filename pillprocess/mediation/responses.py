@@ -1,0 +1,122 @@
+r"""What of the outcome effects compare, as a function of its linear predictor :math:`\eta`, and its average over a normal one.
+
+With F the distribution function of the link, thresholds :math:`\kappa` (the first is 0) and scores s of ordered categories,
+
+.. math::
+    E[Y \mid \eta] = s_0 + \sum_k (s_k - s_{k-1}) F(\eta - \kappa_k), \qquad P(Y \ge s_k \mid \eta) = F(\eta - \kappa_k)
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special, stats
+
+from pillprocess.mediation.choices import BINARY, COUNTS, ORDINAL
+
+HERMITE = np.polynomial.hermite.hermgauss(40)
+
+type Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Response:
+    """What effects compare.
+
+    Attributes
+    ----------
+    at
+        Its mean at a linear predictor (draw, ...).
+    averaged
+        Its mean over a normal linear predictor of this mean and variance, (draw, ...).
+    linear
+        Whether it is the linear predictor itself.
+    """
+
+    at: Callable[[Array], Array]
+    averaged: Callable[[Array, Array], Array]
+    linear: bool = False
+
+
+LINEAR = Response(np.asarray, lambda centre, variance: np.asarray(centre), linear=True)
+
+
+def response_of(family: str, shape: Mapping[str, Array], of: Mapping[str, float] | None = None) -> Response:
+    """What effects on an outcome of this family compare: its mean, or what ``of`` names.
+
+    Parameters
+    ----------
+    family
+        Of the outcome.
+    shape
+        Draws of what the family has beside its linear predictor: ``size_y`` (draw,) of counts; ``threshold_y`` (draw, threshold) and
+        ``category_score`` (category,) of ordered categories.
+    of
+        As in `natural_effects`.
+    """
+    link = family.removeprefix("ordinal_")
+    if family in BINARY:
+        return _chance(link)
+    if family in ORDINAL:
+        thresholds, scores = shape["threshold_y"], shape["category_score"]
+        if of:
+            return _chance(link, thresholds[:, int(np.searchsorted(scores, of["at_least"])) - 1])
+        return _weighed([_chance(link, cut) for cut in thresholds.T], np.diff(scores), scores[0])
+    if family in COUNTS:
+        return _at_least(shape["size_y"], np.ceil(of["at_least"])) if of else COUNT
+    return LINEAR
+
+
+def by_quadrature(at: Callable[[Array], Array]) -> Response:
+    """The average over a normal linear predictor by Gauss-Hermite quadrature."""
+
+    def averaged(centre: Array, variance: Array) -> Array:
+        spread = np.sqrt(2 * variance)
+        return np.asarray(sum(w * at(centre + spread * x) for x, w in zip(*HERMITE, strict=True)) / np.sqrt(np.pi))
+
+    return Response(at, averaged)
+
+
+COUNT = Response(np.exp, lambda centre, variance: np.exp(centre + variance / 2))
+
+
+def probability(family: str, eta: Array) -> Array:
+    """Probability of 1 under a binary family."""
+    return np.asarray(special.ndtr(eta) if family == "probit" else special.expit(eta))
+
+
+def _chance(link: str, cut: Array | None = None) -> Response:
+    """Chance of lying above a threshold (draw,), 0 by default."""
+
+    def above(eta: Array) -> Array:
+        return eta if cut is None else eta - _as_draws(cut, eta)
+
+    if link == "probit":
+        return Response(
+            lambda eta: special.ndtr(above(eta)), lambda eta, variance: special.ndtr(above(eta) / np.sqrt(1 + variance))
+        )
+    return by_quadrature(lambda eta: special.expit(above(eta)))
+
+
+def _weighed(parts: list[Response], weights: Array, start: float) -> Response:
+    """A weighed sum of responses."""
+    return Response(
+        lambda eta: np.asarray(start + sum(w * p.at(eta) for w, p in zip(weights, parts, strict=True))),
+        lambda eta, variance: np.asarray(
+            start + sum(w * p.averaged(eta, variance) for w, p in zip(weights, parts, strict=True))
+        ),
+    )
+
+
+def _at_least(size: Array, count: float) -> Response:
+    """Chance of a negative binomial count of at least ``count``."""
+
+    def at(eta: Array) -> Array:
+        n = _as_draws(size, eta)
+        return np.asarray(stats.nbinom.sf(count - 1, n, n / (n + np.exp(eta))))
+
+    return by_quadrature(at)
+
+
+def _as_draws(values: Array, eta: Array) -> Array:
+    return values.reshape(-1, *[1] * (eta.ndim - 1))
