@@ -13,12 +13,13 @@ from pytensor.tensor import TensorVariable
 
 from pillprocess.inference.fit import check_fit, fit
 from pillprocess.mediation.between_clusters import cluster_variation
-from pillprocess.mediation.choices import BINARY, ORDINAL, Family, Of
+from pillprocess.mediation.choices import Family, Of
 from pillprocess.mediation.effects import Scale, compute_effects, natural_effects, natural_effects_by_trial
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.moderated import moderated_table
 from pillprocess.mediation.paths import mediation_paths
 from pillprocess.mediation.sensitivity import mediation_sensitivity
+from pillprocess.mediation.wording import scale_words
 from pillprocess.output.tables import effect_table
 from pillprocess.participants.table import Participants
 
@@ -118,7 +119,7 @@ def analyse_mediation(
         sensitivity, refusal = _sensitivities(idata, arms, seed)
     tables = {
         "effects": _by_arm({arm: described_effects(e, people, family_outcome) for arm, e in effects.items()}),
-        "paths": _by_arm({arm: mediation_paths(idata, arm=arm) for arm in arms}),
+        "paths": _by_arm({arm: mediation_paths(idata, arm=arm, of=of) for arm in arms}),
         "extrapolation": extrapolation(effects, list(model.coords["mediator"])),
         "prior_posterior": _by_arm({arm: prior_posterior(idata, effects[arm], m=m, at=at, arm=arm, scale=scale, of=of) for arm in arms}),
         "sensitivity_curve": _sensitivity_table(sensitivity, ["tnie"]),
@@ -173,17 +174,11 @@ def prior_problems(priors: Mapping[str, float]) -> list[str]:
 def described_effects(effects: xr.Dataset, people: Participants, family_outcome: str) -> pd.DataFrame:
     """Tabulate effects with their ``scale``, the mediators' ``m`` of cde, and the ``median`` (that of a proportion is its estimate)."""
     table = effect_table(effects)
-    name, compared = people.outcome.name, effects.attrs["of"]
-    mean = "difference of risks" if family_outcome in BINARY else f"difference of means of {name}"
-    mean = f"difference of mean scores of {name}" if family_outcome in ORDINAL else mean
-    scale = {
-        "difference": f"difference of the chance of {compared} on {name}" if compared else mean,
-        "log_odds_ratio": "log odds ratio",
-        "log_risk_ratio": "log risk ratio",
-        "log_rate_ratio": "log rate ratio",
-    }[effects.attrs["scale"]]
-    if compared and not scale.startswith("difference"):
-        scale = f"{scale} of {compared} on {name}"
+    of = {effects.attrs["of"]: effects.attrs["of_value"]} if effects.attrs["of"] else None
+    event = None if people.event is None else str(people.event.name)
+    scale = scale_words(
+        effects.attrs["scale"], of, family_outcome=family_outcome, outcome=str(people.outcome.name), event=event
+    )
     values = zip(people.mediators.columns, effects.attrs["m"], strict=True)
     level = ", ".join(f"{name} = {value:g}" for name, value in values)
     medians = [effects[name].median(("chain", "draw")).to_numpy().ravel() for name in effects.data_vars]

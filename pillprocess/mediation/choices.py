@@ -8,19 +8,29 @@ import pandas as pd
 
 from pillprocess.participants.checked import Participants
 
-Scale = Literal["difference", "log_odds_ratio", "log_risk_ratio", "log_rate_ratio"]
-Family = Literal["gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit"]
-Quantity = Literal["at_least"]
-type Of = Mapping[Quantity, float]
+Scale = Literal["difference", "log_odds_ratio", "log_risk_ratio", "log_rate_ratio", "log_time_ratio"]
+Family = Literal[
+    "gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit", "weibull", "hazard_logit",
+    "hazard_cloglog",
+]  # fmt: skip
+QUANTITIES = ("at_least", "free_at", "up_to")
+type Of = Mapping[str, float]
+"""One of ``QUANTITIES`` and its value."""
 
 FAMILIES: tuple[str, ...] = get_args(Family)
 SCALES: tuple[str, ...] = get_args(Scale)
 BINARY = ("probit", "logit")
 COUNTS = ("negative_binomial",)
 ORDINAL = ("ordinal_probit", "ordinal_logit")
-LINKED = (*BINARY, *COUNTS, *ORDINAL)
+HAZARDS = ("hazard_logit", "hazard_cloglog")
+TIMES = ("weibull", *HAZARDS)
+"""Families of the time to an event, which may not have been seen when follow-up ended."""
+LINKED = (*BINARY, *COUNTS, *ORDINAL, *TIMES)
 """Families whose mean is no straight line of the linear predictor."""
+CHANCES = {"at_least", "free_at"}
+"""What is compared of an outcome that is a chance."""
 MOST_CATEGORIES = 25
+MOST_PERIODS = 104
 PATHS = ("a", "b", "c")
 
 
@@ -34,6 +44,8 @@ def check_family(family: str, role: str, values: pd.DataFrame) -> list[str]:
         ]
     if family in ORDINAL and role == "mediator":
         return [f"family_{role} = {family!r} is for outcomes; an ordered score that mediates may be gaussian"]
+    if family in TIMES:
+        return _time_problems(family, role, values)
     if family in ORDINAL:
         counts = [(name, column.nunique()) for name, column in values.items()]
         return [
@@ -57,6 +69,36 @@ def check_family(family: str, role: str, values: pd.DataFrame) -> list[str]:
     ]
 
 
+def _time_problems(family: str, role: str, values: pd.DataFrame) -> list[str]:
+    """A family of times for what is no outcome, or values that are no times."""
+    if role == "mediator":
+        return [f"family_{role} = {family!r} is for outcomes; a time that mediates may be gaussian, after a logarithm"]
+    problems = []
+    for name, column in values.items():
+        seen = column.dropna()
+        odd = seen[seen <= 0] if family == "weibull" else seen[(seen < 1) | (seen % 1 != 0) | (seen > MOST_PERIODS)]
+        wanted = "times above 0" if family == "weibull" else f"the number of a period, 1, 2 and so on to {MOST_PERIODS}"
+        problems += [
+            f"family_{role} = {family!r} needs {wanted}, in column {str(name)!r}; it holds {v:g}" for v in odd.head(1)
+        ]
+    return problems
+
+
+def event_mismatch(family: str, event: pd.Series | None) -> list[str]:
+    """A time without its event, or an event without a family of times."""
+    if (family in TIMES) == (event is not None):
+        return []
+    if event is None:
+        return [
+            f"family_outcome = {family!r} needs to know whose follow-up ended before the event: name a column of 0 and 1 with event= of "
+            "load_participants (--event)"
+        ]
+    return [
+        f"the outcome is a time to an event ({event.name}), and family_outcome = {family!r} is not for times; it must be one of "
+        f"{', '.join(TIMES)}"
+    ]
+
+
 def choice_problems(
     mediators: pd.DataFrame,
     outcome: pd.Series,
@@ -68,6 +110,7 @@ def choice_problems(
     at: Mapping[str, float] | None = None,
     scale: str = "difference",
     of: Mapping[str, float] | None = None,
+    event: pd.Series | None = None,
     covariates: Sequence[str] = (),
 ) -> list[str]:
     """Families that do not suit their columns, an order or levels that do not name every mediator once, a scale or covariate unknown."""
@@ -75,10 +118,11 @@ def choice_problems(
     ordered = names if order is None else list(order)
     problems = [] if names else ["no mediator was named"]
     problems += check_family(family_mediator, "mediator", mediators)
-    problems += check_family(family_outcome, "outcome", outcome.to_frame())
-    if family_outcome in COUNTS and family_mediator == "student_t":
+    problems += check_family(family_outcome, "outcome", outcome.to_frame()) or event_mismatch(family_outcome, event)
+    if family_outcome in (*COUNTS, "weibull") and family_mediator == "student_t":
         problems.append(
-            f"family_outcome = {family_outcome!r} with a student_t mediator: the mean count is infinite; use a gaussian mediator"
+            f"family_outcome = {family_outcome!r} with a student_t mediator: the mean {'time' if family_outcome == 'weibull' else 'count'} "
+            "is infinite; use a gaussian mediator"
         )
     if len(ordered) > 1 and family_mediator != "gaussian":
         problems.append(
@@ -104,18 +148,17 @@ def unknown_covariates(at: Mapping[str, float] | None, covariates: Sequence[str]
 
 def scale_problems(scale: str, family_outcome: str, of: Mapping[str, float] | None = None) -> list[str]:
     """A scale that does not exist, or not for this outcome or what is compared of it."""
-    chance = family_outcome in BINARY or "at_least" in (of or {})
+    chance = family_outcome in BINARY or bool(CHANCES & set(of or {}))
     suits = {
-        "log_odds_ratio": chance,
-        "log_risk_ratio": chance,
-        "log_rate_ratio": family_outcome in COUNTS and not chance,
-    }
+        "log_odds_ratio": chance, "log_risk_ratio": chance, "log_rate_ratio": family_outcome in COUNTS and not chance,
+        "log_time_ratio": family_outcome in TIMES and not chance,
+    }  # fmt: skip
     if scale == "difference" or suits.get(scale, False):
         return []
     what = f"this outcome is {family_outcome}" + (f", compared by {', '.join(of)}" if of else "")
     return [
         f"scale = {scale!r}: it must be difference; log_odds_ratio or log_risk_ratio for a probit or logit outcome or the chance of at "
-        f"least a value; or log_rate_ratio for a count; {what}"
+        f"least a value; log_time_ratio for a mean time; or log_rate_ratio for a count; {what}"
     ]
 
 
@@ -123,17 +166,19 @@ def of_problems(of: Mapping[str, float] | None, family_outcome: str, values: np.
     """Something to compare that does not exist, or not for an outcome of this family and these sorted values."""
     if not of:
         return []
-    if set(of) == {"at_least"} and family_outcome in (*ORDINAL, *COUNTS):
-        least = 0.0 if family_outcome in COUNTS else values[0]
-        most = np.inf if family_outcome in COUNTS else values[-1]
-        return (
-            [] if least < of["at_least"] <= most else
-            [f"of = {dict(of)}: the outcome goes from {least:g} to {most:g}, so it must be above {least:g} and at most {most:g}"]
-        )  # fmt: skip
-    return [
-        f"of = {dict(of)}: it must be at_least=VALUE, the chance of that value or more, for an ordinal outcome or a count; this outcome is "
-        f"{family_outcome}"
-    ]
+    known = {"at_least": (*ORDINAL, *COUNTS), "free_at": TIMES, "up_to": TIMES}
+    what, value = next(iter(of.items()))
+    if len(of) > 1 or family_outcome not in known.get(what, ()):
+        return [
+            f"of = {dict(of)}: it must be at_least=VALUE, the chance of that value or more, for an ordinal outcome or a count; or for a "
+            "time to an event free_at=TIME, the chance of being free of it then, or up_to=TIME, the mean time free of it until then; this "
+            f"outcome is {family_outcome}"
+        ]
+    least = values[0] if family_outcome in ORDINAL else 0.0
+    most = values[-1] if family_outcome in (*ORDINAL, *HAZARDS) else np.inf
+    if least < value <= most:
+        return []
+    return [f"of = {dict(of)}: it must be above {least:g} and at most {most:g}, where the outcome goes"]
 
 
 def read_vary(

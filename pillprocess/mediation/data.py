@@ -60,6 +60,8 @@ def add_constants(
     pm.Data("family_mediator", FAMILIES.index(family_mediator))
     pm.Data("family_outcome", FAMILIES.index(family_outcome))
     pm.Data("higher_is_worse", int(people.higher_is_worse))
+    if people.event is not None:
+        pm.Data("time_end", float(people.outcome.max()))
     if groups is not None:
         model.add_coords({"grouping": ["trial", *people.clusters.columns], "group": range(len(groups))})
         pm.Data("group_members", groups, dims=("group", "grouping"))

@@ -13,6 +13,9 @@ from pillprocess.mediation.gcomputation import Coefficients
 from pillprocess.mediation.responses import response_of
 from pillprocess.output.kinds import need
 
+SHAPES = ("size_y", "threshold_y", "shape_y", "period_y")
+"""Variables of a fit that an outcome's family has beside its linear predictor."""
+
 
 def compared_arm(idata: xr.DataTree, arm: str | None) -> str:
     """Return the active arm that is meant, checking that the fit is one of `mediation` and has it."""
@@ -86,8 +89,8 @@ def coefficients(
 
 def _shape(posterior: xr.Dataset, data: xr.Dataset) -> dict[str, np.ndarray]:
     """What an outcome's family has beside its linear predictor; see `response_of`."""
-    draws = {name: flat(posterior[name]) for name in ("size_y", "threshold_y") if name in posterior}
-    return draws | ({"category_score": data["category_score"].to_numpy()} if "category_score" in data else {})
+    draws = {name: flat(posterior[name]) for name in SHAPES if name in posterior}
+    return draws | {name: data[name].to_numpy() for name in ("category_score", "time_end") if name in data}
 
 
 def _moderation(posterior: xr.Dataset, arm: str, total: np.ndarray) -> dict[str, np.ndarray | None]:

@@ -41,6 +41,7 @@ TRANSFORMS: dict[Scale, Callable[[np.ndarray], np.ndarray]] = {
     "log_odds_ratio": special.logit,
     "log_risk_ratio": np.log,
     "log_rate_ratio": np.log,
+    "log_time_ratio": np.log,
 }
 
 
@@ -70,12 +71,14 @@ def natural_effects(
     group
         Draws of the posterior, or of the prior.
     scale
-        ``"difference"`` of mean outcomes; for a binary outcome or a chance also ``"log_odds_ratio"`` or ``"log_risk_ratio"`` of its mean
-        risks, for a count ``"log_rate_ratio"`` of its means (marginal over mediators and covariates; exponentiate for ratios).
-        te is the sum of its parts on each.
+        ``"difference"`` of mean outcomes; for a binary outcome or a chance also ``"log_odds_ratio"`` or ``"log_risk_ratio"`` of its
+        means, for a count ``"log_rate_ratio"``, for mean times ``"log_time_ratio"`` (marginal over mediators and covariates;
+        exponentiate for ratios). te is the sum of its parts on each.
     of
         What of the outcome is compared where it is not its mean (the mean score of an ordinal one): ``{"at_least": 4}`` is the chance
-        of 4 or more, of an ordinal outcome or a count.
+        of 4 or more, of an ordinal outcome or a count. Of a time to an event ``{"free_at": 12}`` is the chance of being free of it at
+        12, and ``{"up_to": 26}`` the mean time free of it up to 26 (restricted mean survival time; ``inf`` for the whole mean of a
+        Weibull time); by default up to the longest time seen.
 
     Returns
     -------
@@ -94,7 +97,7 @@ def natural_effects(
     Warns
     -----
     UserWarning
-        cde(m) or pnde moves a mediator beyond 2 SDs of the drug arm.
+        cde(m) or pnde moves a mediator beyond 2 SDs of the drug arm; or a time lies beyond the longest seen.
     """
     effects = compute_effects(idata, m=m, at=at, arm=arm, group=group, scale=scale, of=of)
     mediators = idata["constant_data"].dataset["mediator"].to_numpy()
@@ -106,6 +109,13 @@ def natural_effects(
                 f"{effects.attrs['arm']!r}: it extrapolates beyond the participants who had the treatment",
                 stacklevel=2,
             )
+    end = float(idata["constant_data"].dataset.get("time_end", np.inf))
+    if effects.attrs["of_value"] > end:
+        warnings.warn(
+            f"{effects.attrs['of']} {effects.attrs['of_value']:g} lies beyond the longest time seen, {end:g}: what comes after it is the "
+            "Weibull curve's, not people's",
+            stacklevel=2,
+        )
     return effects
 
 
@@ -155,19 +165,20 @@ def compute_effects(
     if "d" in draws and population.linear and not population.moderated:
         names, paths = path_effects(idata, arm, group=group)
         effects = effects.merge(stack(idata, {"path_effect": paths}, group, path=names))
-    return _describe(effects.assign_attrs(scale=scale, of=said(of)), data, arm, value)
+    what, least = next(iter(compared_of(data, of).items()), ("", 0.0))
+    return _describe(effects.assign_attrs(scale=scale, of=what, of_value=float(least)), data, arm, value)
+
+
+def compared_of(data: xr.Dataset, of: Of | None) -> Mapping[str, float]:
+    """What is compared of an outcome; by default the mean time up to the longest seen, of a time to an event, and otherwise nothing."""
+    return of or ({"up_to": float(data["time_end"])} if "time_end" in data else {})
 
 
 def asked_problems(data: xr.Dataset, scale: str, of: Of | None) -> list[str]:
     """A scale or an ``of`` that the outcome of a fit does not have."""
     family = FAMILIES[int(data["family_outcome"])]
-    scores = data["category_score"].to_numpy() if "category_score" in data else np.array([0.0, np.inf])
-    return of_problems(of, family, scores) or scale_problems(scale, family, of)
-
-
-def said(of: Of | None) -> str:
-    """What is compared, in words that fit a label; empty where it is the mean."""
-    return ", ".join(f"{what.replace('_', ' ')} {value:g}" for what, value in (of or {}).items())
+    ends = [data[name].to_numpy() for name in ("category_score", "time_end") if name in data]
+    return of_problems(of, family, np.atleast_1d(ends[0] if ends else 0.0)) or scale_problems(scale, family, of)
 
 
 def _by_group(
@@ -175,13 +186,13 @@ def _by_group(
     *, several: bool, group: str, of: Of | None,
 ) -> list[Part]:  # fmt: skip
     """Coefficients, covariate profiles and weights of each combination of trial and clusters."""
-    X, weight, of = profile
+    X, weight, member = profile
     by_trial = {
         int(j): coefficients(idata, arm, group=group, trial=int(j), of=of) for j in np.unique(groups[:, 0]) if several
     }
     return [
-        (in_clusters(idata, by_trial.get(int(own[0]), population), own[1:], arm, group=group), X[of == g], weight[of == g])
-        for g, own in enumerate(groups) if (of == g).any()
+        (in_clusters(idata, by_trial.get(int(own[0]), population), own[1:], arm, group=group), X[member == g], weight[member == g])
+        for g, own in enumerate(groups) if (member == g).any()
     ]  # fmt: skip
 
 

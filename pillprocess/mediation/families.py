@@ -6,19 +6,30 @@ import pytensor.tensor as pt
 from pymc.distributions.dist_math import normal_lcdf
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.choices import ORDINAL
+from pillprocess.mediation.choices import ORDINAL, TIMES
+from pillprocess.mediation.times import times
 
-LATENT_SD = {"probit": 1.0, "logit": np.pi / np.sqrt(3), "ordinal_probit": 1.0, "ordinal_logit": np.pi / np.sqrt(3)}
-"""Residual SD on the scale of a binary or ordinal family's linear predictor."""
+LATENT_SD = {
+    "probit": 1.0,
+    "logit": np.pi / np.sqrt(3),
+    "ordinal_probit": 1.0,
+    "ordinal_logit": np.pi / np.sqrt(3),
+    "hazard_logit": np.pi / np.sqrt(3),
+    "hazard_cloglog": np.pi / np.sqrt(6),
+}
+"""Residual SD on the scale of a binary, ordinal or hazard family's linear predictor."""
 FAR_OFF = 1e3
 """Where the lowest and the highest category end, on the scale of the linear predictor."""
 
 
-def rows(family: str, eta: TensorVariable, sd: TensorVariable | None, shape: TensorVariable | None) -> TensorVariable:
+def rows(
+    family: str, eta: TensorVariable, sd: TensorVariable | None, shape: TensorVariable | None, event: np.ndarray | None = None
+) -> TensorVariable:  # fmt: skip
     """Unnamed distribution of values with linear predictor ``eta``.
 
     ``shape`` is what a family has beside it: the degrees of freedom, the size of a negative binomial, the thresholds of ordered
-    categories. The probit goes through the log-odds, which stay exact where the probability rounds to 0 or 1.
+    categories, the shape of a Weibull time, the periods of a hazard. ``event`` says whose event was seen. The probit goes through the
+    log-odds, which stay exact where the probability rounds to 0 or 1.
     """
     if family == "probit":
         z = eta / np.sqrt(2)
@@ -31,9 +42,21 @@ def rows(family: str, eta: TensorVariable, sd: TensorVariable | None, shape: Ten
         return pm.StudentT.dist(nu=shape, mu=eta, sigma=sd)
     if family in ORDINAL:
         ends = pt.concatenate([[-FAR_OFF], shape, [FAR_OFF]])
-        logp = ordinal_probit if family == "ordinal_probit" else ordinal_logit
-        return pm.CustomDist.dist(eta, ends, logp=logp, signature="(),(k)->()", dtype="int64", class_name=family)
+        logp, dist = (ordinal_probit, cut_normal) if family == "ordinal_probit" else (ordinal_logit, cut_logistic)
+        return pm.CustomDist.dist(eta, ends, logp=logp, dist=dist, signature="(),(k)->()", class_name=family)
+    if family in TIMES:
+        return times(family, eta, shape, event)
     return pm.Normal.dist(eta, sd)
+
+
+def cut_logistic(eta: TensorVariable, ends: TensorVariable, size: TensorVariable) -> TensorVariable:
+    """Draw categories: a linear predictor with logistic noise, cut at the thresholds."""
+    return pt.sum(pm.Logistic.dist(eta, 1, size=size)[..., None] > ends.ravel()[1:-1], axis=-1)
+
+
+def cut_normal(eta: TensorVariable, ends: TensorVariable, size: TensorVariable) -> TensorVariable:
+    """Draw categories: a linear predictor with standard normal noise, cut at the thresholds."""
+    return pt.sum(pm.Normal.dist(eta, 1, size=size)[..., None] > ends.ravel()[1:-1], axis=-1)
 
 
 def ordinal_logit(value: TensorVariable, eta: TensorVariable, ends: TensorVariable) -> TensorVariable:

@@ -8,7 +8,8 @@ For participant i of trial j, with treatment T, covariates X (the baseline first
 
 With several trials :math:`(\alpha_{m,j}, a_j, \alpha_{y,j}, c_j, b_j) \sim N(\cdot, \Omega)`. Ordered mediators have
 :math:`M_{iq} = \dots + \sum_{r<q} d_{qr} M_{ir}` in place of a residual correlation. A probit or logit family puts the
-linear predictor on that link, of the chance of each category or more where an outcome is ordinal; a Student-t family has heavier
+linear predictor on that link, of the chance of each category or more where an outcome is ordinal, of
+the hazard or of the log time where it is a time to an event (:mod:`pillprocess.mediation.times`); a Student-t family has heavier
 tails. Priors are in SD units (pooled SD within trial and
 arm; the latent residual SD where a family is binary); results are in the units of the data.
 """
@@ -22,7 +23,7 @@ import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 
-from pillprocess.mediation.choices import BINARY, COUNTS, LINKED, ORDINAL, Family, choice_problems, read_vary
+from pillprocess.mediation.choices import BINARY, LINKED, Family, choice_problems, read_vary
 from pillprocess.mediation.cluster_effects import add_clusters
 from pillprocess.mediation.clusters import (
     Correlations,
@@ -33,6 +34,7 @@ from pillprocess.mediation.clusters import (
 from pillprocess.mediation.data import add_constants
 from pillprocess.mediation.families import LATENT_SD
 from pillprocess.mediation.moderation import moderation
+from pillprocess.mediation.outcome_shapes import outcome_data, outcome_shape
 from pillprocess.mediation.participant_rows import add_rows
 from pillprocess.mediation.random_effects import effect_covariance, effect_labels
 from pillprocess.mediation.recursion import (
@@ -43,7 +45,7 @@ from pillprocess.mediation.recursion import (
     integrated,
     quadratic,
 )
-from pillprocess.mediation.residuals import degrees_of_freedom, outcome_shape, successive
+from pillprocess.mediation.residuals import degrees_of_freedom, successive
 from pillprocess.mediation.sufficient import SufficientStatistics, collapse, standardise
 from pillprocess.mediation.units import add_effects, add_shared, add_variation
 from pillprocess.participants.table import Participants
@@ -79,6 +81,7 @@ def mediation(
     prior_correlation_eta: float = 2.0,
     prior_nu_mean: float = 20.0,
     prior_spacing_sd: float = 1.0,
+    prior_period_sd: float = 1.0,
 ) -> pm.Model:
     r"""Build the mediation model of a trial's participants, or of several trials'.
 
@@ -96,7 +99,9 @@ def mediation(
         ``"gaussian"``, ``"student_t"`` (robust to outliers and skew), or for 0/1 columns ``"probit"`` or ``"logit"``; for an
         outcome of counts ``"negative_binomial"`` (log link, variance mu + mu^2/size, 1/size half-normal(1)); for one of 2 to 25
         ordered categories ``"ordinal_probit"`` or ``"ordinal_logit"`` (cumulative: :math:`P(Y \ge k) = F(\eta - \kappa_k)`, the lowest
-        threshold 0), which with two categories is the binary family.
+        threshold 0), which with two categories is the binary family; for a time to an event (``event`` of `load_participants`)
+        ``"weibull"`` (accelerated failure time, 1/shape half-normal(1)), or, where it is known by period 1, 2, ...,
+        ``"hazard_logit"`` or ``"hazard_cloglog"`` (proportional hazards).
         Several mediators are Gaussian.
     order
         All mediators, causes first. By default several mediators are parallel, with correlated residuals.
@@ -124,6 +129,8 @@ def mediation(
         Mean of the exponential prior of a Student-t family's degrees of freedom beyond 2.
     prior_spacing_sd
         Half-normal scale of the distances between the thresholds of ordered categories, in SD units.
+    prior_period_sd
+        SD of the normal prior of how much the hazard of a later period differs from that of the first, on its link, in SD units.
 
     Returns
     -------
@@ -148,8 +155,9 @@ def mediation(
         )
     mediators = [str(m) for m in people.mediators.columns] if order is None else list(order)
     problems = choice_problems(
-        people.mediators, people.outcome, family_mediator=family_mediator, family_outcome=family_outcome, order=order
-    )
+        people.mediators, people.outcome, family_mediator=family_mediator, family_outcome=family_outcome, order=order,
+        event=people.event,
+    )  # fmt: skip
     varying, unfit = read_vary(people, vary)
     problems += unfit
     if problems:
@@ -160,11 +168,7 @@ def mediation(
     binary_m = family_mediator in BINARY
     linked = family_outcome in LINKED
     data = standardise(people, mediators=mediators, binary_mediator=binary_m, binary_outcome=linked)
-    values = np.unique(people.outcome.dropna())
-    if family_outcome in COUNTS:  # the intercept's prior lies about the mean count
-        data = replace(data, y_mean=float(np.log(np.nanmean(people.outcome))))
-    if family_outcome in ORDINAL:
-        data = replace(data, y=np.where(np.isnan(data.y), np.nan, np.searchsorted(values, data.y)))
+    data = outcome_data(people, data, family_outcome)
     arms, trials = [str(a) for a in people.treatment.columns], [str(t) for t in pd.unique(people.trial)]
     Q, K, J = len(mediators), len(arms), len(trials)
     link_m, link_y = LATENT_SD.get(family_mediator, 1.0), LATENT_SD.get(family_outcome, 1.0)
@@ -195,7 +199,10 @@ def mediation(
         sigma_y = None if linked else pm.HalfNormal("sigma_y_raw", prior_sigma_sd)
         d, D, s = successive(sigma_m, mediators, order, prior_d_sd, prior_correlation_eta)
         nu_m = degrees_of_freedom("nu_m", prior_nu_mean) if family_mediator == "student_t" else None
-        nu_y = outcome_shape(family_outcome, values, prior_spacing_sd=prior_spacing_sd, prior_nu_mean=prior_nu_mean)
+        nu_y = outcome_shape(
+            family_outcome, np.unique(people.outcome.dropna()), prior_spacing_sd=prior_spacing_sd, prior_period_sd=prior_period_sd,
+            prior_nu_mean=prior_nu_mean,
+        )  # fmt: skip
         shared = Shared(gamma_m, gamma_y, theta, sigma_m, sigma_y, d, D, s, nu_m, nu_y, a_x, c_x, b_x)
         mean = pt.concatenate([alpha_m, a.ravel(), alpha_y[None], c, b])
         add_shared(data, shared)
@@ -242,6 +249,7 @@ def mediation(
             add_rows(
                 recursion, shared, rows, family_mediator=family_mediator, family_outcome=family_outcome,
                 people=people.outcome.index, mediators=mediators, measured=measured,
+                event=None if people.event is None else people.event.to_numpy(float),
             )  # fmt: skip
         data = data if groups is None else replace(data, trial=rows.trial)
         add_constants(people, data, family_mediator=family_mediator, family_outcome=family_outcome, groups=groups)

@@ -6,7 +6,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.choices import BINARY, COUNTS, ORDINAL
+from pillprocess.mediation.choices import BINARY, HAZARDS, LINKED, ORDINAL
 from pillprocess.mediation.families import rows
 from pillprocess.mediation.recursion import Recursion, Shared
 from pillprocess.mediation.sufficient import Standardised
@@ -14,7 +14,7 @@ from pillprocess.mediation.sufficient import Standardised
 
 def add_rows(
     p: Recursion, shared: Shared, data: Standardised, *, family_mediator: str, family_outcome: str, people: pd.Index,
-    mediators: list[str], measured: np.ndarray | None = None,
+    mediators: list[str], measured: np.ndarray | None = None, event: np.ndarray | None = None,
 ) -> None:  # fmt: skip
     """Add the observed mediators ``M`` and outcomes ``Y`` of every participant to the model in context.
 
@@ -63,7 +63,7 @@ def add_rows(
     model.register_rv(rows(family_mediator, M_eta, M_sd, shared.nu_m), "M", observed=M_data, dims=("mediator_value",))
 
     def outcome_eta(who: np.ndarray, values: list[TensorVariable]) -> TensorVariable:
-        offset = data.y_mean if family_outcome in COUNTS else 0.0
+        offset = data.y_mean if family_outcome in LINKED else 0.0
         mean = offset + p.alpha_y[j[who]] + pt.sum(p.c[j[who]] * T[who], axis=1) + pt.dot(data.X[who], p.gamma_y)
         if p.c_x is not None:
             mean = mean + pt.sum(pt.dot(data.X[who], p.c_x.T) * T[who], axis=1)
@@ -77,8 +77,9 @@ def add_rows(
     split = with_outcome & missing[:, 0] if binary else np.zeros_like(with_outcome)
     who = np.flatnonzero(with_outcome & ~split)
     model.add_coord("outcome_value", people[who])
-    Y = rows(family_outcome, outcome_eta(who, [m[who] for m in M]), p.sigma_y, shared.nu_y)
-    y = np.where(with_outcome, data.y, 0).astype(int) if family_outcome in ORDINAL else data.y
+    seen_event = np.zeros(len(T)) if event is None else np.nan_to_num(event)
+    Y = rows(family_outcome, outcome_eta(who, [m[who] for m in M]), p.sigma_y, shared.nu_y, seen_event[who])
+    y = np.where(with_outcome, data.y, 0).astype(int) if family_outcome in (*ORDINAL, *HAZARDS) else data.y
     model.register_rv(Y, "Y", observed=pm.Data("Y_value", y[who], dims="outcome_value"), dims=("outcome_value",))
     who = np.flatnonzero(split)
     if len(who):
@@ -86,6 +87,6 @@ def add_rows(
         for value in (0.0, 1.0):
             m = pt.full((len(who),), (value - data.m_mean[0]) / data.m_sd[0])
             chance = pm.logp(rows(family_mediator, eta[0][who], None, None), np.full(len(who), value))
-            outcome = rows(family_outcome, outcome_eta(who, [m]), p.sigma_y, shared.nu_y)
+            outcome = rows(family_outcome, outcome_eta(who, [m]), p.sigma_y, shared.nu_y, seen_event[who])
             terms.append(chance + pm.logp(outcome, y[who]))
         pm.Potential("Y_without_M", pt.sum(pt.logaddexp(*terms)))

@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.mediation.choices import BINARY, FAMILIES, LINKED
+from pillprocess.mediation.choices import BINARY, CHANCES, FAMILIES, LINKED, Of
 from pillprocess.mediation.draws import compared_arm
 from pillprocess.mediation.effects import compute_effects
 from pillprocess.output.tables import effect_table
 
+UNITS = {"weibull": "log time", "hazard_logit": "logit hazard", "hazard_cloglog": "log hazard"}
+"""Units of the linear predictor where the family's name does not say them."""
 
-def mediation_paths(idata: xr.DataTree, *, arm: str | None = None) -> pd.DataFrame:
+
+def mediation_paths(idata: xr.DataTree, *, arm: str | None = None, of: Of | None = None) -> pd.DataFrame:
     """Tabulate every arrow of the path diagram.
 
     Parameters
@@ -23,12 +26,14 @@ def mediation_paths(idata: xr.DataTree, *, arm: str | None = None) -> pd.DataFra
         Fit of `mediation`.
     arm
         Active arm to compare with the reference; needed where there are several.
+    of
+        As in `natural_effects`, for the direct arrow.
 
     Returns
     -------
     DataFrame, one row per arrow: ``start``, ``end``, ``kind`` (``a``, ``b``, ``d``, ``direct``, or ``correlation`` of the
     residuals of parallel mediators), ``given`` (the arm in which a slope holds, where it depends on the arm), ``unit``
-    (``data``, or the link of a binary end) and the columns of `effect_table`. The direct arrow is pnde.
+    (``data``, or the link of the end; ``risk`` or ``chance`` of the direct arrow) and the columns of `effect_table`. The direct arrow is pnde.
     Where covariates moderate, a and b are those at the covariates' means.
     """
     arm = compared_arm(idata, arm)
@@ -53,8 +58,9 @@ def mediation_paths(idata: xr.DataTree, *, arm: str | None = None) -> pd.DataFra
     for pair, (first, second) in enumerate(combinations(mediators, 2)):
         kind, name = ("d", "d") if "d" in posterior else ("correlation", "correlation_m")
         rows.append((first, second, kind, "", "data", posterior[name].isel(mediator_pair=pair)))
-    pnde = compute_effects(idata, arm=arm)["pnde"]
-    rows.append((treatment, outcome, "direct", "", "risk" if link_y in BINARY else "data", pnde))
+    pnde = compute_effects(idata, arm=arm, of=of)["pnde"]
+    unit = "risk" if link_y in BINARY else "chance" if of and set(of) <= CHANCES else "data"
+    rows.append((treatment, outcome, "direct", "", unit, pnde))
     tables = [effect_table(draws).assign(start=s, end=e, kind=k, given=g, unit=u) for s, e, k, g, u, draws in rows]
     table = pd.concat(tables, ignore_index=True)
     described = ["start", "end", "kind", "given", "unit"]
@@ -71,4 +77,4 @@ def estimate_text(row: Mapping[Any, Any]) -> str:
 
 
 def _unit(family: str) -> str:
-    return family if family in LINKED else "data"
+    return UNITS.get(family, family if family in LINKED else "data")

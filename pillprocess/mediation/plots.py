@@ -84,7 +84,8 @@ def plot_mediation(
         named = zip(("total", "indirect (tnie)", "direct (pnde)"), summary.to_dict("records"), strict=True)
         unit = "risk" if (paths.loc[paths["kind"] == "direct", "unit"] == "risk").any() else outcome
         text = ("\n" if narrow else " · ").join(f"{name} {estimate_text(row)}" for name, row in named)
-        ax.text(0.5, -0.3, f"{text}\nin units of {unit}", ha="center", va="top", fontsize=NORMAL, linespacing=1.4)
+        scale = effects["scale"].iloc[0] if "scale" in effects else f"in units of {unit}"
+        ax.text(0.5, -0.3, f"{text}\n{scale}", ha="center", va="top", fontsize=NORMAL, linespacing=1.4)
     ax.set_xlim(-0.3 if narrow else -0.22, 1.22)
     ax.set_ylim(-0.72 if narrow else -0.52, max(y for _, y in place.values()) + 0.2)
     finish(ax, "", title)

@@ -7,8 +7,6 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.choices import COUNTS, ORDINAL
-from pillprocess.mediation.families import LATENT_SD
 from pillprocess.mediation.random_effects import correlation_cholesky, pair_labels
 from pillprocess.mediation.recursion import unit_lower_inverse
 
@@ -30,27 +28,6 @@ def successive(
     factor = sigma_m[:, None] * correlation_cholesky("correlation_m", labels=mediators, eta=eta, dim="mediator_pair")
     s = pt.diagonal(factor)
     return None, pt.eye(Q) - unit_lower_inverse(factor / s, Q), s
-
-
-def outcome_shape(
-    family: str, values: np.ndarray, *, prior_spacing_sd: float, prior_nu_mean: float
-) -> TensorVariable | None:
-    """What an outcome's family has beside its linear predictor and SD: thresholds, size of counts, degrees of freedom.
-
-    ``values`` are the ordered categories; the lowest threshold is 0, and the model's ``category_score`` are the categories' values.
-    """
-    if family in COUNTS:
-        return pm.Deterministic("size_y", pm.HalfNormal("inverse_size_y", 1.0) ** -1.0)
-    if family in ORDINAL:
-        labels = [f"{v:g}" for v in values]
-        pm.modelcontext(None).add_coords({"category": labels, "threshold": labels[1:], "spacing": labels[2:]})
-        pm.Data("category_score", values, dims="category")
-        cuts = pt.zeros(1)
-        if len(values) > 2:
-            spacing = pm.HalfNormal("spacing_y_raw", prior_spacing_sd * LATENT_SD[family], dims="spacing")
-            cuts = pt.concatenate([cuts, pt.cumsum(spacing)])
-        return pm.Deterministic("threshold_y", cuts, dims="threshold")
-    return degrees_of_freedom("nu_y", prior_nu_mean) if family == "student_t" else None
 
 
 def degrees_of_freedom(name: str, prior_mean: float) -> TensorVariable:

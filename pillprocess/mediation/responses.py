@@ -4,6 +4,10 @@ With F the distribution function of the link, thresholds :math:`\kappa` (the fir
 
 .. math::
     E[Y \mid \eta] = s_0 + \sum_k (s_k - s_{k-1}) F(\eta - \kappa_k), \qquad P(Y \ge s_k \mid \eta) = F(\eta - \kappa_k)
+
+Of a time to an event with survival function S, the chance of being free of it at t is S(t), and the mean time free of it up to h is
+:math:`\int_0^h S(t)\,dt`: :math:`S(t) = \exp(-(t/e^\eta)^k)` of a Weibull time of shape k, :math:`\prod_{v \le t} (1 - h_v)` of periods
+with hazards :math:`F(f_v + \eta)`, which are of length 1.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,9 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from pillprocess.mediation.choices import BINARY, COUNTS, ORDINAL
+from pillprocess.mediation.choices import BINARY, COUNTS, HAZARDS, ORDINAL
 
 HERMITE = np.polynomial.hermite.hermgauss(40)
+LARGE = 700.0
+"""Exponents beyond which double precision overflows."""
+NEVER = -30.0
+"""Logarithm of a cumulative hazard below which everybody is free of the event."""
 
 type Array = np.ndarray
 
@@ -50,7 +58,8 @@ def response_of(family: str, shape: Mapping[str, Array], of: Mapping[str, float]
         Of the outcome.
     shape
         Draws of what the family has beside its linear predictor: ``size_y`` (draw,) of counts; ``threshold_y`` (draw, threshold) and
-        ``category_score`` (category,) of ordered categories.
+        ``category_score`` (category,) of ordered categories; ``shape_y`` (draw,) of a Weibull time; ``period_y`` (draw, period), how
+        much the linear predictor of the hazard differs from the first period; ``time_end`` the longest time seen.
     of
         As in `natural_effects`.
     """
@@ -64,6 +73,10 @@ def response_of(family: str, shape: Mapping[str, Array], of: Mapping[str, float]
         return _weighed([_chance(link, cut) for cut in thresholds.T], np.diff(scores), scores[0])
     if family in COUNTS:
         return _at_least(shape["size_y"], np.ceil(of["at_least"])) if of else COUNT
+    if family in HAZARDS or family == "weibull":
+        what, time = next(iter((of or {"up_to": float(shape["time_end"])}).items()))
+        survival = _periods(family, shape["period_y"]) if family in HAZARDS else _weibull(shape["shape_y"])
+        return survival[what](float(time))
     return LINEAR
 
 
@@ -116,6 +129,58 @@ def _at_least(size: Array, count: float) -> Response:
         return np.asarray(stats.nbinom.sf(count - 1, n, n / (n + np.exp(eta))))
 
     return by_quadrature(at)
+
+
+def _weibull(k: Array) -> dict[str, Callable[[float], Response]]:
+    """Chance of being free at a time, and mean time up to one; without a limit it has a closed form."""
+
+    def risk(eta: Array, time: float) -> Array:
+        """Logarithm of the cumulative hazard, kept where its exponential is finite."""
+        return np.asarray(np.clip(_as_draws(k, eta) * (np.log(time) - eta), -LARGE, LARGE))
+
+    def free(eta: Array, time: float) -> Array:
+        return np.asarray(np.exp(-np.exp(risk(eta, time))))
+
+    def mean(eta: Array, time: float) -> Array:
+        shape = _as_draws(k, eta)
+        whole = np.exp(np.clip(eta, -LARGE, LARGE)) * special.gamma(1 + 1 / shape)
+        if not np.isfinite(time):
+            return np.asarray(whole)
+        log_risk = risk(eta, time)
+        return np.where(log_risk < NEVER, time, whole * special.gammainc(1 / shape, np.exp(log_risk)))
+
+    def mean_up_to(time: float) -> Response:
+        if np.isfinite(time):
+            return by_quadrature(lambda eta: mean(eta, time))
+        return Response(lambda eta: mean(eta, time), lambda eta, variance: mean(eta + variance / 2, time))
+
+    return {"free_at": lambda time: by_quadrature(lambda eta: free(eta, time)), "up_to": mean_up_to}
+
+
+def _periods(family: str, period: Array) -> dict[str, Callable[[float], Response]]:
+    """The same of periods, from the hazards of all periods."""
+
+    def survived(eta: Array, v: int) -> Array:
+        u = eta + _as_draws(period[:, v], eta)
+        return np.exp(-np.exp(np.clip(u, -LARGE, LARGE))) if family == "hazard_cloglog" else special.expit(-u)
+
+    def free(eta: Array, time: float) -> Array:
+        chance = np.ones_like(eta)
+        for v in range(int(time)):
+            chance = chance * survived(eta, v)
+        return chance
+
+    def mean(eta: Array, time: float) -> Array:
+        chance, total = np.ones_like(eta), np.zeros_like(eta)
+        for v in range(int(np.ceil(time))):
+            total += chance * min(1.0, time - v)
+            chance = chance * survived(eta, v) if v < period.shape[1] else chance
+        return total
+
+    return {
+        "free_at": lambda time: by_quadrature(lambda eta: free(eta, time)),
+        "up_to": lambda time: by_quadrature(lambda eta: mean(eta, time)),
+    }
 
 
 def _as_draws(values: Array, eta: Array) -> Array:

@@ -13,6 +13,8 @@ class Participants:
     ----------
     outcome
         Outcome, missing where it was not observed.
+    event
+        Where the outcome is a time to an event: 1 where it happened then, 0 where the person was last seen without it; else None.
     mediators
         One column per mediator, missing where it was not observed.
     treatment
@@ -61,6 +63,7 @@ class Participants:
     treatment_moderators: tuple[str, ...] = ()
     mediator_moderators: tuple[str, ...] = ()
     trial_noun: str = "trials"
+    event: pd.Series | None = None
 
     def __len__(self) -> int:
         return len(self.outcome)

@@ -81,6 +81,30 @@ def number_problems(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     return [no_number(table[c], rows) for c, rows in found.items() if len(rows)]
 
 
+def event_problems(table: pd.DataFrame, outcome: str, event: str, higher_is_worse: bool | None) -> list[str]:
+    """Events that are not told apart from the end of follow-up, and a direction that nobody said."""
+    if found := number_problems(table, [event]):
+        return found
+    happened = pd.to_numeric(table[event])
+    odd = table.index[happened.notna() & ~happened.isin([0, 1])]
+    unknown = table.index[happened.isna() & table[outcome].notna()]
+    problems = [] if higher_is_worse is not None else [
+        f"outcome {outcome!r} is a time to an event: say whether later is better, --higher-is-better (a relapse), or worse, "
+        "--higher-is-worse (a remission) (higher_is_worse=False or True; codebook: under [trial] higher_is_worse = false)"
+    ]  # fmt: skip
+    if len(odd):
+        problems.append(
+            f"column {event!r}: {table[event][odd[0]]} on {_rows(odd)}; 1 is where it happened, 0 where follow-up ended without it"
+        )
+    elif not (happened == 1).any():
+        problems.append(f"column {event!r}: nobody had the event, so nothing about its time can be learned")
+    if len(unknown):
+        problems.append(
+            f"column {event!r}: missing on {_rows(unknown)}, where {outcome!r} is not: did the event happen then, or follow-up end?"
+        )
+    return problems
+
+
 def incomplete_problems(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     """Treatment, trial and covariates that are missing."""
     problems = []

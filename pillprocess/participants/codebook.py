@@ -15,7 +15,7 @@ type Cell = str | float | bool
 ROLES = (
     "treatment", "reference", "active", "treatment_kind", "outcome", "mediators", "baseline", "covariates", "trial", "id", "guess",
     "guess_timing", "mediator_time", "outcome_time", "higher_is_worse", "randomised", "single_arm", "incomplete",
-    "clusters", "cluster_labels", "treatment_moderators", "mediator_moderators",
+    "clusters", "cluster_labels", "treatment_moderators", "mediator_moderators", "event",
 )  # fmt: skip
 """Keys of ``[trial]``: the arguments of `load_participants` that they answer, and those of a guess."""
 MANY = ("mediators", "covariates", "clusters", "treatment_moderators", "mediator_moderators")

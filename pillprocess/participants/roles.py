@@ -37,6 +37,7 @@ class Roles:
     cluster_labels: Literal["unique", "within"] | None = None
     treatment_moderators: tuple[str, ...] = ()
     mediator_moderators: tuple[str, ...] = ()
+    event: str | None = None
 
     @property
     def before(self) -> tuple[str, ...]:
@@ -51,7 +52,7 @@ CHOICES = {
     "cluster_labels": (None, "unique", "within"),
 }
 DEFAULTS = {"treatment_kind": "arms", "single_arm": "set_aside", "incomplete": "error", "randomised": True}
-ONE = ("treatment", "outcome", "baseline", "trial", "id")
+ONE = ("treatment", "outcome", "baseline", "trial", "id", "event")
 SHELL = {"id": "--id", "mediators": "--mediator", "covariates": "--covariate"}
 
 

@@ -14,6 +14,7 @@ from pillprocess.participants.checks import (
     binary_notes,
     constant_problems,
     duplicate_problems,
+    event_problems,
     incomplete_problems,
     mediator_notes,
     named_time_problems,
@@ -28,11 +29,9 @@ from pillprocess.participants.checks import (
 from pillprocess.participants.clusters import moderator_problems, one_arm_problem, read_clusters, trial_noun
 from pillprocess.participants.codebook import Codebook, as_codebook
 from pillprocess.participants.coding import code_arms, code_covariates, code_dose, labels, numbers, single_arm_trials
-from pillprocess.participants.dependence import dependence_problems, product_problems
 from pillprocess.participants.people import (
     crossover_problem,
     identity_problems,
-    never_together,
     person_columns,
     repeated_people,
 )
@@ -47,6 +46,7 @@ from pillprocess.participants.reading import ParticipantError as ParticipantErro
 from pillprocess.participants.reading import read_table as read_table
 from pillprocess.participants.roles import Roles, TreatmentKind, resolve_roles
 from pillprocess.participants.times import given_time, is_time
+from pillprocess.participants.told_apart import told_apart
 
 
 def load_participants(
@@ -73,6 +73,7 @@ def load_participants(
     cluster_labels: Literal["unique", "within"] | None = None,
     treatment_moderators: str | Sequence[str] = (),
     mediator_moderators: str | Sequence[str] = (),
+    event: str | None = None,
     codebook: Codebook | str | Path | None = None,
 ) -> Participants:
     """Check a table of participants and give each column its role.
@@ -128,6 +129,9 @@ def load_participants(
         Labels that stand in several larger clusters are one cluster everywhere (``"unique"``), or another in each (``"within"``).
     treatment_moderators, mediator_moderators
         Which of baseline and covariates moderate the effects of treatment (on mediators and outcome), and the mediators' slope.
+    event
+        Of an outcome that is a time: column of 1 where the event (a relapse) happened then, 0 where follow-up ended without it;
+        ``higher_is_worse`` must then be said.
     codebook
         What columns and cells mean, and answers to questions: from `read_codebook`, or its path.
 
@@ -153,6 +157,7 @@ def load_participants(
             "mediator_time": mediator_time, "outcome_time": outcome_time, "higher_is_worse": higher_is_worse,
             "randomised": randomised, "single_arm": single_arm, "incomplete": incomplete, "clusters": clusters,
             "cluster_labels": cluster_labels, "treatment_moderators": treatment_moderators, "mediator_moderators": mediator_moderators,
+            "event": event,
         },
         book,
     )  # fmt: skip
@@ -172,6 +177,7 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
         "treatment": [treatment], "outcome": [outcome], "mediator": mediators,
         "baseline": [roles.baseline] if roles.baseline else [], "trial": [trial] if trial else [],
         "covariate": list(roles.covariates), "id": [id] if id else [], "cluster": list(roles.clusters),
+        "event": [roles.event] if roles.event else [],
     }  # fmt: skip
     times = [given_time(given, table) for given in (roles.mediator_time, roles.outcome_time)]
     problems = moderator_problems(roles.treatment_moderators, roles.before, "treatment_moderators")
@@ -187,6 +193,7 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
     problems = duplicate_problems(table, id, treatment) + identity_problems(table, id) + late
     problems += named_time_problems(mediators, outcome) if times == [None, None] else []
     problems += number_problems(table, observed + ([treatment] if dose else []))
+    problems += event_problems(table, outcome, roles.event, roles.higher_is_worse) if roles.event else []
     problems += incomplete_problems(table, given) if roles.incomplete == "error" else []
     problems += label_questions(
         table,
@@ -230,7 +237,7 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
         covariate_problems or coding_problems or number_problems(table, observed) or crossed
     )
     if not unread:
-        problems += _told_apart(table[kept], roles, T[kept], arm[kept], X, trials[kept])
+        problems += told_apart(table[kept], roles, T[kept], arm[kept], X, trials[kept])
     if problems:
         raise ParticipantError(list(dict.fromkeys(problems)), name)
 
@@ -272,24 +279,6 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
         covariate_source=pd.Series(source_column, dtype=object), reference=reference_label, higher_is_worse=worse,
         randomised=roles.randomised, clusters=clusters, treatment_moderators=roles.treatment_moderators,
         mediator_moderators=roles.mediator_moderators, trial_noun=trial_noun(trial), missing=count_missing(pd.concat([M, y], axis=1), arm),
+        event=numbers(rows[[roles.event]])[roles.event] if roles.event else None,
         set_aside=pd.DataFrame(aside, columns=["what", "n", "reason"]), notes=tuple([*said, *notes]),
     )  # fmt: skip
-
-
-def _told_apart(
-    table: pd.DataFrame,
-    roles: Roles,
-    treatment: pd.DataFrame,
-    arm: pd.Series,
-    covariates: pd.DataFrame,
-    trial: pd.Series,
-) -> list[str]:
-    """Columns that do not vary, were never seen together, or determine each other."""
-    M, y = numbers(table[list(roles.mediators)]), numbers(table[[roles.outcome]])[roles.outcome]
-    problems = constant_problems(y, M, covariates, arm, trial) + rank_problems(treatment, covariates)
-    problems += never_together(y, M)
-    problems = problems or dependence_problems(y, M, treatment, covariates)
-    checked = dict.fromkeys(roles.mediators, "mediator") | dict.fromkeys(roles.before, "covariate")
-    if roles.treatment_kind != "dose":
-        problems += product_problems(table, checked | {roles.outcome: "outcome"}, arm)
-    return problems

@@ -22,7 +22,7 @@ class TrialChoices:
     visit, person
         As in `read_trial`.
     treatment, outcome, mediators, reference, active, treatment_kind, baseline, trial, covariates, id, mediator_time, outcome_time,
-    higher_is_worse, randomised, single_arm, incomplete, clusters, cluster_labels, treatment_moderators, mediator_moderators
+    higher_is_worse, randomised, single_arm, incomplete, clusters, cluster_labels, treatment_moderators, mediator_moderators, event
         As in `load_participants`; the mediators may be left out where there is a guess.
     guess, guess_timing
         Column of a treatment guess or expectation, and when it was measured. ``"post_dose"`` or ``"endpoint"``: a label of
@@ -56,3 +56,4 @@ class TrialChoices:
     cluster_labels: Literal["unique", "within"] | None = None
     treatment_moderators: Sequence[str] = ()
     mediator_moderators: Sequence[str] = ()
+    event: str | None = None

@@ -5,53 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from pillprocess.trial.option_values import mediator_level, named_values, varying_paths
+
 if TYPE_CHECKING:
     from pillprocess.mediation.choices import Of
 
 Family = Literal[  # as in mediation.choices, which imports NumPy
-    "gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit",
+    "gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit", "weibull", "hazard_logit",
+    "hazard_cloglog",
 ]  # fmt: skip
 COLUMNS, FILE, ROWS, MODEL, RUN = "Columns", "The file", "Rows and arms", "Model", "The run"
 """Topics of the help."""
-
-
-def _values(given: list[str], option: str) -> dict[str, float]:
-    """Read NAME=NUMBER from an option that may be repeated."""
-    read: dict[str, float] = {}
-    for text in given:
-        name, _, number = text.rpartition("=")
-        try:
-            read[name] = float(number)
-        except ValueError:
-            raise typer.BadParameter(
-                f"{option} {text}: a name and a number are needed, such as {option} severity=20"
-            ) from None
-        if not name:
-            raise typer.BadParameter(f"{option} {text}: a name and a number are needed, such as {option} severity=20")
-    return read
-
-
-def _level(given: list[str]) -> float | dict[str, float] | None:
-    """The mediators' value for cde: one number, or one by mediator."""
-    if len(given) == 1 and "=" not in given[0]:
-        try:
-            return float(given[0])
-        except ValueError:
-            raise typer.BadParameter(
-                f"--m {given[0]}: a number is needed, or MEDIATOR=NUMBER for each mediator"
-            ) from None
-    return _values(given, "--m") or None
-
-
-def _paths(given: list[str]) -> list[str] | dict[str, list[str]]:
-    """Paths that differ between clusters: of all kinds, or by kind."""
-    if not any("=" in text for text in given):
-        return given
-    kinds: dict[str, list[str]] = {}
-    for text in given:
-        name, _, path = text.rpartition("=")
-        kinds.setdefault(name, []).append(path)
-    return kinds
 
 
 Visit = Annotated[str | None, typer.Option(help="Column of the visit, where a row is a visit.", rich_help_panel=FILE)]
@@ -101,6 +65,13 @@ def mediate(
         Literal["pre_dose", "post_dose", "endpoint"] | None,
         typer.Option(
             help="When it was measured; a guess after dosing is a mediator, an expectation before it a moderator.",
+            rich_help_panel=COLUMNS,
+        ),
+    ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the outcome is a time: column of 1 where the event happened then, 0 where follow-up ended.",
             rich_help_panel=COLUMNS,
         ),
     ] = None,
@@ -224,9 +195,9 @@ def mediate(
         ),
     ] = None,
     scale: Annotated[
-        Literal["difference", "log_odds_ratio", "log_risk_ratio", "log_rate_ratio"],
+        Literal["difference", "log_odds_ratio", "log_risk_ratio", "log_rate_ratio", "log_time_ratio"],
         typer.Option(
-            help="Scale of the effects; odds and risk ratios for a binary outcome, rate ratios for a count.",
+            help="Scale of the effects; odds and risk ratios for a binary outcome, rate ratios for a count, time ratios.",
             rich_help_panel=MODEL,
         ),
     ] = "difference",
@@ -234,7 +205,7 @@ def mediate(
         list[str] | None,
         typer.Option(
             "--of",
-            help="What is compared instead of the mean: at_least=NUMBER, the chance of that or more (ordinal, counts).",
+            help="Compared instead of the mean: at_least=NUMBER (ordinal, counts); free_at=TIME or up_to=TIME (time to an event).",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -261,12 +232,13 @@ def mediate(
         higher_is_worse=None if higher_is_better is None else not higher_is_better, randomised=randomised,
         single_arm=single_arm, incomplete=incomplete, treatment_kind=treatment_kind, clusters=cluster or (),
         cluster_labels=cluster_labels, treatment_moderators=treatment_moderator or (), mediator_moderators=mediator_moderator or (),
+        event=event,
     )  # fmt: skip
-    levels = _level(m or [])
-    paths = _paths(vary or [])
-    chosen = _values(at or [], "--at")
-    priors = _values(prior or [], "--prior")
-    compared = cast("Of | None", _values(of or [], "--of") or None)
+    levels = mediator_level(m or [])
+    paths = varying_paths(vary or [])
+    chosen = named_values(at or [], "--at")
+    priors = named_values(prior or [], "--prior")
+    compared = cast("Of | None", named_values(of or [], "--of") or None)
     if check:
         for sentence in check_trial(
             choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, vary=paths, m=levels, at=chosen,

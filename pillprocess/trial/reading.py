@@ -139,7 +139,8 @@ def load_trial(
                     covariates=roles.covariates, id=roles.id, mediator_time=roles.mediator_time, outcome_time=roles.outcome_time,
                     higher_is_worse=roles.higher_is_worse, randomised=roles.randomised, single_arm=roles.single_arm,
                     incomplete=roles.incomplete, clusters=roles.clusters, cluster_labels=roles.cluster_labels,
-                    treatment_moderators=roles.treatment_moderators, mediator_moderators=roles.mediator_moderators, codebook=settled,
+                    treatment_moderators=roles.treatment_moderators, mediator_moderators=roles.mediator_moderators, event=roles.event,
+                    codebook=settled,
                 )  # fmt: skip
             except ParticipantError as error:
                 raise ParticipantError(error.problems, name) from None
@@ -159,7 +160,7 @@ def load_trial(
     if roles.mediators:
         problems += choice_problems(
             experienced.mediators, experienced.outcome, family_mediator=family_mediator, family_outcome=family_outcome,
-            order=order, m=m, at=at, scale=scale, of=of, covariates=list(map(str, experienced.covariates.columns)),
+            order=order, m=m, at=at, scale=scale, of=of, event=experienced.event, covariates=list(map(str, experienced.covariates.columns)),
         )  # fmt: skip
         problems += vary_problems(experienced, vary)
     if believed is not None:

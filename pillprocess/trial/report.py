@@ -30,6 +30,9 @@ FAMILY_WORDS = {
     "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
     "negative_binomial": "counts (negative binomial, log link)", "ordinal_probit": "ordered categories (cumulative probit)",
     "ordinal_logit": "ordered categories (cumulative logit, proportional odds)",
+    "weibull": "time to an event (Weibull, accelerated failure time; censored where follow-up ended first)",
+    "hazard_logit": "time to an event (hazard of each period, logit link; censored where follow-up ended first)",
+    "hazard_cloglog": "time to an event (hazard of each period, complementary log-log link: proportional hazards; censored)",
 }  # fmt: skip
 
 
@@ -92,7 +95,13 @@ def mediation_axes(analysis: MediationAnalysis) -> dict[tuple[str, ...], Axes]:
         axes["paths", arm] = plot_mediation(paths, effects=effects, title=against)
         rows = tables["prior_posterior"]
         own = rows[rows["arm"] == arm]
-        axes["effects", arm] = plot_effects(own, higher_is_worse=people.higher_is_worse, unit=unit, title=against)
+        scale = str(effects["scale"].iloc[0])
+        axes["effects", arm] = plot_effects(
+            own,
+            higher_is_worse=people.higher_is_worse,
+            unit=unit if scale.endswith(f"means of {unit}") else scale,
+            title=against,
+        )
     for (arm, mediator), sensitivity in analysis.sensitivity.items():
         title = f"{arm} against {people.reference} through {mediator}, {base}"
         axes["sensitivity", arm, mediator] = plot_sensitivity(

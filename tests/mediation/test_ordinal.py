@@ -130,7 +130,7 @@ def test_effects_are_differences_of_mean_scores_and_of_chances_of_at_least_a_sco
     words = described_effects(score, data, family)["scale"], described_effects(chance, data, family)["scale"]
     assert words[0].iloc[0] == "difference of mean scores of cgi"
     assert words[1].iloc[0] == "difference of the chance of at least 3 on cgi"
-    assert described_effects(odds, data, family)["scale"].iloc[0] == "log odds ratio of at least 4 on cgi"
+    assert described_effects(odds, data, family)["scale"].iloc[0] == "log odds ratio of the chance of at least 4 on cgi"
     assert mediation_paths(idata)["unit"].iloc[1] == family
 
 
@@ -178,7 +178,7 @@ def test_what_is_not_ordinal_or_not_asked_well_is_refused():
         mediation(people(table), family_mediator="ordinal_probit")
     _, idata = fitted("ordinal_logit")
     for of, words in (
-        ({"at_least": 1}, r"the outcome goes from 1 to 5, so it must be above 1 and at most 5"),
+        ({"at_least": 1}, "it must be above 1 and at most 5, where the outcome goes"),
         ({"at_most": 3}, r"of = \{'at_most': 3\}: it must be at_least=VALUE"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -8,28 +8,28 @@ import typer
 from pillprocess.participants.clusters import trial_noun
 from pillprocess.participants.table import ParticipantError
 from pillprocess.trial.choices import TrialChoices
-from pillprocess.trial.command import _level, _paths, _values
 from pillprocess.trial.inspection import check_trial
+from pillprocess.trial.option_values import mediator_level, named_values, varying_paths
 
 
 def test_values_are_read_by_name():
-    assert _values(["severity=20", "a=b=1.5"], "--at") == {"severity": 20.0, "a=b": 1.5}
-    assert _level(["3"]) == 3.0
-    assert _level(["meq=3", "awe=1"]) == {"meq": 3.0, "awe": 1.0}
-    assert _level([]) is None
-    assert _paths(["a", "c"]) == ["a", "c"]
-    assert _paths(["therapist=a", "site=b", "therapist=b"]) == {"therapist": ["a", "b"], "site": ["b"]}
+    assert named_values(["severity=20", "a=b=1.5"], "--at") == {"severity": 20.0, "a=b": 1.5}
+    assert mediator_level(["3"]) == 3.0
+    assert mediator_level(["meq=3", "awe=1"]) == {"meq": 3.0, "awe": 1.0}
+    assert mediator_level([]) is None
+    assert varying_paths(["a", "c"]) == ["a", "c"]
+    assert varying_paths(["therapist=a", "site=b", "therapist=b"]) == {"therapist": ["a", "b"], "site": ["b"]}
 
 
 @pytest.mark.parametrize("text", ["severity", "severity=high", "=3"])
 def test_a_value_without_a_name_or_number_is_refused(text):
     with pytest.raises(typer.BadParameter, match="a name and a number are needed, such as --at severity=20"):
-        _values([text], "--at")
+        named_values([text], "--at")
 
 
 def test_a_level_that_is_no_number_is_refused():
     with pytest.raises(typer.BadParameter, match="a number is needed, or MEDIATOR=NUMBER for each mediator"):
-        _level(["much"])
+        mediator_level(["much"])
 
 
 @pytest.fixture
@@ -61,6 +61,8 @@ def test_the_check_reads_clusters_and_moderators(source):
         ({"vary": ["x"]}, "'x' is no path"),
         ({"at": {"bdi0": 20}}, "at: no covariate bdi0; the design columns are bdi_0"),
         ({"scale": "log_odds_ratio"}, "log_rate_ratio for a count; this outcome is gaussian"),
+        ({"of": {"at_least": 4}}, "at_least=VALUE, the chance of that value or more, for an ordinal outcome"),
+        ({"family_outcome": "weibull"}, "needs to know whose follow-up ended before the event"),
     ],
 )
 def test_the_check_refuses_paths_values_and_scales_that_are_not_there(source, how, said):
