@@ -33,7 +33,8 @@ def mediation_paths(idata: xr.DataTree, *, arm: str | None = None, of: Of | None
     -------
     DataFrame, one row per arrow: ``start``, ``end``, ``kind`` (``a``, ``b``, ``d``, ``direct``, or ``correlation`` of the
     residuals of parallel mediators), ``given`` (the arm in which a slope holds, where it depends on the arm), ``unit``
-    (``data``, or the link of the end; ``risk`` or ``chance`` of the direct arrow) and the columns of `effect_table`. The direct arrow is pnde.
+    (``data``, or the link of the end; ``risk`` or ``chance`` of the direct arrow) and the columns of `effect_table`. The direct arrow
+    is pnde.
     Where covariates moderate, a and b are those at the covariates' means.
     """
     arm = compared_arm(idata, arm)
