@@ -157,8 +157,8 @@ def scale_problems(scale: str, family_outcome: str, of: Mapping[str, float] | No
         return []
     what = f"this outcome is {family_outcome}" + (f", compared by {', '.join(of)}" if of else "")
     return [
-        f"scale = {scale!r}: it must be difference; log_odds_ratio or log_risk_ratio for a probit or logit outcome or the chance of at "
-        f"least a value; log_time_ratio for a mean time; or log_rate_ratio for a count; {what}"
+        f"scale = {scale!r}: it must be difference; log_time_ratio for a mean time; log_odds_ratio or log_risk_ratio for a chance (of=), or "
+        f"for a probit or logit outcome; or log_rate_ratio for a count; {what}"
     ]
 
 
