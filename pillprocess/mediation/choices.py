@@ -157,7 +157,7 @@ def scale_problems(scale: str, family_outcome: str, of: Mapping[str, float] | No
         return []
     what = f"this outcome is {family_outcome}" + (f", compared by {', '.join(of)}" if of else "")
     return [
-        f"scale = {scale!r}: it must be difference; log_time_ratio for a mean time; log_odds_ratio or log_risk_ratio for a chance (of=), or "
+        f"scale = {scale!r}: must be difference; log_time_ratio for a mean time; log_odds_ratio or log_risk_ratio for a chance (of=), or "
         f"for a probit or logit outcome; or log_rate_ratio for a count; {what}"
     ]
 
