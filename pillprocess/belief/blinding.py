@@ -51,6 +51,14 @@ def bang_index(
     References
     ----------
     Bang, Ni & Davis 2004, doi:10.1016/j.cct.2003.10.016.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> import pandas as pd
+    >>> counts = pd.DataFrame({"correct": [30, 12], "wrong": [5, 13]}, index=["drug", "placebo"])
+    >>> float(pp.bang_index(counts, seed=1).sel(arm="drug").mean().round(1))
+    0.7
     """
     p = _answers(counts, seed=seed, shape=(chains, draws), prior_count=prior_count)
     return (p.sel(answer="correct", drop=True) - p.sel(answer="wrong", drop=True)).rename("bang_index")

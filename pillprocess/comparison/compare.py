@@ -59,6 +59,16 @@ def compare(
     ----------
     Vehtari, Gelman & Gabry 2017, doi:10.1007/s11222-016-9696-4; Yao et al. 2018, doi:10.1214/17-BA1091 (stacking);
     Sivula et al. 2025, doi:10.48550/arXiv.2008.10296 (when the normal approximation of a difference holds).
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> arms = pp.arm_changes(evidence)
+    >>> few = arms[arms["trial"].isin(["back2024", "carhartharris2021", "davis2021", "goodwin2022", "raison2023"])]
+    >>> fits = {name: pp.fit(pp.decomposition_design(few, terms=pp.HYPOTHESES[name]), seed=1) for name in ("course", "pill")}
+    >>> pp.compare(fits)["elpd_diff"].round(0).to_dict()
+    {'pill': 0.0, 'course': -5.0}
     """
     check_unit(unit)
     check_comparable(fits, unit=unit)

@@ -36,6 +36,17 @@ def contributions(idata: xr.DataTree) -> xr.DataArray:
     Returns
     -------
     DataArray (chain, draw, row, term), in the model's unit; negative is improvement.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> arms = pp.arm_changes(evidence)
+    >>> contrasts = pp.contrasts(evidence, besides=arms)
+    >>> idata = pp.fit(pp.decomposition_design(arms, contrasts), seed=1)
+    >>> parts = pp.contributions(idata).sel(row="goodwin2022: psilocybin_25mg")
+    >>> parts["term"].to_numpy().tolist()
+    ['course', 'waitlist', 'comparator', 'therapy', 'drug', 'drug:therapy']
     """
     design = design_of(idata)
     parts: dict[str, xr.DataArray] = {}
@@ -77,6 +88,21 @@ def relative_effects(
     ------
     ValueError
         The model lacks the drug term, or the expectancy term that ``belief_gap`` needs; a dose that is not positive.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> arms = pp.arm_changes(evidence)
+    >>> contrasts = pp.contrasts(evidence, besides=arms)
+    >>> idata = pp.fit(pp.decomposition_design(arms, contrasts), seed=1)
+    >>> effects = pp.relative_effects(idata)
+    >>> effects.dims
+    ('chain', 'draw', 'drug', 'therapy')
+    >>> int(effects.sel(drug="psilocybin", therapy=0.0)["trials"])
+    0
+    >>> pp.effect_table(effects).query("drug == 'MDMA' and therapy == 1")["mean"].round(1).tolist()
+    [-0.9]
     """
     posterior = idata["posterior"].dataset
     _need(posterior, "delta", "drug")
@@ -156,6 +182,16 @@ def heterogeneity(idata: xr.DataTree) -> xr.Dataset:
     Returns
     -------
     Dataset (chain, draw) of those that the model has, in its unit.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> arms = pp.arm_changes(evidence)
+    >>> contrasts = pp.contrasts(evidence, besides=arms)
+    >>> idata = pp.fit(pp.decomposition_design(arms, contrasts), seed=1)
+    >>> list(pp.heterogeneity(idata).data_vars)
+    ['tau', 'tau_drug', 'tau_mu', 'tau_context']
     """
     posterior = idata["posterior"].dataset
     return posterior[[v for v in SCALES if v in posterior]]

@@ -120,6 +120,16 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
     ------
     ValueError
         A design that does not say which rows are arms and which are differences.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> arms = pp.arm_changes(evidence)
+    >>> few = arms[arms["trial"].isin(["back2024", "carhartharris2021", "davis2021", "goodwin2022", "raison2023"])]
+    >>> ledger = pp.identifiability(pp.fit(pp.decomposition_design(few), seed=1))
+    >>> ledger["term"].tolist()
+    ['waiting list', 'active comparator', 'therapy', 'drug', 'drug x therapy']
     """
     design = in_canonical_order(design_of(idata))
     learned = contraction(idata).set_index("variable")

@@ -149,6 +149,18 @@ def decomposition_design(
     ----------
     Torrado Pacheco & Moghaddam, J Clin Invest 2024;134(12):e180217, doi:10.1172/JCI180217.
     Rhodes et al. 2015, doi:10.1016/j.jclinepi.2014.08.012 (inverse-gamma prior of heterogeneity).
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> arms = pp.arm_changes(evidence)
+    >>> contrasts = pp.contrasts(evidence, besides=arms)
+    >>> design = pp.decomposition_design(arms, contrasts)
+    >>> design.attrs["terms"]
+    ['drug', 'drug:therapy', 'therapy']
+    >>> design["X"].dims
+    ('row', 'coefficient')
     """
     terms = check_terms(terms)
     if baseline not in ("exchangeable", "free"):

@@ -40,6 +40,14 @@ def evidence_map(evidence: Evidence) -> pd.DataFrame:
     True or False for each of ``change``, ``difference``, ``counts``, ``acute``, ``link``, ``guess``, ``expectation``, ``mediation``,
     ``hours``. False says that the tables hold no such figure, not that the trial did not measure it. ``attrs["no_row"]`` holds
     the study drugs of the trials that have no row, by trial: the tables hold no arm of theirs with one of these drugs.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> table = pp.evidence_map(evidence)
+    >>> table.columns.tolist()[:4]
+    ['trial', 'drug', 'condition', 'comparator']
     """
     drugs = drugs_of(evidence)
     trials = evidence.trials[(evidence.trials["include"] == 1) & (evidence.trials["population"] == "patients")]

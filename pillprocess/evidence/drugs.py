@@ -20,6 +20,13 @@ def drugs_of(evidence: Evidence) -> tuple[str, ...]:
     -------
     Names: those of ``drugs.csv`` in its order, then the others in the order of ``reference_doses.csv``. The embedded evidence
     has psilocybin, LSD, MDMA, ketamine and esketamine.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> pp.drugs_of(evidence)
+    ('psilocybin', 'LSD', 'MDMA', 'ketamine', 'esketamine')
     """
     held = set(evidence.reference_doses["drug"])
     listed = [drug for drug in evidence.drugs["drug"] if drug in held]

@@ -118,6 +118,13 @@ def load_evidence(folder: str | Path | None = None) -> Evidence:
     ------
     EvidenceError
         Anything is wrong with the tables: all problems at once, each with file, row, column, trial and arm.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> evidence.trials.set_index("trial_id").loc["goodwin2022", "condition"]
+    'TRD'
     """
     place = embedded_folder() if folder is None else Path(folder)
     tables, problems = _read(place)

@@ -53,6 +53,12 @@ def certainty_word(down: int) -> str:
     Returns
     -------
     ``"high"``, ``"moderate"``, ``"low"`` or ``"very low"``.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> pp.certainty_word(2)
+    'low'
     """
     return WORDS[min(max(down, 0), len(WORDS) - 1)]
 

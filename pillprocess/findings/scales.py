@@ -31,6 +31,15 @@ def in_points(table: pd.DataFrame, evidence: Evidence, *, instrument: str = "MAD
     ------
     ValueError
         The table lacks a column, or the evidence has no reference SD of the scale.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"mean": [-0.5], "ci_low": [-0.8], "ci_high": [-0.2]})
+    >>> pp.in_points(table, pp.load_evidence(), instrument="MADRS")[["unit", "instrument", "points"]].round(0)
+               unit instrument  points
+    0  reference SD      MADRS    -5.0
     """
     lacking = [name for name in ("mean", "ci_low", "ci_high") if name not in table]
     if lacking:

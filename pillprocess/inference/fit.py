@@ -60,6 +60,18 @@ def fit(
     ------
     ValueError
         The exact route was asked for a model that has no design.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> arms = pp.arm_changes(evidence)
+    >>> contrasts = pp.contrasts(evidence, besides=arms)
+    >>> idata = pp.fit(pp.decomposition_design(arms, contrasts), seed=1)
+    >>> idata["posterior"].sizes["chain"], idata["posterior"].sizes["drug"]
+    (4, 5)
+    >>> bool(idata["posterior"].dataset["delta"].mean() < 0)
+    True
     """
     if not isinstance(model, xr.Dataset) and not hasattr(model, "free_RVs"):
         raise ValueError(f"a pm.Model or a design is fitted, such as mediation(people); got a {type(model).__name__}")

@@ -58,6 +58,11 @@ def to_latex(results: str | Path, out: str | Path, *, evidence: Evidence | None 
         The folder has no ``tables``.
     ValueError
         The results were made from other evidence, or lack a table.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> pp.to_latex("results", "paper.tex")  # doctest: +SKIP
     """
     return write_latex(paper(Path(results), evidence), Path(out))
 

@@ -88,7 +88,7 @@ def assemble(
 
 
 def _claims(claims: pd.DataFrame) -> Table:
-    said = claims.assign(references=claims["references"].astype(str).replace("nan", ""))
+    said = claims.assign(references=claims["references"].astype(str).replace("nan", "").str.replace(";", ", "))
     columns = {"The review says": "says", "Its references": "references", "Trials": "trials", "These trials say": "estimate",
                "What identifies it": "identified_by", "How sure": "certainty"}  # fmt: skip
     made = table(said, "Claim by claim.", columns)

@@ -54,6 +54,11 @@ def to_docx(results: str | Path, out: str | Path, *, evidence: Evidence | None =
         The results were made from other evidence, or lack a table.
     RuntimeError
         The library python-docx is not installed.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> pp.to_docx("results", "paper.docx")  # doctest: +SKIP
     """
     check_docx()
     return write_docx(paper(Path(results), evidence), Path(out))

@@ -35,6 +35,17 @@ def effect_table(draws: xr.DataArray | xr.Dataset, *, level: float = 0.95) -> pd
     ------
     ValueError
         Draws without chain or draw dims, or a level outside (0, 1).
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> import xarray as xr
+    >>> values = [[[-1.0, 0.5], [-0.8, 0.3], [-0.6, -0.2], [-0.4, 0.2]]]
+    >>> draws = xr.DataArray(values, dims=("chain", "draw", "drug"), coords={"drug": ["a", "b"]})
+    >>> pp.effect_table(draws)[["drug", "mean", "sd", "p_below"]].round(2)
+      drug  mean    sd  p_below
+    0    a  -0.7  0.26     1.00
+    1    b   0.2  0.29     0.25
     """
     table = interval_table(draws, level=level)
     arrays = [draws[name] for name in draws.data_vars] if isinstance(draws, xr.Dataset) else [draws]

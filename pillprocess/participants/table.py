@@ -148,6 +148,17 @@ def load_participants(
     -----
     UserWarning
         Fewer than 10 participants in an arm, or a mediator that does not vary in one arm.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"arm": ["placebo", "drug"] * 10, "meq30": range(20), "change": [-(i % 7) - i / 4 for i in range(20)]})
+    >>> people = pp.load_participants(table, treatment="arm", reference="placebo", mediators="meq30", outcome="change")
+    >>> len(people.outcome)
+    20
+    >>> people.notes[0]
+    "outcome 'change': higher is worse, so negative effects are improvement"
     """
     book = as_codebook(codebook)
     roles, problems = resolve_roles(

@@ -96,6 +96,13 @@ def design_ledger(
     ------
     PlanningError
         An unknown estimand.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> designs = pp.named_designs()
+    >>> pp.design_ledger([designs["2x2 drug x therapy"]], estimands=["drug:therapy"])["compared"].tolist()
+    [True]
     """
     asked = tuple(ESTIMANDS if estimands is None else estimands)
     check_estimands(asked)

@@ -42,6 +42,12 @@ def named_designs(
     Trials by name, each with its source. ``"drug x anaesthesia"`` randomises the drug and whether one is awake, and those awake
     notice what they had; in ``"experience removed, belief equalised"`` all have the drug, and equally many in each arm believe so.
     Under anaesthesia nothing is experienced; a co-administered blocker halves the experience; a setting adds one SD to it.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> list(pp.named_designs())[:3]
+    ['one more placebo trial', '2x2 drug x therapy', 'pill, therapy or both']
     """
     given: dict[str, object] = {"drug": drug, "n": n}
     placebo: dict[str, object] = {"drug": "placebo", "n": n}

@@ -226,6 +226,17 @@ def arm_changes(
     -----
     UserWarning
         A row in the window lies after its trial's randomised comparison.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> arms = pp.arm_changes(evidence)
+    >>> arms.loc[arms["trial"] == "goodwin2022", ["arm", "dose", "therapy", "n", "y", "se"]].round(2).reset_index(drop=True)
+                   arm  dose  therapy     n     y    se
+    0  psilocybin_10mg  0.40      1.0  75.0 -0.77  0.13
+    1   psilocybin_1mg  0.04      1.0  79.0 -0.53  0.13
+    2  psilocybin_25mg  1.00      1.0  79.0 -1.17  0.13
     """
     check_choice("constructs", constructs, set(evidence.instruments["construct"]))
     check_choice("drugs", drugs, set(known_drugs(evidence)))
@@ -273,6 +284,13 @@ def set_aside(evidence: Evidence, *, window: tuple[float, float] | None = None) 
     Returns
     -------
     DataFrame with columns ``trial``, ``arm``, ``reason``.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> pp.set_aside(evidence).columns.tolist()
+    ['trial', 'arm', 'reason']
     """
     table = _candidates(evidence, "sd", window, None)
     relevant = (table["trial_include"] == 1) & (table["trial_population"] == "patients") & (table["reason"] != "")

@@ -67,6 +67,16 @@ def contrasts(
     -----
     UserWarning
         A row in the window lies after its trial's randomised comparison.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> evidence = pp.load_evidence()
+    >>> arms = pp.arm_changes(evidence)
+    >>> contrasts = pp.contrasts(evidence, besides=arms)
+    >>> contrasts.loc[contrasts["trial"] == "bogenschutz2022", ["arm", "reference_arm", "y", "se"]].round(2).reset_index(drop=True)
+              arm    reference_arm     y    se
+    0  psilocybin  diphenhydramine -0.53  0.21
     """
     check_choice("constructs", constructs, set(evidence.instruments["construct"]))
     check_choice("drugs", drugs, set(known_drugs(evidence)))
