@@ -118,7 +118,7 @@ def shares_of_width(block: Table) -> list[float]:
         cells = [row[place] for row in block.rows]
         whole = cells if head.startswith("#") else []
         words = [word for text in (head.removeprefix("#"), *cells) for word in text.split()]
-        least.append(min(max(map(len, [*words, *whole]), default=1), WIDEST) + 2)
+        least.append(min(max(map(len, [*words, *whole]), default=1), WIDEST) + 3)
         usual.append(min(sorted(map(len, cells))[int(0.9 * (len(cells) - 1))] if cells else 0, LINE // 2))
     wanted = [max(much - little, 0) for much, little in zip(usual, least, strict=True)]
     room = max(LINE - sum(least), 0) / (sum(wanted) or 1)

@@ -87,10 +87,12 @@ def write_docx(blocks: Sequence[Block], out: Path) -> Path:
     page.page_width, page.page_height = Mm(210), Mm(297)
     page.left_margin = page.right_margin = Mm(20)
     page.top_margin = page.bottom_margin = Mm(22)
+    document.styles["Normal"].font.name, document.styles["Normal"].font.size = "Calibri", Pt(10.5)
     for name, size in (("Table Text", 7.5), ("To Authors", 10)):
         style = document.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
         style.base_style, style.font.size = document.styles["Normal"], Pt(size)
-        style.paragraph_format.space_after = Pt(0 if name == "Table Text" else 6)
+        style.paragraph_format.space_after = Pt(1 if name == "Table Text" else 6)
+        style.paragraph_format.space_before, style.paragraph_format.line_spacing = Pt(1), 1.0
     document.styles["To Authors"].font.italic = True
     document.styles["To Authors"].font.color.rgb = RGBColor(0x9C, 0x3A, 0x00)
     document.styles["Caption"].font.color.rgb = RGBColor(0, 0, 0)
@@ -125,6 +127,7 @@ def _table(document: "Document", block: Table, number: int) -> None:
     """A caption above, heads that are repeated on every page, rows that are not torn."""
     from docx.enum.text import WD_ALIGN_PARAGRAPH
     from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
     from docx.shared import Mm, Pt
 
     caption = document.add_paragraph(f"Table {number}. {printable(block.caption)}", style="Caption")
@@ -132,6 +135,15 @@ def _table(document: "Document", block: Table, number: int) -> None:
     made = document.add_table(rows=1 + len(block.rows), cols=len(block.heads), style="Table Grid")
     made.autofit = False
     style, widths = document.styles["Table Text"], [Mm(WIDTH * share) for share in shares_of_width(block)]
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        margin = OxmlElement(f"w:{side}")
+        margin.set(qn("w:w"), "45")
+        margin.set(qn("w:type"), "dxa")
+        margins.append(margin)
+    made._tbl.tblPr.insert_element_before(margins, "w:tblLook")
+    for column, width in zip(made.columns, widths, strict=True):
+        column.width = width
     right = [head.startswith("#") for head in block.heads]
     for place, (row, texts) in enumerate(zip(made.rows, (block.heads, *block.rows), strict=True)):
         properties = row._tr.get_or_add_trPr()
