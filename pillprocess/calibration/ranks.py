@@ -50,6 +50,7 @@ MODELS = {
     "mediation-crossover": "pillprocess.calibration.crossover:two_periods",
     "unblinding": "pillprocess.calibration.unblinding:belief_first",
     "synthesis": "pillprocess.calibration.synthesis:every_kind",
+    "time-course": "pillprocess.calibration.timecourse:decay",
 }
 """Module and function that make each model ready: the function takes nothing and returns a `Case`."""
 

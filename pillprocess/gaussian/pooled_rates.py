@@ -188,7 +188,7 @@ def draw_rates(
 ) -> dict[str, Array]:
     """Draw every parameter: shared ones by systematic draws from their grid, then each group's rate, size and change of size.
 
-    Rates, scales and the correlation are spread evenly over the cell of their node.
+    All are spread evenly over the cell of their node, but the form.
     """
     weight = shared_log_weight(groups, nodes, priors)
     flat = np.cumsum(np.exp(weight.ravel() - weight.max()))
@@ -209,10 +209,21 @@ def draw_rates(
         change[:, d] = mean_change + rng.standard_normal(draws) * np.sqrt(p00 / determinant)
         size[:, d] = (h0 - p01 * change[:, d]) / p00 + rng.standard_normal(draws) / np.sqrt(p00)
         rates[:, d] = nodes.rate[place] + step * (rng.random(draws) - 0.5)
-    return {
-        "rho": np.minimum(_within(nodes.rho, rho, rng), 1.0), "form": form, "tau": _within(nodes.tau, tau, rng), "eta": nodes.eta[eta],
-        "spread": _within(nodes.spread, spread, rng), "mean": nodes.rate[mean], "rate": rates, "size": size, "change": change,
-    }  # fmt: skip
+    scales = {
+        name: _within(grid, at, rng)
+        for name, grid, at in (("rho", nodes.rho, rho), ("tau", nodes.tau, tau), ("spread", nodes.spread, spread))
+    }
+    evenly = rng.random((2, draws)) - 0.5
+    width = SHIFT * step if len(nodes.eta) > 1 else 0.0
+    return scales | {
+        "rho": np.minimum(scales["rho"], 1.0),
+        "form": form,
+        "eta": nodes.eta[eta] + width * evenly[0],
+        "mean": nodes.rate[mean] + step * evenly[1],
+        "rate": rates,
+        "size": size,
+        "change": change,
+    }
 
 
 def _within(nodes: Array, at: np.ndarray, rng: np.random.Generator) -> Array:
