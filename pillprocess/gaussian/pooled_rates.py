@@ -209,28 +209,21 @@ def draw_rates(
         change[:, d] = mean_change + rng.standard_normal(draws) * np.sqrt(p00 / determinant)
         size[:, d] = (h0 - p01 * change[:, d]) / p00 + rng.standard_normal(draws) / np.sqrt(p00)
         rates[:, d] = nodes.rate[place] + step * (rng.random(draws) - 0.5)
-    scales = {
-        name: _within(grid, at, rng)
-        for name, grid, at in (("rho", nodes.rho, rho), ("tau", nodes.tau, tau), ("spread", nodes.spread, spread))
-    }
     evenly = rng.random((2, draws)) - 0.5
     width = SHIFT * step if len(nodes.eta) > 1 else 0.0
-    return scales | {
-        "rho": np.minimum(scales["rho"], 1.0),
-        "form": form,
-        "eta": nodes.eta[eta] + width * evenly[0],
-        "mean": nodes.rate[mean] + step * evenly[1],
-        "rate": rates,
-        "size": size,
-        "change": change,
-    }
+    return {
+        "rho": _within(nodes.rho, rho, rng, top=1.0), "form": form, "tau": _within(nodes.tau, tau, rng),
+        "spread": _within(nodes.spread, spread, rng), "eta": nodes.eta[eta] + width * evenly[0],
+        "mean": nodes.rate[mean] + step * evenly[1], "rate": rates, "size": size, "change": change,
+    }  # fmt: skip
 
 
-def _within(nodes: Array, at: np.ndarray, rng: np.random.Generator) -> Array:
-    """Spread the draws of a node evenly between the midpoints to its neighbours; the first node's cell begins at 0."""
+def _within(nodes: Array, at: np.ndarray, rng: np.random.Generator, *, top: float = np.inf) -> Array:
+    """Spread the draws of a node evenly between the midpoints to its neighbours; cells begin at 0 and end at the top."""
     if len(nodes) == 1:
         return nodes[at]
-    edges = np.concatenate([[0.0], (nodes[1:] + nodes[:-1]) / 2, [nodes[-1] + (nodes[-1] - nodes[-2]) / 2]])
+    last = min(nodes[-1] + (nodes[-1] - nodes[-2]) / 2, top)
+    edges = np.concatenate([[0.0], (nodes[1:] + nodes[:-1]) / 2, [last]])
     return edges[at] + rng.random(len(at)) * (edges[at + 1] - edges[at])
 
 
