@@ -147,10 +147,13 @@ def question_arms_compared(tables: Tables) -> Iterator[pd.DataFrame]:
             outcomes, name, here, [f"the drug did better than its control by {x:.2g} SD" for x in -gap[here]], SOURCE
         )
     share = (data["responders"] / data["n"]).where(counted)
+    relapsed = data["instrument"].eq("relapse")
+    share = share.mask(relapsed, 1 - share)
     drug = share.where(role.eq("active")).groupby(data["trial_id"]).transform("mean")
     here = counted & role.isin(CONTROL_ROLES) & (share - drug > 0.25)
-    rows = zip(share[here], drug[here], strict=True)
-    texts = [f"{a:.0%} responded to the control, {b:.0%} to the drug" for a, b in rows]
+    did = relapsed[here].map({False: "responded to", True: "did not relapse with"})
+    rows = zip(share[here], drug[here], did, strict=True)
+    texts = [f"{a:.0%} {what} the control, {b:.0%} {what.split()[-1]} the drug" for a, b, what in rows]
     yield ask(outcomes, "responders", here, texts,
               "see which arm is which")  # fmt: skip
     several = data.where(counted)

@@ -89,18 +89,21 @@ def _differences(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, str,
     """Every difference of a drug and a control, and the rows that give none."""
     found: list[dict[str, object]] = []
     lost: list[tuple[str, str, str]] = []
-    for trial, group in rows.groupby("trial", sort=False):
-        arms, differences = group[group["kind"] == "arm"], group[group["kind"] == "contrast"]
-        for row in differences.to_dict("records"):
+    by_trial: dict[str, list[dict[str, Any]]] = {}
+    for row in rows.to_dict("records"):
+        by_trial.setdefault(str(row["trial"]), []).append(row)
+    for trial, group in by_trial.items():
+        arms = [row for row in group if row["kind"] == "arm"]
+        for row in (row for row in group if row["kind"] == "contrast"):
             reason = _why_not(row)
             if reason:
-                lost.append((str(trial), row["label"], reason))
+                lost.append((trial, row["label"], reason))
             else:
                 found.append(_of_difference(row))
         if len(arms) == 1:
-            lost.append((str(trial), arms["label"].iloc[0], "the only arm of its trial"))
-        elif len(arms):
-            _of_arms(str(trial), arms.to_dict("records"), found, lost)
+            lost.append((trial, arms[0]["label"], "the only arm of its trial"))
+        elif arms:
+            _of_arms(trial, arms, found, lost)
     return pd.DataFrame(found, columns=COLUMNS), lost
 
 

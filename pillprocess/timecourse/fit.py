@@ -16,9 +16,10 @@ from pillprocess.gaussian.pooled_rates import (
     rate_nodes,
 )
 from pillprocess.gaussian.quadrature import log_sum
-from pillprocess.timecourse.model import PRIORS, dose_gap, time_course_design
-from pillprocess.timecourse.rows import error_covariance, time_contrasts
+from pillprocess.timecourse.model import PRIORS, time_course_design
+from pillprocess.timecourse.rows import error_covariance, time_contrasts, with_relapse
 from pillprocess.timecourse.shapes import KNOTS, RATED, RISE_WEIGHT, RISES, Shape, check_shape, share_left
+from pillprocess.timecourse.stretches import drug_left
 
 CORRELATIONS = (0.02, 0.1017, 0.2372, 0.4083, 0.5917, 0.7628, 0.8983, 0.98)
 """Gauss-Legendre nodes of the uniform prior of rho, for the shape without a rate."""
@@ -28,6 +29,7 @@ COARSE = 0.2
 def fit_time_course(
     rows: pd.DataFrame,
     *,
+    relapse: pd.DataFrame | None = None,
     shape: Shape = "decay",
     seed: int,
     draws: int = 2000,
@@ -44,7 +46,7 @@ def fit_time_course(
 
     Parameters
     ----------
-    rows, shape, dose_shape
+    rows, relapse, shape, dose_shape
         As in :func:`pillprocess.time_course_design`.
     seed
         Seed of the draws.
@@ -66,7 +68,7 @@ def fit_time_course(
         An unknown shape.
     """
     check_shape(shape)
-    table = time_contrasts(rows)
+    table = with_relapse(time_contrasts(rows), relapse)
     priors = _priors(
         shape, prior_half_life, prior_log_half_life_sd, prior_spread_sd, prior_therapy_rate_sd, prior_size_sd, prior_interaction_sd,
         prior_tau_sd
@@ -74,7 +76,7 @@ def fit_time_course(
     rng = np.random.default_rng(seed)
     drugs = sorted(set(table["drug"]))
     if shape == "piecewise":
-        posterior, prior, evidence = _piecewise(rows, drugs, dose_shape, priors, seed, draws)
+        posterior, prior, evidence = _piecewise(rows, relapse, drugs, dose_shape, priors, seed, draws)
     else:
         nodes = rate_nodes(priors) if shape in RATED else rate_nodes(priors, spacing=1.0)
         pieces = time_pieces(table, shape, dose_shape, nodes.wide)
@@ -153,12 +155,15 @@ def compare_shapes(
 def time_pieces(table: pd.DataFrame, shape: str, dose_shape: str, rates: np.ndarray) -> list[Piece]:
     """Cut differences into trials, each with its curve at every rate."""
     base = error_covariance(table)[0]
-    gap = dose_gap(table, dose_shape)
+    rises = RISES if shape == "rise_decay" else np.ones(1)
+    half_lives = np.exp(rates)[None, :, None]
+
+    def left(days: np.ndarray, _: np.ndarray) -> np.ndarray:
+        return share_left(shape, days, half_lives, rises[:, None, None])
+
     pieces = []
     for (trial, drug), place in table.groupby(["trial", "drug"], sort=False).indices.items():
-        days = table["days_from_last_dose"].to_numpy()[place]
-        rises = RISES if shape == "rise_decay" else np.ones(1)
-        curves = share_left(shape, days, np.exp(rates)[None, :, None], rises[:, None, None]) * gap[place]
+        curves = drug_left(table.iloc[place], dose_shape, left)
         rows = np.ix_(place, place)
         therapy = float(table["therapy"].to_numpy()[place].max())
         pieces.append(
@@ -208,13 +213,19 @@ def _dataset(drawn: dict[str, np.ndarray], drugs: list[str], shape: str) -> xr.D
 
 
 def _piecewise(
-    rows: pd.DataFrame, drugs: list[str], dose_shape: str, priors: RatePriors, seed: int, draws: int
+    rows: pd.DataFrame,
+    relapse: pd.DataFrame | None,
+    drugs: list[str],
+    dose_shape: str,
+    priors: RatePriors,
+    seed: int,
+    draws: int,
 ) -> tuple[xr.Dataset, xr.Dataset, float]:
     """Fit at each node of rho in closed form, and draw from each as often as the data favour it."""
     _, weight = np.polynomial.legendre.leggauss(len(CORRELATIONS))
     designs = [
         time_course_design(
-            rows, shape="piecewise", correlation=rho, dose_shape=dose_shape, prior_size_sd=priors.size_sd,
+            rows, relapse=relapse, shape="piecewise", correlation=rho, dose_shape=dose_shape, prior_size_sd=priors.size_sd,
             prior_interaction_sd=priors.size_change_sd, prior_tau_sd=priors.tau_sd,
         )
         for rho in CORRELATIONS

@@ -19,8 +19,8 @@ MBNMAtime: Pedder et al. 2019, doi:10.1002/jrsm.1351). Dose is relative to the r
 prior_step_sd^2).
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,9 @@ import xarray as xr
 
 from pillprocess.gaussian.design import gaussian_design
 from pillprocess.rows.terms import dose_curve
-from pillprocess.timecourse.rows import error_covariance, time_contrasts
+from pillprocess.timecourse.rows import error_covariance, time_contrasts, with_relapse
 from pillprocess.timecourse.shapes import KNOTS, RATED, Shape, check_shape, knot_weights, share_left
+from pillprocess.timecourse.stretches import drug_left
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -50,6 +51,7 @@ def dose_gap(table: pd.DataFrame, dose_shape: str) -> np.ndarray:
 def time_course_design(
     rows: pd.DataFrame,
     *,
+    relapse: pd.DataFrame | None = None,
     shape: Shape = "decay",
     half_life: Mapping[str, float] | None = None,
     rise: float = 1.0,
@@ -66,6 +68,8 @@ def time_course_design(
     ----------
     rows
         Rows of :func:`pillprocess.time_rows`.
+    relapse
+        Rows of :func:`pillprocess.relapse_rows`, which join through the same curve; by default none.
     shape
         Name of the curve over time.
     half_life
@@ -93,28 +97,26 @@ def time_course_design(
     check_shape(shape)
     if not 0 <= correlation < 1:
         raise ValueError(f"correlation = {correlation:g}; it must be at least 0 and below 1")
-    table = time_contrasts(rows)
+    table = with_relapse(time_contrasts(rows), relapse)
     drugs = sorted(set(table["drug"]))
     lacking = [d for d in drugs if shape in RATED and d not in (half_life or {})]
     if lacking:
         raise ValueError(
             f"shape {shape!r} needs a half-life in days of each drug; none is given of {', '.join(lacking)}"
         )
-    gap, days = dose_gap(table, dose_shape), table["days_from_last_dose"].to_numpy()
     each = table["drug"].map(dict(half_life or {})).to_numpy(float) if shape in RATED else np.ones(len(table))
-    left = np.ones(len(table)) if shape == "piecewise" else share_left(shape, days, each, rise)
+    plain = "constant" if shape == "piecewise" else shape
+    z = drug_left(table, dose_shape, lambda days, row: share_left(plain, days, each[row], rise))
+    later = drug_left(table, dose_shape, lambda days, _: np.cumsum(knot_weights(days)[:, ::-1], axis=1)[:, ::-1].T)
     fixed: dict[tuple[str, str, str], np.ndarray] = {}
     for drug in drugs:
-        own = gap * (table["drug"] == drug).to_numpy()
+        own = (table["drug"] == drug).to_numpy()
+        fixed[("delta", "drug", drug)] = own * z
         if shape == "piecewise":
-            later = np.cumsum(knot_weights(days)[:, ::-1], axis=1)[:, ::-1]
-            fixed[("delta", "drug", drug)] = own
-            fixed |= {("step", "drug_day", f"{drug}: {day:g}"): own * later[:, k] for k, day in enumerate(KNOTS) if k}
-        else:
-            fixed[("delta", "drug", drug)] = own * left
+            fixed |= {("step", "drug_day", f"{drug}: {day:g}"): own * later[k] for k, day in enumerate(KNOTS) if k}
     therapy = table["therapy"].to_numpy()
-    fixed |= {("kappa", "drug", d): gap * left * therapy * (table["drug"] == d).to_numpy() for d in drugs}
-    random = {("u", "trial_drug", f"{t}: {d}"): gap * left * ((table["trial"] == t) & (table["drug"] == d)).to_numpy()
+    fixed |= {("kappa", "drug", d): z * therapy * (table["drug"] == d).to_numpy() for d in drugs}
+    random = {("u", "trial_drug", f"{t}: {d}"): z * ((table["trial"] == t) & (table["drug"] == d)).to_numpy()
               for t, d in dict.fromkeys(zip(table["trial"], table["drug"], strict=True))}  # fmt: skip
     base, apart = error_covariance(table)
     return gaussian_design(
@@ -136,6 +138,7 @@ def _frame(columns: dict[tuple[str, str, str], np.ndarray], table: pd.DataFrame)
 def time_course(
     rows: pd.DataFrame,
     *,
+    relapse: pd.DataFrame | None = None,
     shape: Shape = "decay",
     dose_shape: str = "linear",
     prior_half_life: float = PRIORS["half_life"],
@@ -153,7 +156,7 @@ def time_course(
 
     Parameters
     ----------
-    rows, shape, dose_shape
+    rows, relapse, shape, dose_shape
         As in :func:`time_course_design`.
     prior_half_life
         Median half-life in days, exp(m); the default spans 95 % from 1 to 1000 days for one drug.
@@ -181,7 +184,7 @@ def time_course(
     import pytensor.tensor as pt
 
     check_shape(shape)
-    table = time_contrasts(rows)
+    table = with_relapse(time_contrasts(rows), relapse)
     drugs = sorted(set(table["drug"]))
     trial_drug = table["trial"] + ": " + table["drug"]
     labels = list(dict.fromkeys(trial_drug))
@@ -189,11 +192,7 @@ def time_course(
         table["drug"].map({x: i for i, x in enumerate(drugs)}).to_numpy(),
         trial_drug.map({x: i for i, x in enumerate(labels)}).to_numpy(),
     )
-    gap, days, therapy = (
-        dose_gap(table, dose_shape),
-        table["days_from_last_dose"].to_numpy(),
-        table["therapy"].to_numpy(),
-    )
+    therapy = table["therapy"].to_numpy()
     base, apart = error_covariance(table)
     coords = {"drug": drugs, "trial_drug": labels, "row": table["label"].to_numpy(), "day": [f"{k:g}" for k in KNOTS]}
     with pm.Model(coords=coords) as model:
@@ -206,20 +205,27 @@ def time_course(
             )
             raw = pm.Normal("knot_raw", 0, 1, dims=("drug", "day"))
             knots = pm.Deterministic("knot_effect", pt.cumsum(step * raw, axis=1), dims=("drug", "day"))
-            size, left = (knots[d] * knot_weights(days)).sum(axis=1), 1.0
+            size_left = drug_left(
+                table, dose_shape, lambda t, row: (knots[d[row]] * knot_weights(t)).sum(axis=1), pt.concatenate
+            )
         else:
-            size, left = pm.Normal("delta", 0, prior_size_sd, dims="drug")[d], 1.0
+            delta = pm.Normal("delta", 0, prior_size_sd, dims="drug")
+        left: Callable[[np.ndarray, np.ndarray], Any] = lambda t, row: np.ones(len(t))  # noqa: E731
         if shape in RATED:
             typical = pm.Normal("log_typical", np.log(prior_half_life), prior_log_half_life_sd)
             spread, eta = pm.HalfNormal("spread", prior_spread_sd), pm.Normal("eta", 0, prior_therapy_rate_sd)
             rate = typical + spread * pm.Normal("rate_raw", 0, 1, dims="drug")
             pm.Deterministic("half_life", pt.exp(rate), dims="drug")
             half_life = pt.exp(rate[d] + eta * therapy)
-            left = days / (half_life + days) if shape == "emax" else pt.exp2(-days / half_life)
-            if shape == "rise_decay":
-                left = left * (1 - pt.exp2(-days / pt.exp(pm.Normal("log_rise", 0, 1))))
-        theta = gap * (size + left * 0 if shape == "piecewise" else size * left) + gap * left * (
-            kappa[d] * therapy + u[j]
-        )
+            rise = pt.exp(pm.Normal("log_rise", 0, 1)) if shape == "rise_decay" else None
+
+            def left(t: np.ndarray, row: np.ndarray) -> Any:
+                if shape == "emax":
+                    return t / (half_life[row] + t)
+                decay = pt.exp2(-t / half_life[row])
+                return decay if rise is None else decay * (1 - pt.exp2(-t / rise))
+
+        z = drug_left(table, dose_shape, left, pt.concatenate if shape in RATED else np.concatenate)
+        theta = (size_left if shape == "piecewise" else z * delta[d]) + z * (kappa[d] * therapy + u[j])
         pm.MvNormal("y", theta, cov=base * rho**apart, observed=table["y"].to_numpy(), dims="row")
     return model

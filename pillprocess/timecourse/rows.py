@@ -9,6 +9,7 @@ from pillprocess.rows.arms import arm_changes
 from pillprocess.rows.contrasts import contrasts
 from pillprocess.rows.drug_contrasts import CONTROLS, drug_differences
 from pillprocess.rows.times import UNCONTROLLED
+from pillprocess.timecourse.stretches import STRETCH
 
 COLUMNS = [
     "trial", "label", "drug", "arm", "reference_arm", "day", "days_from_last_dose", "visit", "y", "se", "se_arm", "se_reference",
@@ -58,13 +59,22 @@ def time_contrasts(rows: pd.DataFrame) -> pd.DataFrame:
         The rows are not those of all times, or no difference is left.
     """
     _need_times(rows)
-    parts = [_at_one_day(group) for _, group in rows[_reason(rows) == ""].groupby(["trial", "time_days"], sort=False)]
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    table = _by_day(rows[why_unused(rows) == ""])
     if table.empty:
         raise ValueError("no row compares a drug with no or a low dose of it, as randomised and after the last dose")
     visit = table.groupby("trial")["day"].rank(method="dense") - 1
     numbers = ["y", "se", "se_arm", "se_reference", "dose_arm", "dose_reference", "therapy"]
     return table.assign(visit=visit)[COLUMNS].astype(dict.fromkeys(numbers, float)).reset_index(drop=True)
+
+
+def with_relapse(table: pd.DataFrame, relapse: pd.DataFrame | None) -> pd.DataFrame:
+    """Differences on a day, and below them those of relapse over a stretch of days, as `relapse_rows` makes them."""
+    if relapse is None or relapse.empty:
+        return table
+    lacking = [c for c in (*COLUMNS, *STRETCH) if c not in relapse]
+    if lacking:
+        raise ValueError(f"the rows of relapse lack {', '.join(lacking)}; give those of relapse_rows(evidence)")
+    return pd.concat([table, relapse[[*COLUMNS, *STRETCH]]], ignore_index=True)
 
 
 def time_set_aside(rows: pd.DataFrame) -> pd.DataFrame:
@@ -80,7 +90,7 @@ def time_set_aside(rows: pd.DataFrame) -> pd.DataFrame:
     DataFrame with columns ``trial``, ``row``, ``day``, ``reason``.
     """
     _need_times(rows)
-    reason = _reason(rows)
+    reason = why_unused(rows)
     used = time_contrasts(rows)
     seen = {
         (t, arm, d) for t, a, r, d in zip(used["trial"], used["arm"], used["reference_arm"], used["day"], strict=True) for arm in (a, r)
@@ -111,22 +121,28 @@ def error_covariance(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return error @ error.T, np.abs(visit[:, None] - visit[None])
 
 
-def _at_one_day(rows: pd.DataFrame) -> pd.DataFrame:
-    table = drug_differences(rows)
+def _by_day(rows: pd.DataFrame) -> pd.DataFrame:
+    """Differences of each trial on each day, which is taken for a trial of its own."""
+    days = rows.assign(
+        of=rows["trial"], trial=[f"{t}\n{d!r}" for t, d in zip(rows["trial"], rows["time_days"], strict=True)]
+    )
+    table = drug_differences(days)
     table = table[table["control"] == CONTROLS[0]]
     if table.empty:
         return table
-    of_arm = rows.drop_duplicates("arm").set_index("arm")
+    of_arm = days.drop_duplicates(["trial", "arm"]).set_index(["trial", "arm"])
+    taken = ["of", "time_days", "days_from_last_dose", "published", "construct", "instrument"]
+    said = of_arm[taken].reindex(pd.MultiIndex.from_frame(table[["trial", "arm"]])).set_axis(table.index)
     own = [share_of_variance(a, r) for a, r in zip(table["n_arm"], table["n_reference"], strict=True)]
     reference_variance = table["reference_variance"].astype(float).fillna((1 - np.array(own)) * table["se"] ** 2)
-    said = {c: table["arm"].map(of_arm[c]) for c in ("days_from_last_dose", "published", "construct", "instrument")}
-    return table.assign(
-        day=rows["time_days"].iloc[0], se_reference=np.sqrt(reference_variance), se_arm=np.sqrt(table["se"] ** 2 - reference_variance),
-        label=table["label"].str.replace(f", day {rows['time_days'].iloc[0]:g}", "") + f", day {rows['time_days'].iloc[0]:g}", **said,
-    )  # fmt: skip
+    names = [f", day {d:g}" for d in said["time_days"]]
+    return table.drop(columns="trial").join(said.rename(columns={"of": "trial", "time_days": "day"})).assign(
+        se_reference=np.sqrt(reference_variance), se_arm=np.sqrt(table["se"] ** 2 - reference_variance),
+        label=[text.replace(name, "") + name for text, name in zip(table["label"], names, strict=True)],
+    ).reset_index(drop=True)  # fmt: skip
 
 
-def _reason(rows: pd.DataFrame) -> pd.Series:
+def why_unused(rows: pd.DataFrame) -> pd.Series:
     """Why a row is not used, or ''."""
     reason = pd.Series("", index=rows.index, dtype=object)
     given = rows["dose"] > 0
