@@ -103,6 +103,9 @@ from .timecourse.model import time_course_design as time_course_design
 from .timecourse.plots import plot_time_course as plot_time_course
 from .timecourse.plots import time_curve_table as time_curve_table
 from .timecourse.plots import time_points as time_points
+from .timecourse.relapse import relapse_predictions as relapse_predictions
+from .timecourse.relapse import relapse_rows as relapse_rows
+from .timecourse.relapse import relapse_set_aside as relapse_set_aside
 from .timecourse.rows import time_contrasts as time_contrasts
 from .timecourse.rows import time_rows as time_rows
 from .timecourse.rows import time_set_aside as time_set_aside

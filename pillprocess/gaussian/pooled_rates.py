@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from pillprocess.gaussian.quadrature import Array, log_sum
 
@@ -83,13 +84,13 @@ class GroupSums:
 
 
 def rate_nodes(priors: RatePriors, *, spacing: float = SPACING, fine: bool = True) -> Nodes:
-    """Lay the grids: evenly in the rates, Gauss-Legendre in the scales and the correlation."""
+    """Lay the grids: evenly in the rates, Gauss-Legendre in the scales, evenly in Fisher's z of the correlation."""
     reach = 3.4 * float(np.hypot(priors.rate_mean_sd, priors.rate_spread_sd))
     half = int(np.ceil(reach / spacing))
     pad = 4 * SHIFT
     wide: Array = priors.rate_mean + spacing * np.arange(-half - pad, half + pad + 1).astype(np.float64)
     rate = wide[pad:-pad]
-    rho, w_rho = _legendre(0, 1, 8 if fine else 5) if priors.correlated else (np.zeros(1), np.ones(1))
+    rho, w_rho = _correlations(0.3 if fine else 0.45) if priors.correlated else (np.zeros(1), np.ones(1))
     tau, w_tau = _half_normal(priors.tau_sd, 16 if fine else 10)
     spread, w_spread = _half_normal(priors.rate_spread_sd, 10 if fine else 6)
     eta: Array = SHIFT * spacing * np.arange(-4, 5).astype(np.float64) if priors.rate_change_sd > 0 else np.zeros(1)
@@ -105,6 +106,12 @@ def rate_nodes(priors: RatePriors, *, spacing: float = SPACING, fine: bool = Tru
 def _legendre(low: float, high: float, n: int) -> tuple[Array, Array]:
     x, w = np.polynomial.legendre.leggauss(n)
     return low + (high - low) * (x + 1) / 2, w / 2
+
+
+def _correlations(spacing: float) -> tuple[Array, Array]:
+    """Nodes of the uniform prior of rho, even in its Fisher transform, in which its posterior is about equally wide everywhere."""
+    edges: Array = np.append(np.tanh(np.arange(0, 3, spacing)), 1.0).astype(np.float64)
+    return np.tanh(spacing * (np.arange(len(edges) - 1) + 0.5)), np.diff(edges)
 
 
 def _half_normal(sd: float, n: int) -> tuple[Array, Array]:
@@ -218,13 +225,18 @@ def draw_rates(
     }  # fmt: skip
 
 
-def _within(nodes: Array, at: np.ndarray, rng: np.random.Generator, *, top: float = np.inf) -> Array:
-    """Spread the draws of a node evenly between the midpoints to its neighbours; cells begin at 0 and end at the top."""
+def _within(nodes: Array, at: np.ndarray, rng: np.random.Generator, *, top: float | None = None) -> Array:
+    """Spread the draws of each node over its cell, by a smooth distribution function that gives each cell what it has.
+
+    Cells end midway between nodes; the first begins at 0, the last ends at the top.
+    """
     if len(nodes) == 1:
         return nodes[at]
-    last = min(nodes[-1] + (nodes[-1] - nodes[-2]) / 2, top)
+    last = nodes[-1] + (nodes[-1] - nodes[-2]) / 2 if top is None else top
     edges = np.concatenate([[0.0], (nodes[1:] + nodes[:-1]) / 2, [last]])
-    return edges[at] + rng.random(len(at)) * (edges[at + 1] - edges[at])
+    share = np.bincount(at, minlength=len(nodes)) / len(at)
+    below = np.append(0.0, np.cumsum(share)) + 1e-12 * np.arange(len(edges))
+    return PchipInterpolator(below, edges)(below[at] + rng.random(len(at)) * (below[at + 1] - below[at]))
 
 
 def prior_rates(priors: RatePriors, *, groups: int, draws: int, rng: np.random.Generator) -> dict[str, Array]:

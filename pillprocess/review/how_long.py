@@ -1,6 +1,7 @@
 """How long the effect lasts, as the main job shows it: the effect over time, half-lives beside their prior, and what carries them."""
 
 import pandas as pd
+import xarray as xr
 
 from pillprocess.evidence.tables import Evidence
 from pillprocess.output.tables import interval_table
@@ -8,6 +9,7 @@ from pillprocess.timecourse.estimands import half_life_table, time_effects
 from pillprocess.timecourse.fit import compare_shapes, fit_time_course
 from pillprocess.timecourse.ledger import VERDICTS, time_ledger
 from pillprocess.timecourse.plots import time_curve_table, time_points
+from pillprocess.timecourse.relapse import relapse_predictions, relapse_rows, relapse_set_aside
 from pillprocess.timecourse.rows import time_rows, time_set_aside
 
 UNTRIED_SETTING = "carried over: no trial of this drug in this setting"
@@ -27,7 +29,29 @@ def how_long(evidence: Evidence, *, seed: int) -> dict[str, pd.DataFrame]:
         "time_effects": effects[effects["evidence"] != UNTRIED_SETTING].reset_index(drop=True), "half_lives": half_life_table(fit),
         "time_ledger": ledger, "time_set_aside": time_set_aside(rows), "time_curves": time_curve_table(fit),
         "time_points": time_points(fit),
-    }  # fmt: skip
+    } | _relapse(evidence, rows, fit, seed=seed)  # fmt: skip
+
+
+def _relapse(evidence: Evidence, rows: pd.DataFrame, fit: xr.DataTree, *, seed: int) -> dict[str, pd.DataFrame]:
+    """Set relapse beside what the scores alone predict of it, and the half-lives with it; nothing where no trial stopped a drug."""
+    known = set(fit["posterior"].dataset["drug"].to_numpy())
+    every = relapse_rows(evidence)
+    every = every[every["drug"].isin(known)].reset_index(drop=True)
+    joined = relapse_rows(evidence, besides=rows)
+    joined = joined[joined["drug"].isin(known)].reset_index(drop=True)
+    if every.empty:
+        return {}
+    seen = relapse_predictions(fit, every).assign(
+        joined=every["label"].isin(joined["label"]).to_numpy(),
+        drug=every["drug"].to_numpy(),
+        trial=every["trial"].to_numpy(),
+    )
+    tables = {"relapse": seen, "relapse_set_aside": relapse_set_aside(evidence, besides=rows)}
+    if joined.empty:
+        return tables
+    lives = half_life_table(fit_time_course(rows, relapse=joined, seed=seed))
+    ledger = time_ledger(rows, relapse=joined, seed=seed).set_index("drug")["rests_on"]
+    return tables | {"half_lives_with_relapse": lives.assign(rests_on=lives["drug"].map(ledger))}
 
 
 def how_long_words(tables: dict[str, pd.DataFrame]) -> list[str]:
@@ -53,5 +77,30 @@ def how_long_words(tables: dict[str, pd.DataFrame]) -> list[str]:
         sentences.append(
             f"For {', '.join(assumed)} how long the effect lasts is an assumption: what stands for it in the table is carried from "
             "elsewhere."
+        )
+    return sentences + _relapse_words(tables)
+
+
+def _relapse_words(tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Say what relapse after a drug was stopped at random adds, drug by drug."""
+    if "half_lives_with_relapse" not in tables:
+        return []
+    seen = tables["relapse"]
+    before = tables["half_lives"].sort_values("therapy").drop_duplicates("drug", keep="last").set_index("drug")
+    after = (
+        tables["half_lives_with_relapse"].sort_values("therapy").drop_duplicates("drug", keep="last").set_index("drug")
+    )
+    sentences = []
+    for drug in dict.fromkeys(seen.loc[seen["joined"], "drug"]):
+        own = seen[seen["joined"] & (seen["drug"] == drug)]
+        old, new = before.loc[drug], after.loc[drug]
+        gaps = ", ".join(f"{y:.2f} (SE {se:.2f})" for y, se in zip(own["observed"], own["se"], strict=True))
+        sentences.append(
+            f"{drug}: {', '.join(dict.fromkeys(own['trial']))} stopped the drug at random in people who had improved with it. Relapse put "
+            f"those who went on and those who stopped {gaps} SDs apart; the scores alone expect {own['predicted'].mean():.2f} "
+            f"[{own['ci_low'].min():.2f}, {own['ci_high'].max():.2f}]. With relapse read through the same curve, half of the effect is "
+            f"left after {new['median']:.0f} days [{new['ci_low']:.0f}, {new['ci_high']:.0f}] instead of {old['median']:.0f} "
+            f"[{old['ci_low']:.0f}, {old['ci_high']:.0f}]. This takes relapse for symptoms above a threshold, and people who had improved "
+            "for people like all others."
         )
     return sentences

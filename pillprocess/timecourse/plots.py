@@ -62,6 +62,7 @@ def time_points(idata: xr.DataTree) -> pd.DataFrame:
     arms).
     """
     data = idata["constant_data"].dataset.to_dataframe().reset_index()
+    data = data[data["kind"] != "relapse"].reset_index(drop=True)
     gap = dose_gap(data, str(idata.attrs["dose_shape"]))
     return pd.DataFrame(
         {

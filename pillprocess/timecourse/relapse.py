@@ -16,6 +16,10 @@ deviation is all that allows for it); who stops may notice it; a threshold passe
 stretch.
 """
 
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -102,50 +106,60 @@ def relapse_predictions(idata: xr.DataTree, relapse: pd.DataFrame) -> pd.DataFra
     for place, row in enumerate(relapse.itertuples()):
         own, therapy = drawn.sel(drug=row.drug), float(row.therapy)
         half = (own["half_life"] * np.exp(own["eta"] * therapy)).to_numpy().ravel()[:, None]
-        z = drug_left(
-            relapse.iloc[[place]], str(idata.attrs["dose_shape"]), lambda t, _, h=half: share_left(shape, t, h, rise)
-        )[:, 0]
+        left = partial(_left, shape, half, rise)
+        z = drug_left(relapse.iloc[[place]], str(idata.attrs["dose_shape"]), left)[:, 0]
         effect = ((own["delta"] + own["kappa"] * therapy).to_numpy().ravel() + deviation) * z
         low, high = np.quantile(effect, [0.025, 0.975])
         out.append((row.label, row.y, row.se, effect.mean(), low, high))
     return pd.DataFrame(out, columns=["row", "observed", "se", "predicted", "ci_low", "ci_high"])
 
 
+def _left(shape: str, half: np.ndarray, rise: np.ndarray | float, days: np.ndarray, _: np.ndarray) -> np.ndarray:
+    return share_left(shape, days, half, rise)
+
+
+Cells = dict[str, Any]
+Side = tuple[str, str]
+
+
 def _gathered(evidence: Evidence, besides: pd.DataFrame | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    described = describe_arms(evidence)
+    arms: dict[Side, Cells] = describe_arms(evidence).to_dict("index")
     scored = set() if besides is None else set(besides.loc[why_unused(besides) == "", "trial"])
-    rows = evidence.outcomes.rename(columns={"trial_id": "trial", "arm_id": "arm"})
-    rows = (
-        rows[(rows["include"] == 1) & rows["instrument"].eq("relapse")]
-        .set_index(["trial", "arm"], drop=False)
-        .rename_axis([None, None])
-    )
-    ratios = evidence.contrasts[(evidence.contrasts["include"] == 1) & evidence.contrasts["outcome_type"].eq("relapse")]
-    pairs = [(r.trial_id, r.arm_id, r.reference_arm_id, r) for r in ratios.itertuples()]
-    named = {p[0] for p in pairs}
-    for trial, arms in rows[~rows["trial"].isin(named)].groupby("trial", sort=False):
-        keys = [k for k in arms.index if k in described.index]
-        if len(keys) > 1:
-            lowest = min(keys, key=lambda k: described.loc[k, "dose"] - 100 * described.loc[k, "comparator"])
-            pairs += [(trial, k[1], lowest[1], None) for k in keys if k != lowest]
+    rows = evidence.outcomes[(evidence.outcomes["include"] == 1) & evidence.outcomes["instrument"].eq("relapse")]
+    rows = rows.sort_values("time_days", kind="stable").drop_duplicates(["trial_id", "arm_id"], keep="last")
+    counts: dict[Side, Cells] = rows.set_index(["trial_id", "arm_id"]).to_dict("index")
     found, lost = [], []
-    for trial, arm, reference, ratio in pairs:
-        label = f"{trial}: {arm} v {reference}, relapse"
-        sides = [(trial, arm), (trial, reference)]
-        reason = _why_not(described, rows, sides, ratio) or (SAME_PEOPLE if trial in scored else "")
+    for sides, ratio in _pairs(evidence, arms, counts):
+        label = f"{sides[0][0]}: {sides[0][1]} v {sides[1][1]}, relapse"
+        reason = _why_not(arms, counts, sides, ratio) or (SAME_PEOPLE if sides[0][0] in scored else "")
         if reason:
-            lost.append((trial, label, reason))
+            lost.append((sides[0][0], label, reason))
         else:
-            found.append(_row(label, *(described.loc[s] for s in sides), *(rows.loc[s] for s in sides), ratio))
+            found.append(_row(label, [arms[s] for s in sides], [counts[s] for s in sides], ratio))
     table = pd.DataFrame(found, columns=[*COLUMNS, *STRETCH])
     return table[table["drug"].isin(known_drugs(evidence))], pd.DataFrame(lost, columns=["trial", "row", "reason"])
 
 
-def _why_not(described: pd.DataFrame, rows: pd.DataFrame, sides: list[tuple[str, str]], ratio: object | None) -> str:
+def _pairs(
+    evidence: Evidence, arms: dict[Side, Cells], counts: dict[Side, Cells]
+) -> Iterator[tuple[tuple[Side, Side], Cells | None]]:
+    """Comparisons that were printed, and in other trials each arm with counts against that of the lowest dose."""
+    printed = evidence.contrasts[
+        (evidence.contrasts["include"] == 1) & evidence.contrasts["outcome_type"].eq("relapse")
+    ]
+    for ratio in printed.to_dict("records"):
+        yield ((ratio["trial_id"], ratio["arm_id"]), (ratio["trial_id"], ratio["reference_arm_id"])), ratio
+    for trial in dict.fromkeys(t for t, _ in counts if t not in set(printed["trial_id"])):
+        own = [s for s in counts if s[0] == trial and s in arms]
+        lowest = min(own, key=lambda s: (-arms[s]["comparator"], arms[s]["dose"]), default=None)
+        yield from (((s, lowest), None) for s in own if lowest and s != lowest)
+
+
+def _why_not(arms: dict[Side, Cells], counts: dict[Side, Cells], sides: tuple[Side, Side], ratio: Cells | None) -> str:
     """Why a comparison is not used, or ''."""
-    if any(s not in described.index for s in sides):
+    if any(s not in arms for s in sides):
         return "no such arm"
-    arm, reference = (described.loc[s] for s in sides)
+    arm, reference = (arms[s] for s in sides)
     if arm["reason"] or reference["reason"]:
         return str(arm["reason"] or reference["reason"])
     if arm["trial_design"] in UNCONTROLLED:
@@ -154,48 +168,46 @@ def _why_not(described: pd.DataFrame, rows: pd.DataFrame, sides: list[tuple[str,
         return "the control is another treatment, a waiting list, or the same dose"
     if arm["therapy"] != reference["therapy"]:
         return "the two sides differ in therapy as well"
-    if ratio is not None and (
-        ratio.effect_type != "hazard_ratio" or ratio.direction != "below_1_favours_arm" or not ratio.ci_low > 0
+    if ratio is not None and not (
+        ratio["effect_type"] == "hazard_ratio" and ratio["direction"] == "below_1_favours_arm" and ratio["ci_low"] > 0
     ):
-        return f"printed as {ratio.effect_type.replace('_', ' ')} without counts, or without an interval"
-    needed = sides if ratio is None else sides[1:]
-    if any(s not in rows.index or not rows.loc[s, "n"] > 0 or np.isnan(rows.loc[s, "responders"]) for s in needed):
-        return "the number of people who relapsed without the drug is not printed"
-    if any(min(rows.loc[s, "responders"], rows.loc[s, "n"] - rows.loc[s, "responders"]) < FEWEST for s in needed):
-        return f"fewer than {FEWEST} people relapsed, or did not"
-    last = rows.loc[sides[1], "time_days"]
-    if np.isnan(last) or any(s not in rows.index for s in sides):
+        return f"printed as {ratio['effect_type'].replace('_', ' ')}, or without an interval"
+    if any(s not in counts for s in sides) or np.isnan(counts[sides[1]]["time_days"]):
         return "over how many days people could relapse is not known"
-    if arm["trial_randomised_until"] < last:
+    needed = [counts[s] for s in (sides if ratio is None else sides[1:])]
+    if not all(c["n"] > 0 and c["responders"] >= 0 for c in needed):
+        return "the number of people who relapsed is not printed"
+    if any(min(c["responders"], c["n"] - c["responders"]) < FEWEST for c in needed):
+        return f"fewer than {FEWEST} people relapsed, or did not"
+    if arm["trial_randomised_until"] < counts[sides[1]]["time_days"]:
         return "no longer compared as randomised"
     return ""
 
 
-def _row(
-    label: str, arm: pd.Series, reference: pd.Series, own: pd.Series, control: pd.Series, ratio: object | None
-) -> dict[str, object]:
+def _row(label: str, sides: list[Cells], counts: list[Cells], ratio: Cells | None) -> Cells:
     """One difference in SDs, from a hazard ratio where there is one, else from counts."""
-    p0, n0 = control["responders"] / control["n"], control["n"]
-    z0 = ndtri(p0)
+    (arm, reference), (own, control) = sides, counts
+    n1, n0, p0 = own["n"], control["n"], control["responders"] / control["n"]
+    z0 = float(ndtri(p0))
     v0 = p0 * (1 - p0) / n0
     if ratio is None:
-        p1, n1 = own["responders"] / own["n"], own["n"]
-        z1 = ndtri(p1)
+        p1 = own["responders"] / n1
+        z1 = float(ndtri(p1))
         parts = [p1 * (1 - p1) / n1 / norm.pdf(z1) ** 2, v0 / norm.pdf(z0) ** 2]
     else:
-        n1, hr = own["n"], ratio.estimate
+        hr = ratio["estimate"]
         hazard = -np.log1p(-p0) * hr
-        z1 = ndtri(-np.expm1(-hazard))
-        log_se = np.log(ratio.ci_high / ratio.ci_low) / (2 * norm.ppf(0.975))
+        z1 = float(ndtri(-np.expm1(-hazard)))
+        log_se = np.log(ratio["ci_high"] / ratio["ci_low"]) / (2 * norm.ppf(0.975))
         by_ratio = hazard * np.exp(-hazard) / norm.pdf(z1) * log_se
         by_share = (hr * (1 - p0) ** (hr - 1) / norm.pdf(z1) - 1 / norm.pdf(z0)) * np.sqrt(v0)
         share = share_of_variance(n1, n0)
-        parts = [share * (by_ratio**2 + by_share**2), (1 - share) * (by_ratio**2 + by_share**2)]
-    stopped = reference["dose"] == 0 and not np.isnan(control["days_from_last_dose"])
+        parts = [part * (by_ratio**2 + by_share**2) for part in (share, 1 - share)]
+    stopped = reference["dose"] == 0 and control["days_from_last_dose"] >= 0
     last = control["days_from_last_dose"] if stopped else control["time_days"]
     return {
         "trial": arm["trial"], "label": label, "drug": arm["drug_given"], "arm": arm["arm"], "reference_arm": reference["arm"],
-        "day": control["time_days"], "days_from_last_dose": np.nan, "visit": 0.0, "y": float(z1 - z0), "se": float(np.sqrt(sum(parts))),
+        "day": control["time_days"], "days_from_last_dose": np.nan, "visit": 0.0, "y": z1 - z0, "se": float(np.sqrt(sum(parts))),
         "se_arm": float(np.sqrt(parts[0])), "se_reference": float(np.sqrt(parts[1])), "dose_arm": arm["dose"],
         "dose_reference": arm["dose"] if stopped else reference["dose"], "n_arm": n1, "n_reference": n0, "therapy": float(arm["therapy"]),
         "published": arm["trial_published"], "construct": own["construct"], "instrument": "relapse", "kind": "relapse",

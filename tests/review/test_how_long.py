@@ -74,6 +74,39 @@ def test_a_drug_whose_duration_is_carried_from_elsewhere_is_called_an_assumption
     ]
 
 
+def test_relapse_after_a_drug_was_stopped_at_random_is_told_beside_the_scores(build_evidence):
+    """A withdrawal trial joins; the events of people whose scores are in are set beside the curve alone."""
+    base = made(build_evidence)
+    relapse = [
+        {"trial_id": trial, "arm_id": arm, "instrument": "relapse", "time_days": 84, "n": 60, "responders": n, "primary": 0,
+         "days_from_last_dose": since}
+        for trial, arm, n, since in (("a", "drug", 20, None), ("a", "placebo", 35, None), ("w", "on", 15, 7), ("w", "off", 35, 84))
+    ]  # fmt: skip
+    arms = [
+        {"trial_id": "w", "arm_id": "on", "drug": "psilocybin", "role": "active", "dose_mg_equiv": 25, "therapy": 1},
+        {"trial_id": "w", "arm_id": "off", "drug": "placebo", "role": "inert_placebo", "therapy": 1},
+    ]
+    evidence = build_evidence(
+        trials=[*base.trials.to_dict("records"), {"trial_id": "w", "randomised_until": 84}],
+        arms=[*base.arms.to_dict("records"), *arms], outcomes=[*base.outcomes.to_dict("records"), *relapse],
+    )  # fmt: skip
+    tables = how_long(evidence, seed=1)
+    seen = tables["relapse"].set_index("trial")
+    assert seen["joined"].to_dict() == {"a": False, "w": True}
+    assert tables["relapse_set_aside"]["trial"].tolist() == ["a"]
+    alone, joined = tables["half_lives"].iloc[0], tables["half_lives_with_relapse"].iloc[0]
+    assert joined["ci_high"] != alone["ci_high"]
+    words = how_long_words(tables)[-1]
+    apart = f"{seen.loc['w', 'observed']:.2f} (SE {seen.loc['w', 'se']:.2f}) SDs apart"
+    assert "psilocybin: w stopped the drug at random in people who had improved with it. Relapse put those who" in words
+    assert apart in words
+    assert f"{joined['ci_high']:.0f}] instead of {alone['median']:.0f} [{alone['ci_low']:.0f}" in words
+    text = page(tables)
+    assert f"{seen.loc['a', 'observed']:.2f} ({seen.loc['a', 'se']:.2f})" in text
+    assert "no: the same people&#39;s scores are" in text or "no: the same people's scores are" in text
+    assert f"{joined['median']:.0f} [{joined['ci_low']:.0f}, {joined['ci_high']:.0f}]" in text
+
+
 def test_rows_that_allow_no_time_course_say_why(build_evidence):
     alone = build_evidence(
         trials=[{"trial_id": "open", "design": "single_arm"}],
