@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from pillprocess.gaussian.quadrature import Array, log_sum
 
@@ -90,7 +89,7 @@ def rate_nodes(priors: RatePriors, *, spacing: float = SPACING, fine: bool = Tru
     pad = 4 * SHIFT
     wide: Array = priors.rate_mean + spacing * np.arange(-half - pad, half + pad + 1).astype(np.float64)
     rate = wide[pad:-pad]
-    rho, w_rho = _correlations(0.3 if fine else 0.45) if priors.correlated else (np.zeros(1), np.ones(1))
+    rho, w_rho = _correlations(0.15 if fine else 0.3) if priors.correlated else (np.zeros(1), np.ones(1))
     tau, w_tau = _half_normal(priors.tau_sd, 16 if fine else 10)
     spread, w_spread = _half_normal(priors.rate_spread_sd, 10 if fine else 6)
     eta: Array = SHIFT * spacing * np.arange(-4, 5).astype(np.float64) if priors.rate_change_sd > 0 else np.zeros(1)
@@ -109,9 +108,9 @@ def _legendre(low: float, high: float, n: int) -> tuple[Array, Array]:
 
 
 def _correlations(spacing: float) -> tuple[Array, Array]:
-    """Nodes of the uniform prior of rho, even in its Fisher transform, in which its posterior is about equally wide everywhere."""
-    edges: Array = np.append(np.tanh(np.arange(0, 3, spacing)), 1.0).astype(np.float64)
-    return np.tanh(spacing * (np.arange(len(edges) - 1) + 0.5)), np.diff(edges)
+    """Nodes of the uniform prior of rho, even in Fisher's z, in which its posterior is about equally wide everywhere."""
+    z = np.arange(0, 3, spacing)
+    return np.tanh(z + spacing / 2), np.diff(np.append(np.tanh(z), 1.0))
 
 
 def _half_normal(sd: float, n: int) -> tuple[Array, Array]:
@@ -218,25 +217,25 @@ def draw_rates(
         rates[:, d] = nodes.rate[place] + step * (rng.random(draws) - 0.5)
     evenly = rng.random((2, draws)) - 0.5
     width = SHIFT * step if len(nodes.eta) > 1 else 0.0
+    correlation_edges = np.append(np.tanh(_midpoints(np.arctanh(nodes.rho))), 1.0)
     return {
-        "rho": _within(nodes.rho, rho, rng, top=1.0), "form": form, "tau": _within(nodes.tau, tau, rng),
+        "rho": _within(nodes.rho, rho, rng, edges=correlation_edges), "form": form, "tau": _within(nodes.tau, tau, rng),
         "spread": _within(nodes.spread, spread, rng), "eta": nodes.eta[eta] + width * evenly[0],
         "mean": nodes.rate[mean] + step * evenly[1], "rate": rates, "size": size, "change": change,
     }  # fmt: skip
 
 
-def _within(nodes: Array, at: np.ndarray, rng: np.random.Generator, *, top: float | None = None) -> Array:
-    """Spread the draws of each node over its cell, by a smooth distribution function that gives each cell what it has.
-
-    Cells end midway between nodes; the first begins at 0, the last ends at the top.
-    """
+def _within(nodes: Array, at: np.ndarray, rng: np.random.Generator, *, edges: Array | None = None) -> Array:
+    """Spread the draws of a node evenly over its cell: by default from 0, between the midpoints of nodes."""
     if len(nodes) == 1:
         return nodes[at]
-    last = nodes[-1] + (nodes[-1] - nodes[-2]) / 2 if top is None else top
-    edges = np.concatenate([[0.0], (nodes[1:] + nodes[:-1]) / 2, [last]])
-    share = np.bincount(at, minlength=len(nodes)) / len(at)
-    below = np.append(0.0, np.cumsum(share)) + 1e-12 * np.arange(len(edges))
-    return PchipInterpolator(below, edges)(below[at] + rng.random(len(at)) * (below[at + 1] - below[at]))
+    if edges is None:
+        edges = np.append(_midpoints(nodes), nodes[-1] + (nodes[-1] - nodes[-2]) / 2)
+    return edges[at] + rng.random(len(at)) * (edges[at + 1] - edges[at])
+
+
+def _midpoints(nodes: Array) -> Array:
+    return np.append(0.0, (nodes[1:] + nodes[:-1]) / 2)
 
 
 def prior_rates(priors: RatePriors, *, groups: int, draws: int, rng: np.random.Generator) -> dict[str, Array]:

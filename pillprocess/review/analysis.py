@@ -32,6 +32,7 @@ from pillprocess.inference.fit import check_fit, fit
 from pillprocess.output.tables import effect_table
 from pillprocess.review.belief_pair import belief_pair
 from pillprocess.review.choices import IN_THE_REPORT, sensitivity_table, shares_by_belief, unfitted
+from pillprocess.review.how_much import how_much
 from pillprocess.review.side_tables import side_tables
 from pillprocess.rows.arms import set_aside
 from pillprocess.rows.change_scores import learned_correlation
@@ -130,7 +131,9 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
         "expectancy_sources": rows["expectancy_from"].value_counts().rename_axis("source").reset_index(name="rows"),
     }
     tables |= side_tables(evidence, arms, differences, seed=seed)
-    return Analysis(tables, {"headline": headline}, rows, learned_correlation(evidence), note)
+    doses, dose_fits = how_much(evidence, arms, differences, seed=seed)
+    tables |= doses
+    return Analysis(tables, {"headline": headline} | dose_fits, rows, learned_correlation(evidence), note)
 
 
 def compare_hypotheses(

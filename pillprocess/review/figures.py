@@ -17,6 +17,7 @@ from pillprocess.decomposition.plot_left_out import plot_loto_pit
 from pillprocess.decomposition.plot_multiverse import plot_multiverse
 from pillprocess.decomposition.plot_network import plot_network
 from pillprocess.decomposition.plots import plot_contributions, plot_predictive_check, plot_prior_posterior
+from pillprocess.dose.plots import plot_dose_response
 from pillprocess.evidence.plot_coverage import plot_evidence_map
 from pillprocess.evidence.tables import Evidence
 from pillprocess.findings.trials import people_compared
@@ -74,6 +75,13 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
         if "time_curves" in tables:
             axes["time_course"] = plot_time_course(
                 tables["time_curves"], tables["time_points"], width=width, title="How long does the effect last?"
+            )
+        if "dose_response" in analysis.fits:
+            axes["dose_response"] = plot_dose_response(
+                analysis.fits["dose_response"],
+                analysis.fits["dose_of_experience"],
+                width=width,
+                title="How much of the drug does what?",
             )
         if "next_trial_sizes" in tables:
             axes["next_trial"] = plot_assurance(

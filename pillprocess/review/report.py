@@ -13,6 +13,7 @@ from pillprocess.review.analysis import Analysis
 from pillprocess.review.figures import embedded, main_drug
 from pillprocess.review.findings import findings_context
 from pillprocess.review.how_long import how_long_words
+from pillprocess.review.how_much import SHAPES, how_much_words
 from pillprocess.review.record import reporting_record, scale_priors
 from pillprocess.synthesis.plots import PATH_NAMES
 from pillprocess.synthesis.words import synthesis_answer
@@ -22,7 +23,7 @@ SETTING = {0.0: "alone", 1.0: "with therapy"}
 SECTIONS = (
     ("answer", "Answer"), ("evidence", "Evidence"), ("trials", "The trials, one by one"), ("bias", "What small and selected trials add"),
     ("models", "Models"), ("results", "Results"), ("responders", "Responders and number needed to treat"),
-    ("how_long", "How long it lasts"), ("checks", "Checks"),
+    ("how_long", "How long it lasts"), ("how_much", "How much of the drug does what"), ("checks", "Checks"),
     ("synthesis", "Do subjective effects mediate the outcome?"), ("claims", "The review, claim by claim"),
     ("sensitivity", "Sensitivity: what would overturn it"), ("multiverse", "Every combination of choices"),
     ("ledger", "What identifies what"), ("next_trial", "Which trial would settle it?"), ("blinding", "Was the blind kept?"),
@@ -74,6 +75,8 @@ def render_report(
         "example": scale_example(evidence),
         "bias_note": analysis.bias_note,
         "how_long": how_long_words(analysis.tables),
+        "how_much": how_much_words(analysis.tables),
+        "dose_shapes": SHAPES,
         "comparison_note": analysis.comparison_note,
         "synthesis": synthesis_answer(analysis.tables, analysis.synthesis_note, drug=main_drug(rows))
         if "synthesis" in analysis.fits
