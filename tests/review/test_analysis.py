@@ -71,7 +71,8 @@ class Page(html.parser.HTMLParser):
 def test_everything_is_written(results, tables):
     names = {
         "drug_effects", "contributions", "terms", "posterior_predictive", "ledger", "influence", "evidence_map", "network", "funnels",
-        "cumulative", "time_course", "left_out", "next_trial", "multiverse_drug", "multiverse_interaction", "multiverse_therapy",
+        "cumulative", "time_course", "dose_response", "left_out", "next_trial", "multiverse_drug", "multiverse_interaction",
+        "multiverse_therapy",
         "multiverse_share", "synthesis_effects", "synthesis_paths", "synthesis_pooling", "synthesis_curve", "synthesis_without",
     }  # fmt: skip
     for suffix in ("png", "svg"):
