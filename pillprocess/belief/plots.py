@@ -232,7 +232,7 @@ def plot_guess_rate(
     ax.set_title(wrapped(ax, note, 1.35), fontsize=NORMAL, loc="left")
     ax.set_xlim(0, 1)
     way = {None: "", True: "; down is improvement", False: "; up is improvement"}[higher_is_worse]
-    ax.legend(fontsize=SMALL, frameon=False)
+    ax.legend(fontsize=SMALL, frameon=True, framealpha=0.9, edgecolor="none")
     _finish(ax, "share that guessed right, in either arm", f"difference of the arms\n({unit}{way})", title)
     return ax
 

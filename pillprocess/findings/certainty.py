@@ -7,9 +7,11 @@ starts); Guyatt et al. 2011, doi:10.1016/j.jclinepi.2010.07.017 (risk of bias), 
 (inconsistency), 10.1016/j.jclinepi.2011.04.014 (indirectness).
 """
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
+from scipy.special import ndtri
 
 from pillprocess.bias.averaging import AVERAGED, LARGEST, UNADJUSTED
 from pillprocess.evidence.tables import Evidence
@@ -18,8 +20,12 @@ from pillprocess.findings.trials import compared_trials, people_compared, usual_
 from pillprocess.rows.bias_domains import risk_of_bias
 
 WORDS = ("high", "moderate", "low", "very low")
-SMALL, FEW, MATERIAL = 0.2, 400, 1 / 3
-"""A small effect in SDs; GRADE's rule of thumb for the people behind a continuous outcome; the part of an effect that matters."""
+SMALL, MATERIAL = 0.2, 1 / 3
+"""A small effect in SDs, and the part of an effect that matters."""
+
+FEW = 2 * math.ceil(2 * ((ndtri(0.975) + ndtri(0.8)) / SMALL) ** 2)
+"""GRADE's optimal information size: the people one trial needs to find the small effect with 80 % power (two-sided 5 %). Many reviews
+take 400 instead; the GRADE papers define the size by the trial, not by a number."""
 
 RULE = {
     "what identifies it": "starts high where trials of the drug randomise it; two down where only a comparison of different trials or an "
@@ -29,7 +35,7 @@ RULE = {
     "inconsistency": "one down where the interval for a new trial includes 0",
     "indirectness": "one down where most trials of the drug measured something else than the scale shown",
     "imprecision": f"two down where the interval includes 0, one where it includes an effect below {SMALL:g} SD; one (at most two in "
-    f"all) for fewer than {FEW} people",
+    f"all) for fewer people than the {FEW} that one trial needs to find {SMALL:g} SD with 80 % power (GRADE's optimal information size)",
     "publication bias": "one down where allowing for small-study effects, or the largest trials alone, leave a third less, or an interval "
     "that includes 0",
 }  # fmt: skip

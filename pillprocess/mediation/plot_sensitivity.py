@@ -124,6 +124,7 @@ def plot_r2_contours(
         "explained share of the outcome's residual variance",
         title,
     )
+    ax.set_aspect("equal")  # both axes are shares
     way = "the same way" if direction == "same" else "opposite ways"
     bold = "; bold: 0" if _crosses(surface) else ""
     note = f"mean indirect effect ({unit}){bold}; the confounder moves mediator and outcome {way}"

@@ -8,6 +8,7 @@ from pillprocess.evidence.coverage import evidence_map
 from pillprocess.evidence.tables import Evidence
 from pillprocess.findings.certainty import RULE, certainty
 from pillprocess.findings.claims import review_claims
+from pillprocess.findings.questions import questions
 from pillprocess.findings.scales import clinical_scales
 from pillprocess.findings.summary import QUANTITIES, summary_of_findings
 from pillprocess.findings.trials import trial_counts
@@ -25,6 +26,7 @@ def add_findings(analysis: Analysis, evidence: Evidence) -> Analysis:
     tables = {
         "summary_of_findings": summary,
         "certainty": certainty(analysis.tables, evidence),
+        "questions": questions(analysis.tables, summary),
         "not_known": not_known(analysis.tables, summary),
         "trial_counts": trial_counts(analysis.tables),
         "trials_one_by_one": trials_one_by_one(analysis, evidence),
@@ -51,6 +53,7 @@ def findings_context(analysis: Analysis, evidence: Evidence) -> dict[str, object
         "assumptions": assumptions(analysis.tables["what_if"], analysis.tables["summary_of_findings"]),
         "opening": opening_sentence(summary), "summary": by_drug, "quantities": QUANTITIES, "explained": EXPLAINED,
         "certainty_rule": RULE, "not_known": analysis.tables["not_known"].to_dict("records"),
+        "asked": analysis.tables["questions"].to_dict("records"),
         "scale_notes": scale_notes(analysis.tables["rows"], evidence), "counts": counts_by_section(analysis.tables["trial_counts"]),
         "trial_map": map_context(mapped), "cards": trial_cards(mapped, evidence, analysis.rows, analysis.tables["trials_one_by_one"]),
         "specifications": specification_curves(analysis.tables["multiverse"]),

@@ -13,6 +13,7 @@ from pillprocess.belief.plots import (
     plot_moderation,
 )
 from pillprocess.mediation.paths import estimate_text
+from pillprocess.output.visual_style import Width
 from pillprocess.participants.table import Participants
 
 if TYPE_CHECKING:
@@ -21,22 +22,26 @@ if TYPE_CHECKING:
 WHEN = {"pre_dose": "before dosing", "post_dose": "after dosing", "endpoint": "at the endpoint"}
 
 
-def belief_axes(people: Participants, belief: BeliefAnalysis) -> dict[tuple[str, ...], "Axes"]:
+def belief_axes(
+    people: Participants, belief: BeliefAnalysis, *, width: Width = "two_column"
+) -> dict[tuple[str, ...], "Axes"]:
     """Draw every figure of a guess or an expectation, by kind and arm."""
     tables, unit, base = belief.tables, str(people.outcome.name), f"n = {belief.n} people"
     if "moderation_effects" in tables:
-        return {("moderation",): plot_moderation(tables["moderation_effects"], title=base)}
-    axes: dict[tuple[str, ...], Axes] = {("blinding",): plot_blinding(tables["blinding"])}
+        return {("moderation",): plot_moderation(tables["moderation_effects"], width=width, title=base)}
+    axes: dict[tuple[str, ...], Axes] = {("blinding",): plot_blinding(tables["blinding"], width=width)}
     for arm in map(str, people.treatment.columns):
         bounds, curve = (tables[name][tables[name]["arm"] == arm] for name in ("belief_bounds", "guess_rate"))
         worse, title = people.higher_is_worse, f"{arm} against {people.reference}, {base}"
-        axes["belief_bounds", arm] = plot_belief_bounds(bounds, higher_is_worse=worse, unit=unit, title=title)
+        axes["belief_bounds", arm] = plot_belief_bounds(
+            bounds, width=width, higher_is_worse=worse, unit=unit, title=title
+        )
         effects = belief_effects(belief.fits["belief_first"], arm=arm)
         if "through_experience" in effects:
             axes["belief_split", arm] = plot_belief_split(effects, unit=unit, title=title)
         if len(curve):
             title = f"{arm} against {people.reference}"
-            axes["guess_rate", arm] = plot_guess_rate(curve, higher_is_worse=worse, unit=unit, title=title)
+            axes["guess_rate", arm] = plot_guess_rate(curve, width=width, higher_is_worse=worse, unit=unit, title=title)
     return axes
 
 

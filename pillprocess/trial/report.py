@@ -21,7 +21,7 @@ from pillprocess.mediation.plot_sensitivity import plot_r2_contours, plot_sensit
 from pillprocess.mediation.plots import plot_effects, plot_mediation, plot_overlap
 from pillprocess.mediation.sensitivity import r2_contours
 from pillprocess.output.pages import render_page, versions
-from pillprocess.output.visual_style import house_style
+from pillprocess.output.visual_style import Width, house_style
 from pillprocess.participants.table import Participants
 from pillprocess.review.figures import embedded
 from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes, rests_on, total_of
@@ -71,19 +71,19 @@ class MediationReport:
         )
 
 
-def draw_figures(report: MediationReport) -> dict[str, Figure]:
-    """Draw every figure of the report, by name."""
+def draw_figures(report: MediationReport, *, width: Width = "two_column") -> dict[str, Figure]:
+    """Draw every figure of the report, by name, at a print width; squares are one column wide at either."""
     axes: dict[tuple[str, ...], Axes] = {}
     with house_style():
         if report.mediation:
-            axes |= mediation_axes(report.mediation)
+            axes |= mediation_axes(report.mediation, width=width)
         if report.belief:
-            axes |= belief_axes(report.people, report.belief)
+            axes |= belief_axes(report.people, report.belief, width=width)
     named = zip(file_names(axes), axes.values(), strict=True)
     return {name: ax.figure for name, ax in named if isinstance(ax.figure, Figure)}
 
 
-def mediation_axes(analysis: MediationAnalysis) -> dict[tuple[str, ...], Axes]:
+def mediation_axes(analysis: MediationAnalysis, *, width: Width = "two_column") -> dict[tuple[str, ...], Axes]:
     """Draw every figure of a mediation analysis, by kind, arm and mediator."""
     people, tables = analysis.people, analysis.tables
     unit, trials = str(people.outcome.name), people.trial.nunique()
@@ -92,7 +92,7 @@ def mediation_axes(analysis: MediationAnalysis) -> dict[tuple[str, ...], Axes]:
     for arm in map(str, people.treatment.columns):
         against = f"{arm} against {people.reference}, {base}"
         paths, effects = (tables[name][tables[name]["arm"] == arm] for name in ("paths", "effects"))
-        axes["paths", arm] = plot_mediation(paths, effects=effects, title=against)
+        axes["paths", arm] = plot_mediation(paths, effects=effects, width=width, title=against)
         rows = tables["prior_posterior"]
         own = rows[rows["arm"] == arm]
         scale = str(effects["scale"].iloc[0])
@@ -100,21 +100,28 @@ def mediation_axes(analysis: MediationAnalysis) -> dict[tuple[str, ...], Axes]:
             own,
             higher_is_worse=people.higher_is_worse,
             unit=unit if scale.endswith(f"means of {unit}") else scale,
+            width=width,
             title=against,
         )
     for (arm, mediator), sensitivity in analysis.sensitivity.items():
         title = f"{arm} against {people.reference} through {mediator}, {base}"
         axes["sensitivity", arm, mediator] = plot_sensitivity(
-            sensitivity, higher_is_worse=people.higher_is_worse, unit=unit, title=title
+            sensitivity, higher_is_worse=people.higher_is_worse, width=width, unit=unit, title=title
         )
         axes["r2", arm, mediator] = plot_r2_contours(r2_contours(sensitivity), unit=unit, title=title)
     for mediator in map(str, people.mediators.columns):
-        axes["overlap", mediator] = plot_overlap(people, mediator=mediator)
+        axes["overlap", mediator] = plot_overlap(people, mediator=mediator, width=width)
     return axes
 
 
 def render_mediation(
-    report: MediationReport, figures: dict[str, Figure], *, source: Path, seed: int, codebook: str | Path | None = None
+    report: MediationReport,
+    figures: dict[str, Figure],
+    *,
+    source: Path,
+    seed: int,
+    codebook: str | Path | None = None,
+    narrow: dict[str, Figure] | None = None,
 ) -> str:
     """Render the report as one self-contained HTML page.
 
@@ -130,6 +137,8 @@ def render_mediation(
         The seed that was used.
     codebook
         The codebook, where there is one.
+    narrow
+        The same figures one column wide, for phones.
 
     Returns
     -------
@@ -143,7 +152,8 @@ def render_mediation(
     doubts = [*(mediation.doubts if mediation else ()), *(belief.doubts if belief else ())]
     context = {
         "answers": said, "tables": {name: table.to_dict("records") for name, table in report.tables.items()},
-        "figures": {name: embedded(figure) for name, figure in figures.items()},
+        "figures": {name: embedded(figure).replace("%20", " ") for name, figure in figures.items()},
+        "narrow": {name: embedded(figure) for name, figure in (narrow or {}).items()},
         "arms": [str(a) for a in people.treatment.columns], "reference": people.reference, "outcome": str(people.outcome.name),
         "covariates": list(dict.fromkeys(people.covariate_source)), "trials": people.trial.nunique(), "noun": people.trial_noun,
         "clusters": {str(c): int(people.clusters[c].nunique()) for c in people.clusters.columns},

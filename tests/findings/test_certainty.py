@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import pillprocess as pp
-from pillprocess.findings.certainty import RULE
+from pillprocess.findings.certainty import FEW, RULE
 from tests.findings.tables import interval, made
 
 
@@ -29,6 +29,14 @@ def test_four_words_from_high_to_very_low():
         "very low",
         "very low",
     ]
+
+
+def test_few_people_are_fewer_than_one_trial_needs_for_the_small_effect(evidence):
+    # Cohen 1988, table 2.4.1: 393 per group for d = .2, two-sided 5 %, power .80
+    assert FEW == 2 * 393
+    assert down(made(people=196), evidence) == {"imprecision": 1}  # 4 trials of 196
+    assert down(made(people=197), evidence) == {}
+    assert "786" in RULE["imprecision"]
 
 
 def test_findings_that_nothing_speaks_against_are_of_high_certainty(evidence):

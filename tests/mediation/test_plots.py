@@ -145,6 +145,7 @@ def test_contours_are_drawn_in_the_direction_that_brings_the_effect_to_zero(save
     ]
     assert ax.get_title(loc="left").endswith({"same": "the same way", "opposite": "opposite ways"}[crossing[0]])
     assert len(ax.collections) == 2
+    assert ax.get_aspect() == 1.0  # both axes are shares
     other = plot_r2_contours(contours, direction={"same": "opposite", "opposite": "same"}[crossing[0]])
     assert len(other.collections) == 1
     save_figure(ax)

@@ -181,6 +181,9 @@ def test_the_first_table_holds_the_summarys_numbers_and_the_summary_the_tables(r
     pd.testing.assert_frame_equal(
         again.fillna(dict.fromkeys(words, "")), summary.fillna(dict.fromkeys(words, "")), check_dtype=False
     )
+    assert len(tables["questions"]) == 5
+    for answer in tables["questions"]["answer"]:
+        assert html.escape(answer, quote=False) in page.replace("&#39;", "'")
     for row in tables["not_known"].to_dict("records"):
         assert html.escape(row["why"], quote=False) in page.replace("&#39;", "'")
 

@@ -212,6 +212,12 @@ def test_a_run_writes_tables_figures_posterior_and_report(path, tmp_path):
     assert effects.loc["tnie", "mean"] == pytest.approx(again["tnie"].mean().item(), rel=1e-9)
     # The truth of the simulation: tnie = -.12 x 35 = -4.2, te = -6.2; one small trial lies within three SDs of it.
     assert abs(effects.loc["tnie", "mean"] + 4.2) < 3 * effects.loc["tnie", "sd"]
-    assert {p.suffix for p in (out / "figures").iterdir()} == {".png", ".svg"}
+    wide, narrow = (
+        {p.name for p in folder.glob("*.*")} for folder in (out / "figures", out / "figures" / "one_column")
+    )
+    assert wide == narrow
+    assert {name[-4:] for name in wide} == {".png", ".svg"}
+    page = report.read_text(encoding="utf-8")
+    assert page.count('<source media="screen and (max-width: 600px)"') == page.count("<img ") == len(wide) / 2
     compared = pd.read_csv(out / "tables" / "prior_posterior.csv").set_index("parameter")
     assert (compared.loc[["te", "tnie"], "contraction"] > 0.8).all()
