@@ -31,6 +31,7 @@ OUTSIDE = {
     "decomposition": ["contribution[course]", "contribution[drug:therapy]"],
     "mediation-trials": ["tau[alpha_m[experience]]"],
     "synthesis": ["without_experience[LSD]", "a[ketamine]", "a[psilocybin]", "b[MDMA]", "b[ketamine]"],
+    "time-course": ["effect[LSD, 1.0, 1.0]"],
     "unblinding": ["a_belief_raw[psilocybin]"],
 }
 """Quantities outside their own 95 % band, which chance alone puts there once in twenty."""
