@@ -12,7 +12,17 @@ DOCS = Path(__file__).parent
 ROOT, MADE = DOCS.parent, DOCS / "made"
 sys.path.insert(0, str(DOCS))
 
-from made_pages import api_pages, evidence_page, linked, model_page, one_paragraph  # noqa: E402
+from made_pages import (  # noqa: E402
+    api_pages,
+    checklist_page,
+    claims_page,
+    evidence_page,
+    linked,
+    model_page,
+    one_paragraph,
+)
+
+from pillprocess.evidence.tables import load_evidence  # noqa: E402
 
 project = "pillprocess"
 author = "The pillprocess developers"
@@ -47,7 +57,8 @@ shutil.copytree(ROOT / "notebooks", MADE / "notebooks", ignore=shutil.ignore_pat
 shutil.copy(ROOT / "CITATION.cff", MADE)
 shutil.copy(ROOT / "pillprocess" / "output" / "templates" / "tables.js", MADE / "static")
 (MADE / "static" / "tables.css").write_text(
-    ".scroll { overflow-x: auto; } .scroll table { font-size: .8rem; } .scroll th { text-align: left; }\n"
+    ".scroll { overflow-x: auto; } .scroll table { font-size: .8rem; } .scroll th { text-align: left; } "
+    ".scroll th, .scroll td { vertical-align: top; padding: .15rem .5rem .15rem 0; }\n"
     ".tools { display: flex; gap: .6rem; justify-content: flex-end; }\n"
     ".sort { all: unset; cursor: pointer; } .sort:focus-visible { outline: 3px solid; }\n",
     encoding="utf-8",
@@ -55,6 +66,9 @@ shutil.copy(ROOT / "pillprocess" / "output" / "templates" / "tables.js", MADE / 
 for name, text in api_pages(ROOT / "pillprocess" / "__init__.pyi").items():
     (MADE / "api" / f"{name}.rst").write_text(text, encoding="utf-8")
 (MADE / "models.rst").write_text(model_page(ROOT / "pillprocess"), encoding="utf-8")
+(MADE / "claims.md").write_text(claims_page(DOCS, load_evidence(ROOT / "data").checksum), encoding="utf-8")
+checklists = checklist_page(ROOT / "pillprocess" / "review" / "checklists.csv")
+(MADE / "checklists.md").write_text(checklists, encoding="utf-8")
 (MADE / "evidence.md").write_text(evidence_page(ROOT / "data"), encoding="utf-8")
 
 

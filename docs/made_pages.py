@@ -2,8 +2,10 @@
 
 import ast
 import html
+import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -106,10 +108,7 @@ def evidence_page(data: Path) -> str:
                  r["n_randomised"], *(str(n.get(r["trial_id"], 0)) for n in (arms, outcomes, doubts)), included]  # fmt: skip
         name = f'<th scope="row" title="{html.escape(r["citation"])}">{html.escape(r["trial_id"])}</th>'
         rows.append(f"<tr>{name}{''.join(f'<td>{html.escape(c)}</td>' for c in cells)}<td>{link}</td></tr>")
-    table = (
-        '<div class="scroll"><table><thead><tr>' + "".join(f'<th scope="col">{h}</th>' for h in heads)
-        + "</tr></thead><tbody>" + "".join(rows) + "</tbody></table></div>"
-    )  # fmt: skip
+    table = _table(heads, rows)
     return f"""# The evidence
 
 Every study of the tables, {len(trials)} in all: {int((trials["include"] == "1").sum())} included, the others with the reason. Sort by a
@@ -119,3 +118,84 @@ head, filter by typing (`psilocybin TRD`), download as CSV. What the columns of 
 {table}
 ```
 """
+
+
+def claims_page(kept: Path, checksum: str) -> str:
+    """The review claim by claim, as the main job last answered; ``checksum`` is that of the evidence as it is now."""
+    made_from = json.loads((kept / "claims.json").read_text(encoding="utf-8"))
+    table = pd.read_csv(kept / "claims.csv", keep_default_na=False, dtype=str)
+    heads = ["The review says", "Its section", "Its references", "Trials", "These trials say", "What identifies it", "How sure"]
+    columns = ["section", "references", "trials", "estimate", "identified_by", "certainty"]
+    rows = [
+        f'<tr><th scope="row">{html.escape(r["says"])}</th>'
+        + "".join(f"<td>{html.escape(r[name].replace(';', ', ') if name == 'references' else r[name])}</td>" for name in columns) + "</tr>"
+        for r in table.to_dict("records")
+    ]  # fmt: skip
+    stale = (
+        ""
+        if made_from["data_checksum"] == checksum
+        else "\n**The evidence has changed since: `pillprocess reproduce` gives the answers of today.**\n"
+    )
+    return f"""# The review, claim by claim
+
+The {len(table)} claims of the review this package answers to, in short, and what its trials say of each: Torrado Pacheco A, Moghaddam B.
+*J Clin Invest* 2024;134(12):e180217, [doi:10.1172/JCI180217](https://doi.org/10.1172/JCI180217),
+[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/); numbers of references are its own. Effects are in reference SDs, negative is
+better, with 95 % intervals. Claims about cells and animals point to the references of its Table 1: no human outcome speaks to them here.
+What a claim is, and which question answers it, was written by hand (`pillprocess/findings/claims.csv`); every figure is filled from the
+tables of `pillprocess reproduce` ({made_from["evidence"]}, seed {made_from["seed"]}).
+{stale}
+```{{raw}} html
+{_table(heads, rows)}
+```
+"""
+
+
+def checklist_page(table: Path) -> str:
+    """Every item of the reporting guidelines, and the section of the report that answers it, or why none does."""
+    items = pd.read_csv(table, dtype=str, keep_default_na=False)
+    parts = ["""# Reporting checklists
+
+Each item in short words of our own, not those of the guideline: read the guideline before you submit. Where the report answers an item,
+its section is named, and `tables/reporting_record.csv` of a results folder holds what it says, filled from the fits; `pillprocess paper`
+puts the whole list into a document. Where it does not, the last column says whether nobody did it or whether it is for the authors. Where
+both are given, the analysis may not be possible with the evidence at hand.
+"""]
+    for name, own in items.groupby("guideline", sort=False):
+        rows = []
+        for r in own.to_dict("records"):
+            cells = "".join(f"<td>{html.escape(r[column])}</td>" for column in ("asks", "section", "open"))
+            rows.append(f'<tr><th scope="row">{html.escape(r["item"])}</th>{cells}</tr>')
+        made = _table(["Item", "Asks", "Section of the report", "Else"], rows)
+        parts += [f"## {name}", "", GUIDELINES[name], "", "```{raw} html", made, "```", ""]
+    return "\n".join(parts)
+
+
+GUIDELINES = {
+    "PRISMA-NMA": "Systematic reviews with network meta-analysis: Hutton et al. 2015, [doi:10.7326/M14-2385](https://doi.org/10.7326/M14-2385).",
+    "BARG": "Bayesian analyses: Kruschke 2021, [doi:10.1038/s41562-021-01177-7](https://doi.org/10.1038/s41562-021-01177-7).",
+    "AGReMA": "Mediation analyses: Lee et al. 2021, [doi:10.1001/jama.2021.14075](https://doi.org/10.1001/jama.2021.14075). The synthesis "
+    "answers it; `pillprocess mediate` writes a report by the same items for a trial's own participants.",
+}  # fmt: skip
+
+
+def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
+    """A table that the page's script lets readers sort, filter and download."""
+    head = "".join(f'<th scope="col">{h}</th>' for h in heads)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def keep_claims(results: Path, docs: Path) -> None:
+    """Keep what a results folder says of each claim for the site."""
+    run = json.loads((results / "run.json").read_text(encoding="utf-8"))
+    facts = {
+        "data_checksum": run["data_checksum"],
+        "seed": run["seed"],
+        "evidence": f"edition {run['evidence_version']}",
+    }
+    (docs / "claims.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    (docs / "claims.csv").write_bytes((results / "tables" / "claims.csv").read_bytes())
+
+
+if __name__ == "__main__":
+    keep_claims(Path(sys.argv[1]), Path(__file__).parent)

@@ -1,12 +1,18 @@
 """The pages of the site that are made from the repository: no public name is missing, no link leads nowhere, no paragraph is cut up."""
 
+import html
+import json
 import re
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 import pillprocess as pp
+from pillprocess.findings.claims import claims
+from pillprocess.review.checklists import checklists
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,9 +24,8 @@ def made():
         import made_pages
     except ModuleNotFoundError:
         pytest.skip("docs/ is not here")
-    finally:
-        sys.path.pop(0)
-    return made_pages
+    yield made_pages
+    sys.path.remove(str(ROOT / "docs"))
 
 
 def test_every_public_name_stands_on_one_page_of_the_reference(made):
@@ -80,3 +85,56 @@ def test_models_with_a_formula_and_every_trial_are_shown(made):
     trials = pp.load_evidence().trials
     assert evidence.count('<th scope="row"') == len(trials)
     assert f"{len(trials)} in all: {int(trials['include'].sum())} included" in evidence
+
+
+def test_the_claims_of_the_site_are_all_the_reviews_and_an_old_answer_says_so(made):
+    checksum = json.loads((ROOT / "docs" / "claims.json").read_text(encoding="utf-8"))["data_checksum"]
+    page = made.claims_page(ROOT / "docs", checksum)
+    assert page.count('<th scope="row">') == len(claims())
+    assert all(html.escape(says) in page for says in claims()["says"])
+    assert "The evidence has changed since" not in page
+    assert "The evidence has changed since" in made.claims_page(ROOT / "docs", "another")
+
+
+def test_every_item_of_the_checklists_is_answered_or_says_why_not(made):
+    page, items = made.checklist_page(ROOT / "pillprocess" / "review" / "checklists.csv"), checklists()
+    assert items.groupby("guideline").size().to_dict() == {"AGReMA": 25, "BARG": 30, "PRISMA-NMA": 32}
+    assert ((items["section"] != "") | (items["open"] != "")).all()
+    assert page.count('<th scope="row">') == len(items)
+
+
+def test_a_link_that_leads_nowhere_is_found(made, tmp_path, capsys):
+    from check_links import broken_links, external_links, main, unanswered
+
+    (tmp_path / "a.html").write_text(
+        '<a href="b.html#there">1</a><a href="b.html#gone">2</a><a href="#up">3</a><a href="c%20d.html">4</a><img src="none.png">'
+        '<a href="https://example.org/x#y">5</a><a href="mailto:x@y.z">6</a><p id="up">', encoding="utf-8"
+    )  # fmt: skip
+    (tmp_path / "b.html").write_text(
+        '<h1 id="there"></h1><a href="sub/">7</a><a href="sub/#no">8</a>', encoding="utf-8"
+    )
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "index.html").write_text("", encoding="utf-8")
+    assert broken_links(tmp_path) == [
+        "a.html: b.html#gone leads to no anchor", "a.html: c%20d.html leads to no file", "a.html: none.png leads to no file",
+        "b.html: sub/#no leads to no anchor",
+    ]  # fmt: skip
+    assert main([str(tmp_path)]) == 1
+    assert "3 pages, 4 broken links" in capsys.readouterr().out
+    assert external_links(tmp_path) == ["https://example.org/x"]
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(int(self.path.strip("/")))
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        at = f"http://127.0.0.1:{server.server_port}"
+        failed, refused = unanswered([f"{at}/200", f"{at}/404", f"{at}/403"])
+        server.shutdown()
+    assert failed == [f"{at}/404: 404"]
+    assert refused == [f"{at}/403: 403"]

@@ -4,7 +4,7 @@ The claims are those of Torrado Pacheco & Moghaddam 2024, J Clin Invest 134(12):
 numbers of its references are the review's own. ``claims.csv`` names for each the question of this module that answers it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.resources import files
 
 import pandas as pd
@@ -12,6 +12,17 @@ from scipy.stats import norm
 
 from pillprocess.evidence.tables import Evidence
 from pillprocess.findings.summary import summary_of_findings
+from pillprocess.findings.trial_answers import (
+    Answer,
+    Tables,
+    approaches,
+    compared_kinds,
+    controls_too,
+    each_trial,
+    early,
+    harms,
+    without_its_experience,
+)
 from pillprocess.output.pages import estimate
 
 SUBSTANCES = ("AUD", "tobacco", "cocaine")
@@ -20,9 +31,6 @@ LATE = 90.0
 
 NO_HUMAN = "no human outcome of these tables speaks to it"
 COLUMNS = ["trials", "estimate", "identified_by", "certainty"]
-
-type Answer = dict[str, str]
-type Tables = Mapping[str, pd.DataFrame]
 
 
 def claims() -> pd.DataFrame:
@@ -207,7 +215,7 @@ def _therapies(claim: Answer, tables: Tables, evidence: Evidence, summary: pd.Da
     return {
         "trials": f"{arms['trial_id'].nunique()} included trials in {', '.join(SUBSTANCES)}",
         "estimate": "; ".join(f"{kind.replace('_', ' ')}: {names}" for kind, names in named.items()),
-        "identified_by": "a count of the tables; no trial compares one therapy with another at one dose of the drug",
+        "identified_by": f"a count of the tables; {compared_kinds(arms)}",
         "certainty": "as certain as the sources",
     }
 
@@ -266,7 +274,8 @@ def _preclinical(claim: Answer, tables: Tables, evidence: Evidence, summary: pd.
 
 ANSWERS: dict[str, Callable[[Answer, Tables, Evidence, pd.DataFrame], Answer | None]] = {
     "interaction": _interaction, "support": _support, "late": _late, "doses": _own, "own": _own, "counted": _counted,
-    "therapies": _therapies, "association": _association, "without_experience": _without_experience, "preclinical": _preclinical,
+    "therapies": _therapies, "approaches": approaches, "each": each_trial, "controls": controls_too, "early": early, "harms": harms,
+    "blocked": without_its_experience, "association": _association, "without_experience": _without_experience, "preclinical": _preclinical,
     "total": _from_summary("total", "total effect"), "therapy": _from_summary("therapy", "what therapy adds"),
     "belief": _from_summary("belief", "total effect with belief held equal"),
     "experience": _from_summary("experience", "through the experience"),

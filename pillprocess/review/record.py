@@ -1,26 +1,15 @@
 """The reporting record: items of BARG, PRISMA-NMA and AGReMA, filled from an analysis."""
 
-from importlib.resources import files
-
 import pandas as pd
 
 from pillprocess.evidence.edition import edition_of
 from pillprocess.evidence.tables import Evidence
 from pillprocess.output.visual_style import in_drawn_order
 from pillprocess.review.analysis import Analysis
+from pillprocess.review.checklists import checklists
 from pillprocess.review.mediation_record import mediation_record
 
 NO_MEDIATION = "no mediation analysis: the synthesis was not run"
-
-
-def checklists() -> pd.DataFrame:
-    """Return every item in short words: ``guideline``, ``item``, ``asks``, ``section`` of the report, and ``open``, why it may be empty.
-
-    BARG: Kruschke 2021, doi:10.1038/s41562-021-01177-7. PRISMA-NMA: Hutton et al. 2015, doi:10.7326/M14-2385. AGReMA: Lee et al. 2021,
-    doi:10.1001/jama.2021.14075.
-    """
-    with (files("pillprocess.review") / "checklists.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 
 def reporting_record(analysis: Analysis, evidence: Evidence, *, seed: int) -> pd.DataFrame:

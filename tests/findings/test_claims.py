@@ -7,6 +7,7 @@ import pytest
 
 import pillprocess as pp
 from pillprocess.findings.claims import ANSWERS, claims
+from pillprocess.findings.trial_answers import compared_kinds, without_its_experience
 from tests.findings.tables import interval, made
 
 
@@ -28,7 +29,7 @@ def ledgered() -> dict[str, pd.DataFrame]:
 
 def test_claims_are_named_once_and_each_asks_a_question_that_exists(shared):
     table = claims()
-    assert len(table) >= 15
+    assert len(table) >= 30
     assert table["claim"].is_unique
     assert set(table["answered_by"]) <= set(ANSWERS)
     assert (table["says"].str.len() > 20).all()
@@ -38,9 +39,10 @@ def test_claims_are_named_once_and_each_asks_a_question_that_exists(shared):
 
 
 def test_a_trial_that_a_claim_cites_is_that_of_the_reviews_reference(evidence):
-    cited = claims().query("trials != ''").set_index("trials")["references"]
+    cited = claims().query("trials != ''").assign(trials=lambda t: t["trials"].str.split(";")).explode("trials")
     known = evidence.trials.set_index("trial_id")["seed_ref"]
-    assert [t for t, numbers in cited.items() if f"{known[t]:.0f}" not in numbers.split(";")] == []
+    pairs = zip(cited["trials"], cited["references"], strict=True)
+    assert [t for t, numbers in pairs if f"{known[t]:.0f}" not in numbers.split(";")] == []
 
 
 def test_every_claim_is_answered_and_what_no_trial_speaks_to_says_so(evidence):
@@ -109,6 +111,38 @@ def test_experience_is_answered_from_the_synthesis(evidence):
     assert table.loc["ketamine experience", "estimate"] == "no trial of this evidence speaks to it"
 
 
+def test_single_trials_arms_and_days_answer_what_they_can(evidence, build_evidence):
+    tables = ledgered()
+    tables["rows"] = pd.concat([tables["rows"], tables["rows"].assign(study_drug="MDMA", drug_given="MDMA")])
+    arms = tables["rows"]["study_drug"] == "MDMA"
+    tables["rows"]["y"] = tables["rows"]["dose"].where(arms) * -1.1 - 0.7
+    tables["trial_effects"] = pd.DataFrame([{"trial_drug": "grob2011: psilocybin"} | interval(-0.7, -1.3, -0.1)])
+    days = [("ketamine", 1.0, "own trials"), ("ketamine", 7.0, "own trials"), ("LSD", 1.0, "extrapolated")]
+    tables["time_effects"] = pd.DataFrame(
+        [{"drug": d, "day": day, "trials": 3, "evidence": words} | interval(-0.5, -0.9, -0.1) for d, day, words in days]
+    )
+    table = pp.review_claims(tables, evidence).set_index("claim")
+    assert table.loc["cancer", ["trials", "estimate"]].tolist() == ["grob2011", "grob2011 -0.70 [-1.30, -0.10]"]
+    assert table.loc["cancer", "certainty"] == "that of the drug's total effect: high"
+    assert table.loc["rapid", "estimate"] == "ketamine -0.50 [-0.90, -0.10]; nobody measured LSD then"
+    assert table.loc["MDMA controls", "estimate"].startswith(
+        "median change -0.70 in 4 arms with the lowest dose or none, -1.80 in 4"
+    )
+    assert table.loc["ketamine harms", "estimate"] == "harms are not in these tables"
+    assert table.loc["without the experience", "trials"] == "0 trials gave psilocybin without its experience"
+    assert "no trial compares one therapy with another" in table.loc["which therapy", "estimate"]
+    kinds = [{"trial_id": "a", "drug": "psilocybin", "dose": 25.0, "psychotherapy": kind} for kind in ("ACT", "CBT")]
+    none = [{"trial_id": "b", "drug": "psilocybin", "dose": 25.0, "psychotherapy": kind} for kind in ("none", "CBT")]
+    assert compared_kinds(build_evidence(arms=[*kinds, *none]).arms) == (
+        "one therapy is compared with another at one dose of the drug in a"
+    )
+    asleep = build_evidence(arms=[{"trial_id": "c", "drug": "psilocybin", "awake": 0}])
+    assert (
+        without_its_experience({"drug": "psilocybin"}, tables, asleep, pd.DataFrame())["estimate"]
+        == "in c people were not awake"
+    )
+
+
 def test_evidence_that_holds_nothing_of_a_claim_is_silent(build_evidence):
     tables = ledgered()
     tables["ledger"] = tables["ledger"].assign(term="drug")
@@ -118,6 +152,6 @@ def test_evidence_that_holds_nothing_of_a_claim_is_silent(build_evidence):
     table = pp.review_claims(tables, build_evidence()).set_index("claim")["estimate"]
     silent = {
         "pill and process", "support everywhere: MDMA", "psilocybin lasts", "tobacco", "CBT in substance use", "plasticity",
-        "epiphenomenon",
+        "epiphenomenon", "rapid", "cancer", "MDMA controls", "which therapy",
     }  # fmt: skip
     assert {name for name in silent if table[name] == "no trial of this evidence speaks to it"} == silent

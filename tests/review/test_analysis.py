@@ -22,6 +22,7 @@ from pillprocess.gaussian.marginals import linear_summary, scale_summary
 from pillprocess.manuscript.document import minus
 from pillprocess.output.pages import estimate
 from pillprocess.review.analysis import sensitivity_table
+from pillprocess.review.checklists import checklists
 from pillprocess.review.report import DRAWN_BY_THE_PAGE, SECTIONS, share_sentence
 from pillprocess.review.run import run_reproduce
 from tests.evidence.folders import small_folder
@@ -335,6 +336,26 @@ def test_pooled_arms_can_take_the_place_of_differences_only_where_a_pooled_analy
 def test_the_report_lists_choices_that_were_not_fitted_only_where_there_are_any(results, tables):
     page = (results / "report.html").read_text(encoding="utf-8")
     assert ("Choices that this evidence does not allow" in page) == (len(tables["sensitivity_left_out"]) > 0)
+
+
+def test_the_checklists_name_sections_of_the_report():
+    assert set(checklists()["section"]) - {""} <= {title for _, title in SECTIONS}
+
+
+@pytest.mark.slow
+def test_the_claims_of_the_site_are_the_main_jobs_as_long_as_the_evidence_is_the_same(results, tables):
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    kept = json.loads((docs / "claims.json").read_text(encoding="utf-8"))["data_checksum"]
+    if kept != json.loads((results / "run.json").read_text())["data_checksum"]:
+        pytest.skip("the evidence has changed since, and the page says so: python docs/made_pages.py RESULTS")
+    number = r"[−-]?\d*\.\d+"
+    site, here = (table.fillna("").astype(str) for table in (pd.read_csv(docs / "claims.csv"), tables["claims"]))
+    for old, new in zip(site.to_numpy().ravel(), here.to_numpy().ravel(), strict=True):
+        assert re.sub(number, "0.0", old) == re.sub(number, "0.0", new), (
+            "python docs/made_pages.py RESULTS keeps new answers"
+        )
+        pairs = zip(re.findall(number, old), re.findall(number, new), strict=True)
+        assert all(abs(float(a) - float(b)) < 0.1 for a, b in pairs), (old, new)
 
 
 def test_a_trial_name_with_markup_is_text_in_the_report(results, tables):
