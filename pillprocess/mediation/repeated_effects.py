@@ -38,7 +38,8 @@ def at_visit(idata: xr.DataTree, visit: str) -> xr.DataTree:
 
     Returns
     -------
-    DataTree with ``posterior`` and ``constant_data``. Of the average, observed variances are those of people seen at every visit.
+    DataTree with ``posterior``, ``constant_data`` and, where the fit has it, ``prior``. Of the average, observed variances are those of
+    people seen at every visit.
 
     Raises
     ------
@@ -54,11 +55,7 @@ def at_visit(idata: xr.DataTree, visit: str) -> xr.DataTree:
         if visit == AVERAGE
         else xr.zeros_like(data["visit_weight"]).where(data["visit"] != visit, 1.0)
     )
-    posterior = idata["posterior"].dataset
-    own = [str(v) for v in posterior.data_vars if not str(v).endswith("_raw") and "visit" not in posterior[v].dims]
-    single = posterior[[v for v in own if v not in ("correlation_y", "rho")]]
-    single = single.assign({v: (posterior[v] * weight).sum("visit") for v in BY_VISIT if v in posterior})
-    single = single.assign(sigma_y=_weighted_sd(posterior, weight.to_numpy()))
+    groups = {g: _of_visit(idata[g].dataset, weight) for g in ("posterior", "prior") if g in idata.children}
     spread = {n: float((data[f"visit_{n}"] * weight).sum()) for n in ("outcome_variance", "outcome_within_sd")}
     if visit == AVERAGE:
         spread = {n: float(data[f"average_{n}"]) for n in spread}
@@ -71,7 +68,15 @@ def at_visit(idata: xr.DataTree, visit: str) -> xr.DataTree:
         }
     )  # fmt: skip
     constant = constant.assign_coords(outcome=[visit])
-    return xr.DataTree.from_dict({"/posterior": single, "/constant_data": constant})
+    return xr.DataTree.from_dict({f"/{g}": single for g, single in groups.items()} | {"/constant_data": constant})
+
+
+def _of_visit(draws: xr.Dataset, weight: xr.DataArray) -> xr.Dataset:
+    """Coefficients of the weighted visits."""
+    own = [str(v) for v in draws.data_vars if not str(v).endswith("_raw") and "visit" not in draws[v].dims]
+    single = draws[[v for v in own if v not in ("correlation_y", "rho")]]
+    single = single.assign({v: (draws[v] * weight).sum("visit") for v in BY_VISIT if v in draws})
+    return single.assign(sigma_y=_weighted_sd(draws, weight.to_numpy()))
 
 
 def repeated_effects(

@@ -15,9 +15,9 @@ type Cell = str | float | bool
 ROLES = (
     "treatment", "reference", "active", "treatment_kind", "outcome", "mediators", "baseline", "covariates", "trial", "id", "guess",
     "guess_timing", "mediator_time", "outcome_time", "higher_is_worse", "randomised", "single_arm", "incomplete",
-    "clusters", "cluster_labels", "treatment_moderators", "mediator_moderators", "event",
+    "clusters", "cluster_labels", "treatment_moderators", "mediator_moderators", "event", "outcomes", "period",
 )  # fmt: skip
-"""Keys of ``[trial]``: the arguments of `load_participants` that they answer, and those of a guess."""
+"""Keys of ``[trial]``: the arguments of `load_participants` that they answer, those of a guess, and the visits or periods."""
 MANY = ("mediators", "covariates", "clusters", "treatment_moderators", "mediator_moderators")
 
 
@@ -56,6 +56,8 @@ class ColumnCodes:
         Unit written behind numbers (``"yrs"``), or the unit of a column of times (``"weeks"``).
     measured
         ``"before"`` or ``"after"`` dosing.
+    use
+        ``"none"`` where a column that looks like therapists, sites, another visit or a period is nothing of the kind.
     """
 
     missing: tuple[Cell, ...] = ()
@@ -68,6 +70,7 @@ class ColumnCodes:
     decimal: str = ""
     unit: str = ""
     measured: Literal["", "before", "after"] = ""
+    use: Literal["", "none"] = ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ NOTHING = ColumnCodes()
 CHOICES = {
     "type": ("number", "factor"), "measured": ("before", "after"), "decimal": (",", "."), "repeated_rows": ("different people",),
     "treatment_kind": ("arms", "dose"), "guess_timing": ("pre_dose", "post_dose", "endpoint"), "single_arm": ("set_aside", "keep"),
-    "incomplete": ("error", "set_aside"), "cluster_labels": ("unique", "within"),
+    "incomplete": ("error", "set_aside"), "cluster_labels": ("unique", "within"), "use": ("none",),
 }  # fmt: skip
 TRUTHS = ("higher_is_worse", "randomised")
 LISTS = ("missing", "keep", "also", "range")
@@ -217,6 +220,10 @@ def _wrong(
         elif key in lists:
             fits = isinstance(value, list) and all(isinstance(v, str | int | float) for v in value)
             fits, right = fits or (key in MANY and isinstance(value, str)), "a list, such as [999]"
+        elif key == "outcomes":
+            fits = isinstance(value, dict) and all(_number(v) for v in value.values())
+            fits = fits or (isinstance(value, list) and all(isinstance(v, str) for v in value))
+            right = "the outcome's columns with the times of their visits, such as { madrs_1 = 1, madrs_6 = 6 }"
         elif key in CHOICES:
             fits, right = value in CHOICES[key], " or ".join(f'"{c}"' for c in CHOICES[key])
         elif key in ("mediator_time", "outcome_time", "reference", "active"):

@@ -156,7 +156,8 @@ def crossover_problem(trial: pd.Series, arm: pd.Series, name: str) -> list[str]:
     return [
         f"column {name!r} as trial: {int(single.sum())} of its {len(counts)} labels have {rows} in each arm, so they are people who had "
         "both treatments, not trials; one row per person and arm is too few for effects that vary between people. Read a crossover "
-        "with load_crossover and model it with crossover_mediation, or keep each person's first period (one row per person) and leave "
+        "with load_crossover (--period and --id) and model it with crossover_mediation, or "
+        "keep each person's first period (one row per person) and leave "
         "--trial out; nothing else is safe against carry-over"
     ]
 
@@ -190,7 +191,8 @@ def _repeats_of(table: pd.DataFrame, name: str, treatment: str) -> str | None:
     if treatment in table and (arms > 1).mean() > 0.5:
         return (
             f"column {name!r}: {people} of {who.nunique()} are on several rows with different arms: a crossover, and its rows are not "
-            "independent people. Read it with load_crossover and model it with crossover_mediation, or keep each person's first period "
+            "independent people. Read it with load_crossover (--period and --id) and model it with crossover_mediation, or "
+            "keep each person's first period "
             "(one row per person), which no carry-over can touch"
         )
     way = "if a row is a visit, put the rows of a person together with --visit and --person (read_trial)"

@@ -24,6 +24,9 @@ class TrialChoices:
     treatment, outcome, mediators, reference, active, treatment_kind, baseline, trial, covariates, id, mediator_time, outcome_time,
     higher_is_worse, randomised, single_arm, incomplete, clusters, cluster_labels, treatment_moderators, mediator_moderators, event
         As in `load_participants`; the mediators may be left out where there is a guess.
+    outcomes, period
+        Outcome's columns at several visits in order of time, ``COLUMN=TIME`` or ``COLUMN``: `repeated_mediation` is fitted; or the column
+        of a crossover's period: `crossover_mediation`.
     guess, guess_timing
         Column of a treatment guess or expectation, and when it was measured. ``"post_dose"`` or ``"endpoint"``: a label of
         an arm, 0/1, or "don't know"; belief is fitted as a mediator in both orders (`unblinding`), together with the
@@ -36,6 +39,8 @@ class TrialChoices:
     person: str | None = None
     treatment: str | None = None
     outcome: str | None = None
+    outcomes: Sequence[str] = ()
+    period: str | None = None
     mediators: Sequence[str] = ()
     guess: str | None = None
     guess_timing: Timing | None = None

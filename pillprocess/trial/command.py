@@ -41,6 +41,17 @@ def mediate(
     ] = False,
     treatment: Annotated[str | None, typer.Option(help="Column of the arms.", rich_help_panel=COLUMNS)] = None,
     outcome: Annotated[str | None, typer.Option(help="Column of the outcome.", rich_help_panel=COLUMNS)] = None,
+    outcomes: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Outcome's column at a visit and its time, madrs_6=6; once for each of several visits, in place of --outcome.",
+            rich_help_panel=COLUMNS,
+        ),
+    ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(help="Column of a crossover's period; its people are named by --id.", rich_help_panel=COLUMNS),
+    ] = None,
     mediator: Annotated[
         list[str] | None,
         typer.Option(
@@ -227,6 +238,7 @@ def mediate(
 
     choices = TrialChoices(
         source=source, codebook=codebook, visit=visit, person=person, treatment=treatment, outcome=outcome,
+        outcomes=outcomes or (), period=period,
         mediators=mediator or (), guess=guess, guess_timing=guess_timing, reference=reference, active=active, baseline=baseline,
         trial=trial, covariates=covariate or (), id=participant, mediator_time=mediator_time, outcome_time=outcome_time,
         higher_is_worse=None if higher_is_better is None else not higher_is_better, randomised=randomised,

@@ -13,6 +13,7 @@ from pillprocess.participants.reading import read_trial
 from pillprocess.participants.spelling import toml_text
 from pillprocess.participants.visits import short_name, visit_columns
 from pillprocess.trial.choices import TrialChoices
+from pillprocess.trial.questions import ASKED
 from pillprocess.trial.reading import load_trial
 
 
@@ -50,12 +51,14 @@ def check_trial(
     ).people  # fmt: skip
     sizes = ", ".join(f"{n} in {arm}" for arm, n in people.arm.value_counts().items())
     missing = people.missing.groupby("column", sort=False)["missing"].sum()
+    count = sum(note.startswith(ASKED) for note in people.notes)
+    asked = f", {count} question{'s' * (count > 1)} to answer" if count else ""
     return [
         f"{len(people)} participants: {sizes}; compared with {people.reference}",
         "not observed: " + ", ".join(f"{column} {n}" for column, n in missing.items()),
         *people.notes,
         *(f"set aside: {row.what} ({row.n}), {row.reason}" for row in people.set_aside.itertuples()),
-        "No problems; nothing was fitted.",
+        f"No problems{asked}; nothing was fitted.",
     ]
 
 

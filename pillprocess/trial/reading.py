@@ -13,10 +13,14 @@ from pillprocess.belief.readiness import belief_problems, moderation_problems, w
 from pillprocess.mediation.choices import FAMILIES, Family, choice_problems, vary_problems
 from pillprocess.participants.checked import Participants
 from pillprocess.participants.codebook import MANY, Codebook, Visits, read_codebook
+from pillprocess.participants.crossover import Crossover
+from pillprocess.participants.followup import FollowUp
 from pillprocess.participants.reading import ParticipantError, read_table
 from pillprocess.participants.roles import Roles, resolve_roles
 from pillprocess.participants.table import load_participants
 from pillprocess.trial.choices import TrialChoices
+from pillprocess.trial.designs import design_problems, people_of, period_asked, read_design, visits_asked
+from pillprocess.trial.questions import open_questions
 
 OF_ROLES = tuple(f.name for f in fields(Roles))
 
@@ -37,6 +41,8 @@ class ReadTrial:
         Columns by role.
     guess, timing
         Column of a guess or expectation, and when it was measured.
+    design
+        Its visits, or its two periods, where it has them.
     """
 
     table: pd.DataFrame
@@ -45,6 +51,7 @@ class ReadTrial:
     roles: Roles
     guess: str | None
     timing: Timing | None
+    design: FollowUp | Crossover | None = None
 
     @property
     def believed(self) -> str | None:
@@ -65,13 +72,15 @@ def read_choices(
     book = read_codebook(choices.codebook) if choices.codebook is not None else Codebook()
     if choices.visit is not None or choices.person is not None:
         book = replace(book, visits=replace(book.visits, column=choices.visit or "", person=choices.person or ""))
-    roles, problems = resolve_roles(
-        {
-            key: tuple(value) if key in MANY and not isinstance(value, str) else value
-            for key, value in ((key, getattr(choices, key)) for key in OF_ROLES)
-        },
-        book,
-    )
+    visits, unread = visits_asked(choices, book)
+    given = {
+        key: tuple(value) if key in MANY and not isinstance(value, str) else value
+        for key, value in ((key, getattr(choices, key)) for key in OF_ROLES)
+    }
+    if visits and given["outcome"] is None:
+        given["outcome"] = list(visits)[-1]
+    roles, problems = resolve_roles(given, book)
+    problems += unread
     guess = choices.guess if choices.guess is not None else cast("str | None", book.roles.get("guess"))
     timing = (
         choices.guess_timing
@@ -125,6 +134,13 @@ def load_trial(
         Everything that is wrong or asked about.
     """
     roles, book, guess, timing = read_choices(choices, family_mediator=family_mediator, family_outcome=family_outcome)
+    visits, period = visits_asked(choices, book)[0], period_asked(choices, book)
+    beside = {
+        "--guess": guess, "--order": order, "--vary": vary, "--scale": scale != "difference", "--of": of,
+        "--family-mediator": family_mediator != "gaussian", "--family-outcome": family_outcome != "gaussian",
+    }  # fmt: skip
+    if problems := design_problems(roles, visits, period, beside, one_outcome=choices.outcome):
+        raise ParticipantError(problems, Path(choices.source).name)
     table, name, _ = read_table(choices.source, codebook=book)
     settled = replace(book, visits=Visits(), roles={})
     believed = None if timing == "pre_dose" else guess
@@ -145,7 +161,16 @@ def load_trial(
             except ParticipantError as error:
                 raise ParticipantError(error.problems, name) from None
 
-    if believed is None:
+    design: FollowUp | Crossover | None = None
+    if visits or period is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            try:
+                design = read_design(table, roles, visits, period, settled)
+            except ParticipantError as error:
+                raise ParticipantError(error.problems, name) from None
+        people = people_of(design)
+    elif believed is None:
         people = load(table, roles.mediators)
     else:
         coded = coded_guesses(
@@ -156,7 +181,6 @@ def load_trial(
         listed = ", ".join(map(str, table.columns))
         raise ParticipantError([f"column {guess!r} is not in the table, which has {listed}"], name)
     experienced = people if believed is None or not roles.mediators else load(table, roles.mediators)
-    problems = []
     if roles.mediators:
         problems += choice_problems(
             experienced.mediators, experienced.outcome, family_mediator=family_mediator, family_outcome=family_outcome,
@@ -170,4 +194,6 @@ def load_trial(
         problems += moderation_problems(people, table[guess], baseline=roles.baseline, codebook=settled)
     if problems:
         raise ParticipantError(problems, name)
-    return ReadTrial(table, people, experienced, roles, guess, timing)
+    asked = open_questions(table, roles, book, visits=visits, period=period)
+    people = replace(people, notes=(*people.notes, *asked))
+    return ReadTrial(table, people, experienced, roles, guess, timing, design)

@@ -1,11 +1,10 @@
 """The report of a mediation analysis, with its methods filled from the fit, and its figures."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -17,6 +16,7 @@ from pillprocess.mediation.analysis import MediationAnalysis
 from pillprocess.mediation.choices import FAMILIES
 from pillprocess.mediation.clusters import variable_part
 from pillprocess.mediation.paths import estimate_text
+from pillprocess.mediation.plot_dropout import plot_tipping
 from pillprocess.mediation.plot_sensitivity import plot_r2_contours, plot_sensitivity
 from pillprocess.mediation.plots import plot_effects, plot_mediation, plot_overlap
 from pillprocess.mediation.sensitivity import r2_contours
@@ -24,7 +24,8 @@ from pillprocess.output.pages import render_page, versions
 from pillprocess.output.visual_style import Width, house_style
 from pillprocess.participants.table import Participants
 from pillprocess.review.figures import embedded
-from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes, rests_on, total_of
+from pillprocess.trial.answers import answers
+from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes
 
 FAMILY_WORDS = {
     "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
@@ -66,9 +67,8 @@ class MediationReport:
     @property
     def fits(self) -> dict[str, xr.DataTree]:
         """Every fit by name."""
-        return ({"mediation": self.mediation.idata} if self.mediation else {}) | (
-            self.belief.fits if self.belief else {}
-        )
+        own = {} if self.mediation is None else {"mediation": self.mediation.whole or self.mediation.idata}
+        return own | (self.belief.fits if self.belief else {})
 
 
 def draw_figures(report: MediationReport, *, width: Width = "two_column") -> dict[str, Figure]:
@@ -109,6 +109,13 @@ def mediation_axes(analysis: MediationAnalysis, *, width: Width = "two_column") 
             sensitivity, higher_is_worse=people.higher_is_worse, width=width, unit=unit, title=title
         )
         axes["r2", arm, mediator] = plot_r2_contours(r2_contours(sensitivity), unit=unit, title=title)
+    for arm, curve in analysis.tipping.items():
+        axes["tipping", arm] = plot_tipping(
+            curve,
+            higher_is_worse=people.higher_is_worse,
+            unit=f"points of {unit}",
+            title=f"{arm} against {people.reference}, {base}",
+        )
     for mediator in map(str, people.mediators.columns):
         axes["overlap", mediator] = plot_overlap(people, mediator=mediator, width=width)
     return axes
@@ -175,7 +182,8 @@ def mediation_model(analysis: MediationAnalysis) -> dict[str, object]:
     families = {role: FAMILY_WORDS[FAMILIES[int(data[f"family_{role}"])]] for role in ("mediator", "outcome")}
     return {
         "families": families, "interaction": "theta" in posterior, "ordered": "d" in posterior,
-        "collapsed": "outcome_gram" in data, "clusters": varying_paths(posterior, people),
+        "collapsed": "outcome_gram" in data or bool(analysis.design), "design": analysis.design,
+        "clusters": varying_paths(posterior, people),
         "moderators": {"treatment": list(people.treatment_moderators), "mediator": list(people.mediator_moderators)},
         "scale": analysis.tables["effects"].set_index("estimand")["scale"].loc[["te"]].iloc[0],
         "controlled": analysis.tables["effects"].set_index("estimand")["m"].loc[["cde"]].iloc[0],
@@ -189,91 +197,6 @@ def varying_paths(posterior: xr.Dataset, people: Participants) -> dict[str, list
         effects = [str(e) for e in posterior[f"effect_{variable_part(name)}"].to_numpy()]
         found[name] = [path for path in ("a", "b", "c") if any(e.startswith(f"{path}[") for e in effects)]
     return found
-
-
-def answers(analysis: MediationAnalysis) -> Iterator[str]:
-    """State the result of each arm in sentences whose every number comes from the tables."""
-    people = analysis.people
-    mediators = " and ".join(map(str, people.mediators.columns))
-    for arm in map(str, people.treatment.columns):
-        effects = analysis.tables["effects"]
-        rows = {str(r["estimand"]): r for r in effects[effects["arm"] == arm].to_dict("records")}
-        te = rows["te"]
-        better = te["p_below"] if people.higher_is_worse else 1 - te["p_below"]
-        yield (
-            f"{total_of(people, arm)}, as a {te['scale']}: {estimate_text(te)}, with probability {better:.3f} that it is an improvement. "
-            f"{rests_on(people)}"
-        )
-        yield (
-            f"Through {mediators}: {estimate_text(rows['tnie'])} (tnie). Not through it: {estimate_text(rows['pnde'])} (pnde). The split "
-            "also assumes that nothing unmeasured affects both the mediator and the outcome."
-        )
-        if "proportion_mediated" in rows:
-            share = rows["proportion_mediated"]
-            yield (
-                f"Proportion mediated: median {estimate_text(share | {'mean': share['median']})}, given because the sign of the total "
-                "effect is settled (probability above .975) and its two parts do not have opposite signs."
-            )
-        else:
-            yield f"No proportion mediated is reported: {proportion_withheld(rows)}."
-        yield from _moderation(analysis, arm)
-        yield from _far(analysis.tables["extrapolation"], arm)
-        yield from _robustness(analysis, arm)
-
-
-def _moderation(analysis: MediationAnalysis, arm: str) -> Iterator[str]:
-    """The indirect effect at the lowest and highest value of each moderator, and their difference."""
-    table = analysis.tables.get("moderated_effects", pd.DataFrame({"arm": []}))
-    for moderator, rows in table[table["arm"] == arm].groupby("moderator", sort=False) if len(table) else ():
-        at = rows[rows["estimand"] == "tnie"].to_dict("records")
-        total, indirect = (rows[rows["estimand"] == f"{n}_difference"].iloc[0].to_dict() for n in ("te", "tnie"))
-        yield (
-            f"Moderation by {moderator}: the indirect effect is {estimate_text(at[0])} at {at[0]['value']:.3g} and {estimate_text(at[-1])} "
-            f"at {at[-1]['value']:.3g}; moderated mediation, their difference, is {estimate_text(indirect)}. The total effect differs "
-            f"by {estimate_text(total)}."
-        )
-
-
-def proportion_withheld(rows: dict[str, dict[str, Any]]) -> str:
-    """Why there is no proportion mediated."""
-    below = rows["te"]["p_below"]
-    if not rows["te"]["scale"].startswith("difference"):
-        return "it is a share of a difference, not of a ratio"
-    if max(below, 1 - below) <= 0.975:
-        return f"the sign of the total effect is not settled (probability {below:.3f} that it is negative)"
-    return "direct and indirect effect have opposite signs, so neither is a share of the total"
-
-
-def _far(table: pd.DataFrame, arm: str) -> Iterator[str]:
-    for row in table[(table["arm"] == arm) & (table["distance"] > 2)].to_dict("records"):
-        yield (
-            f"Caution: {row['effect']} moves {row['mediator']} {row['distance']:.1f} SDs from where it lies under {arm}; it "
-            "extrapolates beyond the people who had the treatment."
-        )
-
-
-def _robustness(analysis: MediationAnalysis, arm: str) -> Iterator[str]:
-    summary, marks = analysis.tables["sensitivity"], analysis.tables["benchmarks"]
-    for (of, mediator), _ in analysis.sensitivity.items():
-        if of != arm:
-            continue
-        own = summary[(summary["arm"] == arm) & (summary["mediator"] == mediator)].set_index("estimand")
-        text = (
-            f"An unmeasured common cause of {mediator} and the outcome would bring the indirect effect to 0 at a residual "
-            f"correlation of {estimate_text(own.loc['rho_tipping'].to_dict())}; letting that correlation be uncertain (SD "
-            f"{analysis.sensitivity[of, mediator].attrs['prior_rho_sd']:.2f}), the indirect "
-            f"effect is {estimate_text(own.loc['tnie_rho_prior'].to_dict())}."
-        )
-        here = marks[(marks["arm"] == arm) & (marks["mediator"] == mediator)]
-        strength = here[here["estimand"] == "benchmark_rho"]
-        if len(strength):
-            top = strength.loc[strength["mean"].abs().idxmax()]
-            left = here[(here["estimand"] == "benchmark_tnie") & (here["source"] == top["source"])].iloc[0]
-            text += (
-                f" A confounder as strong as {top['source']}, the strongest measured one, would leave {top['mean']:.2f}, and an "
-                f"indirect effect of {estimate_text(left.to_dict())}."
-            )
-        yield text
 
 
 def provenance(source: Path, seed: int, codebook: str | Path | None = None) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pillprocess.mediation.choices import Family, Of, Scale
 from pillprocess.output.results import results_folder, write_tables
+from pillprocess.participants.followup import FollowUp
 from pillprocess.review.run import steps
 from pillprocess.trial.choices import TrialChoices
 from pillprocess.trial.reading import load_trial, read_choices
@@ -40,7 +41,7 @@ def run_mediate(
     interaction, family_mediator, family_outcome, order, vary
         As in `mediation`.
     priors
-        Values of the prior_ keywords of `mediation`, by keyword.
+        Values of the prior_ keywords of `mediation`, or of the model of visits or of a crossover, by keyword.
     m, at, scale, of
         As in `natural_effects`.
     seed, draws
@@ -74,6 +75,7 @@ def run_mediate(
         from pillprocess.belief.moderation import analyse_expectancy
         from pillprocess.inference.stored import save_fit
         from pillprocess.mediation.analysis import analyse_mediation
+        from pillprocess.mediation.repeated_analysis import analyse_crossover, analyse_repeated
         from pillprocess.review.figures import save_figures
         from pillprocess.trial.report import MediationReport, draw_figures, render_mediation
 
@@ -87,7 +89,15 @@ def run_mediate(
             belief = analyse_expectancy(
                 people, trial.table[trial.guess], baseline=trial.roles.baseline, seed=seed, draws=draws, step=step
             )
-        if trial.roles.mediators:
+        if isinstance(trial.design, FollowUp):
+            mediation = analyse_repeated(
+                trial.design, interaction=interaction, priors=priors, m=m, at=at, seed=seed, draws=draws, step=step
+            )
+        elif trial.design is not None:
+            mediation = analyse_crossover(
+                trial.design, people, interaction=interaction, priors=priors, m=m, at=at, seed=seed, draws=draws, step=step
+            )  # fmt: skip
+        elif trial.roles.mediators:
             mediation = analyse_mediation(
                 trial.experienced, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome,
                 order=order, vary=vary, priors=priors, m=m, at=at, scale=scale, of=of, seed=seed, draws=draws, step=step,

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from scipy import integrate, special, stats
 
-from pillprocess.mediation.analysis import described_effects
 from pillprocess.mediation.effects import natural_effects
 from pillprocess.mediation.families import rows
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.paths import mediation_paths
 from pillprocess.mediation.responses import response_of
 from pillprocess.mediation.sufficient import standardise
+from pillprocess.mediation.tabulated import described_effects
 from pillprocess.participants.table import ParticipantError, load_participants
 from tests.mediation.test_model import STABLE, evaluate
 from tests.mediation.trees import tree
