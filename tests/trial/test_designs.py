@@ -172,7 +172,7 @@ def by_hand(monkeypatch):
         "check_fit",
         lambda _: pd.DataFrame({"r_hat": [1.0]}, index=pd.Index(["a"], name="parameter")),
     )
-    monkeypatch.setattr(report, "draw_figures", lambda _: {})  # those of one outcome are drawn by test_run
+    monkeypatch.setattr(report, "draw_figures", lambda *_, **__: {})  # those of one outcome are drawn by test_run
 
 
 def words(page: Path) -> str:
