@@ -24,6 +24,7 @@ ACT
     broken_images: [...document.images].filter(i => !i.complete || i.naturalWidth === 0).map(i => i.alt),
     sections: [...document.querySelectorAll("main > section")].map(s => s.id),
     acted: acted,
+    requests: performance.getEntriesByType("resource").map(e => e.name).filter(name => !name.startsWith("data:")),
     clipped: [...document.querySelectorAll("main *")].filter(
       e => e.getBoundingClientRect().right > window.innerWidth + 1 && !e.closest(".scroll")).map(e => e.tagName),
   };
@@ -49,6 +50,7 @@ class Seen:
     clipped: list[str]
     console: list[str]
     acted: dict[str, Any]
+    requests: list[str]
 
 
 def browse(page: Path, width: int, act: str = "") -> Seen:
@@ -68,7 +70,7 @@ def browse(page: Path, width: int, act: str = "") -> Seen:
         "--virtual-time-budget=20000 --hide-scrollbars --window-size=1200,1000"
     )
     done = subprocess.run(
-        [chromium, *options.split(), f"--user-data-dir={profile}", "--dump-dom", frame.as_uri()],
+        [chromium, *options.split(), "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}", "--dump-dom", frame.as_uri()],
         capture_output=True, text=True, timeout=240, check=True,
     )  # fmt: skip
     found = re.search(r'data-seen="([^"]*)"', done.stdout)

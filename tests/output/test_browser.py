@@ -5,7 +5,8 @@ import pytest
 from tests.output.browser import browse
 
 PAGE = """<!doctype html><html><head><meta name="viewport" content="width=device-width"></head><body><main><section id="answer">
-<div style="width:700px">wide</div><img src="data:image/png;base64,AAAA" alt="broken"><script>console.error("oh")</script>
+<div style="width:700px">wide</div><img src="data:image/png;base64,AAAA" alt="broken">
+<img src="http://nowhere.invalid/x.png" alt="fetched"><script>console.error("oh")</script>
 </section></main></body></html>"""
 
 
@@ -16,6 +17,7 @@ def test_a_page_that_scrolls_sideways_lacks_an_image_and_errs_is_seen_to(tmp_pat
     assert seen.width == 390
     assert seen.page_width > 700
     assert seen.clipped == ["DIV"]
-    assert seen.broken_images == ["broken"]
-    assert len(seen.console) == 1
+    assert seen.broken_images == ["broken", "fetched"]
+    assert seen.requests == ["http://nowhere.invalid/x.png"]
+    assert any("oh" in line for line in seen.console)
     assert seen.sections == ["answer"]

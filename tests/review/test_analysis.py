@@ -293,6 +293,7 @@ def test_a_browser_shows_the_report_without_error_or_sideways_scrolling(results,
     assert seen.page_width <= width, "the page scrolls sideways"
     assert seen.broken_images == []
     assert seen.console == []
+    assert seen.requests == []
     assert seen.sections == [name for name, _ in SECTIONS]
     assert seen.clipped == [], "cut off, and not in a box that scrolls"
 
