@@ -1,13 +1,18 @@
 """The rules of the notebooks; and every committed notebook runs from start to end, on reduced draws."""
 
 import ast
+import base64
+import importlib.util
+import io
 import re
 import shutil
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
+from PIL import Image
 
 import pillprocess as pp
 
@@ -45,6 +50,35 @@ def test_a_notebook_is_a_question_with_its_answer_first_and_committed_outputs(pa
     assert sum(bool(cell.outputs) for cell in cells) >= len(cells) / 2
     assert not [o for cell in cells for o in cell.outputs if o.output_type == "error" or o.get("name") == "stderr"]
     assert not re.search(r"(?<![a-z.])/(home|root|tmp|Users|work)/", str(notebook)), "machine paths in the outputs"
+
+
+def test_the_committed_images_are_small():
+    assert sum(path.stat().st_size for path in NOTEBOOKS) < 2.2e6, "uv run python notebooks/run.py --images"
+    assert sum(path.stat().st_size for path in NOTEBOOKS[0].parent.glob("*.png")) < 7e5
+
+
+def test_an_image_written_small_shows_the_same_and_is_written_once():
+    place = importlib.util.spec_from_file_location("run_notebooks", NOTEBOOKS[0].parent / "run.py")
+    script = importlib.util.module_from_spec(place)
+    place.loader.exec_module(script)
+    pixels = np.zeros((60, 400, 4), np.uint8)
+    pixels[..., 0], pixels[..., 2], pixels[..., 3] = np.arange(400) // 4, 200, 255
+    pixels[:20, :, :] = (10, 20, 30, 0)  # what is transparent is white
+    pixels[20:40, ::7, 1] = np.arange(58) * 4  # more than 256 colours
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "PNG", compress_level=1, pnginfo=None)
+    small = script.small_png(written.getvalue())
+    assert script.small_png(small) == small
+    shown = Image.open(io.BytesIO(small))
+    assert (shown.mode, shown.size) == ("P", (400, 60))
+    seen = np.asarray(shown.convert("RGB")).astype(int)
+    assert (seen[:20] == 255).all()
+    assert np.abs(seen[20:] - pixels[20:, :, :3]).mean() < 1
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output(
+        "display_data", {"image/png": base64.b64encode(written.getvalue()).decode(), "text/plain": "<Figure>"})])])  # fmt: skip
+    script.shrink(notebook)
+    data = notebook.cells[0].outputs[0]["data"]
+    assert (base64.b64decode(data["image/png"]), data["text/plain"]) == (small, "<Figure>")
 
 
 LOCAL = {
