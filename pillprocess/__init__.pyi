@@ -169,11 +169,12 @@ from .mediation.crossover import crossover_mediation as crossover_mediation
 from .mediation.dropout import tipping_point as tipping_point
 from .mediation.dropout import tipping_table as tipping_table
 from .mediation.effects import natural_effects as natural_effects
-from .mediation.effects import natural_effects_by_trial as natural_effects_by_trial
+from .mediation.trial_effects import natural_effects_by_trial as natural_effects_by_trial
 from .mediation.four_way import four_way as four_way
 from .mediation.four_way import rare_outcome_effects as rare_outcome_effects
 from .mediation.imputed import pool_imputed_estimates as pool_imputed_estimates
 from .mediation.imputed import pool_imputed_fits as pool_imputed_fits
+from .mediation.interventional import interventional_effects as interventional_effects
 from .mediation.model import mediation as mediation
 from .mediation.moderated import moderated_effects as moderated_effects
 from .mediation.paths import mediation_paths as mediation_paths

@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 import pymc as pm
@@ -13,11 +14,13 @@ from pytensor.tensor import TensorVariable
 from pillprocess.inference.fit import check_fit, fit
 from pillprocess.mediation.between_clusters import cluster_variation
 from pillprocess.mediation.choices import Family, Of
-from pillprocess.mediation.effects import Scale, natural_effects, natural_effects_by_trial
+from pillprocess.mediation.effects import Scale, natural_effects
+from pillprocess.mediation.interventional import interventional_table
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.moderated import moderated_table
 from pillprocess.mediation.sensitivity import mediation_sensitivity
-from pillprocess.mediation.tabulated import by_arm, tabulated
+from pillprocess.mediation.tabulated import by_arm, contrast_table, tabulated
+from pillprocess.mediation.trial_effects import natural_effects_by_trial
 from pillprocess.output.tables import effect_table
 from pillprocess.participants.table import Participants
 
@@ -68,6 +71,8 @@ def analyse_mediation(
     family_outcome: Family = "gaussian",
     order: Sequence[str] | None = None,
     vary: Sequence[str] | Mapping[str, Sequence[str]] = (),
+    sd_by_arm: bool = False,
+    floor_mediator: float | None = None,
     priors: Mapping[str, float] | None = None,
     m: float | Mapping[str, float] | None = None,
     at: Mapping[str, float] | None = None,
@@ -83,7 +88,7 @@ def analyse_mediation(
     ----------
     people
         From `load_participants`.
-    interaction, family_mediator, family_outcome, order, vary
+    interaction, family_mediator, family_outcome, order, vary, sd_by_arm, floor_mediator
         As in `mediation`.
     priors
         Values of the prior_ keywords of `mediation`, by keyword.
@@ -113,7 +118,7 @@ def analyse_mediation(
         build: Callable[..., pm.Model] = mediation
         model = build(
             people, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome, order=order,
-            vary=vary, **(priors or {}),
+            vary=vary, sd_by_arm=sd_by_arm, floor_mediator=floor_mediator, **(priors or {}),
         )  # fmt: skip
         step("fit")
         idata = fit(model, seed=seed, draws=draws)
@@ -128,6 +133,11 @@ def analyse_mediation(
         idata, people, effects, sensitivity, convergence, family_outcome=family_outcome, priors=default_priors(chosen=priors), m=m,
         at=at, scale=scale, of=of,
     )  # fmt: skip
+    if len(arms) > 1:
+        tables["contrasts"] = contrast_table(idata, people, family_outcome, m=m, at=at, scale=scale, of=of)
+    if len(people.mediators.columns) > 1 and people.trial.nunique() == 1 and not len(people.clusters.columns):
+        asked: dict[str, Any] = {"at": at, "scale": scale, "of": of}
+        tables["interventional"] = by_arm({arm: interventional_table(idata, arm=arm, **asked) for arm in arms})
     if people.trial.nunique() > 1:
         tables["effects_by_trial"] = by_arm(
             {arm: effect_table(natural_effects_by_trial(idata, arm=arm, of=of)) for arm in arms}

@@ -11,7 +11,7 @@ from pillprocess.participants.checked import Participants
 Scale = Literal["difference", "log_odds_ratio", "log_risk_ratio", "log_rate_ratio", "log_time_ratio"]
 Family = Literal[
     "gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit", "weibull", "hazard_logit",
-    "hazard_cloglog",
+    "hazard_cloglog", "zero_inflated_poisson", "zero_inflated_negative_binomial",
 ]  # fmt: skip
 QUANTITIES = ("at_least", "free_at", "up_to")
 type Of = Mapping[str, float]
@@ -20,7 +20,8 @@ type Of = Mapping[str, float]
 FAMILIES: tuple[str, ...] = get_args(Family)
 SCALES: tuple[str, ...] = get_args(Scale)
 BINARY = ("probit", "logit")
-COUNTS = ("negative_binomial",)
+ZERO_INFLATED = ("zero_inflated_poisson", "zero_inflated_negative_binomial")
+COUNTS = ("negative_binomial", *ZERO_INFLATED)
 ORDINAL = ("ordinal_probit", "ordinal_logit")
 HAZARDS = ("hazard_logit", "hazard_cloglog")
 TIMES = ("weibull", *HAZARDS)
@@ -31,6 +32,8 @@ CHANCES = {"at_least", "free_at"}
 """What is compared of an outcome that is a chance."""
 MOST_CATEGORIES = 25
 MOST_PERIODS = 104
+FEW_ABOVE = 5
+"""People of an arm above a floor below which its mean and SD are not known."""
 PATHS = ("a", "b", "c")
 
 
@@ -53,6 +56,10 @@ def check_family(family: str, role: str, values: pd.DataFrame) -> list[str]:
             "values; a score of many values may be gaussian or student_t"
             for name, n in counts
             if not 2 <= n <= MOST_CATEGORIES
+        ]
+    if family in ZERO_INFLATED and (bare := [str(name) for name, column in values.items() if not (column == 0).any()]):
+        return [
+            f"family_{role} = {family!r} needs zeros in column {bare[0]!r}; it holds none, so 'negative_binomial' is enough"
         ]
     if family in COUNTS:
         return [
@@ -124,6 +131,8 @@ def choice_problems(
             f"family_outcome = {family_outcome!r} with a student_t mediator: the mean {'time' if family_outcome == 'weibull' else 'count'} "
             "is infinite; use a gaussian mediator"
         )
+    if len(ordered) > 1 and family_outcome in ZERO_INFLATED:
+        problems.append(f"family_outcome = {family_outcome!r}: it takes one mediator; fit the others singly")
     if len(ordered) > 1 and family_mediator != "gaussian":
         problems.append(
             f"family_mediator = {family_mediator!r}: several mediators must be 'gaussian'; fit others singly"
@@ -179,6 +188,39 @@ def of_problems(of: Mapping[str, float] | None, family_outcome: str, values: np.
     if least < value <= most:
         return []
     return [f"of = {dict(of)}: it must be above {least:g} and at most {most:g}, where the outcome goes"]
+
+
+def spread_problems(
+    people: Participants, *, sd_by_arm: bool, floor_mediator: float | None, family_mediator: str, family_outcome: str
+) -> list[str]:  # fmt: skip
+    """Models without a closed form for an SD by arm or a floor, and mediators that do not suit them."""
+    mediators, arm = people.mediators, people.arm
+    dose, clusters = not people.treatment.isin([0, 1]).all(axis=None), bool(len(people.clusters.columns))
+    problems = []
+    asked = [*(["sd_by_arm"] if sd_by_arm else []), *(["floor_mediator"] if floor_mediator is not None else [])]
+    if asked and (mediators.shape[1] != 1 or family_mediator not in ("gaussian", "student_t") or clusters):
+        problems.append(f"{' and '.join(asked)}: one gaussian or student_t mediator is needed, and no clusters")
+    if sd_by_arm and dose:
+        problems.append("sd_by_arm: treatment is a dose, which has no arms whose SDs could differ")
+    if floor_mediator is None or problems:
+        return problems
+    if (family_mediator, family_outcome) != ("gaussian", "gaussian"):
+        problems.append(
+            f"floor_mediator with a {family_mediator} mediator and a {family_outcome} outcome: both must be gaussian"
+        )
+    column = mediators.iloc[:, 0].dropna()
+    if (column < floor_mediator).any():
+        problems.append(f"floor_mediator = {floor_mediator:g}: {mediators.columns[0]!r} goes down to {column.min():g}")
+    if not (column == floor_mediator).any():
+        problems.append(f"floor_mediator = {floor_mediator:g}: nobody's {mediators.columns[0]!r} lies on it")
+    above = (column > floor_mediator).groupby(arm[column.index]).sum()
+    problems += [
+        f"floor_mediator = {floor_mediator:g}: {n} of arm {str(a)!r} lie above it; with fewer than {FEW_ABOVE} neither mean nor SD of "
+        "the mediator is known there"
+        for a, n in above.items()
+        if n < FEW_ABOVE
+    ]  # fmt: skip
+    return problems
 
 
 def read_vary(

@@ -21,6 +21,10 @@ CONTINUOUS = ("gaussian", "student_t")
 
 def check_families(k: Coefficients, pooled: str) -> None:
     """Say where no closed form is known; ``pooled`` is empty, or over what effects are pooled."""
+    if k.sigma_m_reference is not None:
+        raise ValueError(
+            "no sensitivity analysis is known for a mediator whose SD differs between arms; refit without sd_by_arm"
+        )
     pair = (k.family_mediator, k.family_outcome)
     known = pair in {("gaussian", "probit"), ("probit", "gaussian"), ("probit", "student_t")}
     if all(family in CONTINUOUS for family in pair):

@@ -9,7 +9,8 @@ import xarray as xr
 
 from pillprocess.mediation.choices import BINARY, FAMILIES, Of, unknown_covariates
 from pillprocess.mediation.clusters import variable_part
-from pillprocess.mediation.gcomputation import Coefficients
+from pillprocess.mediation.gcomputation import Coefficients, Zeros
+from pillprocess.mediation.pairs import none_of, of_pair
 from pillprocess.mediation.responses import response_of
 from pillprocess.output.kinds import need
 
@@ -29,6 +30,23 @@ def compared_arm(idata: xr.DataTree, arm: str | None) -> str:
     if arm not in arms:
         raise ValueError(f"arm = {arm!r}: name one of the active arms, {', '.join(arms)}")
     return arm
+
+
+def compared_pair(idata: xr.DataTree, arm: str | None, reference: str | None) -> tuple[str, str]:
+    """Return the two arms that are meant: any two, or an active one against the participants' reference."""
+    if reference is None:
+        arm = compared_arm(idata, arm)
+        return arm, str(idata["constant_data"].dataset["level"].to_numpy()[0])
+    need(idata, xr.DataTree, "a fit, from fit(mediation(people))")
+    levels = [str(a) for a in idata["constant_data"].dataset["level"].to_numpy()]
+    others = [a for a in levels if a != reference]
+    if reference not in levels:
+        raise ValueError(f"reference = {reference!r}: name one of the arms to compare with, {', '.join(levels)}")
+    if arm is None and len(others) == 1:
+        return others[0], reference
+    if arm not in others:
+        raise ValueError(f"arm = {arm!r}: name one of the arms that {reference} is compared with, {', '.join(others)}")
+    return arm, reference
 
 
 def flat(values: xr.DataArray) -> np.ndarray:
@@ -60,6 +78,9 @@ def coefficients(
     ``of`` says what of the outcome effects will compare, as in `natural_effects`.
     """
     posterior, data = idata[group].dataset, idata["constant_data"].dataset
+    base, active = (str(a) for a in data["level"].to_numpy()[:2])
+    if arm == base:
+        return none_of(coefficients(idata, active, group=group, trial=trial, new=new, of=of))
     suffix = "_trial" if trial is not None else "_new" if new else ""
 
     def draws(name: str) -> np.ndarray:
@@ -75,7 +96,8 @@ def coefficients(
         alpha_m=np.einsum("sqr,sr->sq", total, draws("alpha_m")),
         a=np.einsum("sqr,sr->sq", total, draws("a")),
         gamma_m=np.einsum("sqr,srp->sqp", total, flat(posterior["gamma_m"])),
-        sigma_m=np.zeros((*b.shape, b.shape[1])) if binary else _residual_covariance(posterior, total),
+        sigma_m=np.zeros((*b.shape, b.shape[1])) if binary else _residual_covariance(posterior, total, arm),
+        sigma_m_reference=_residual_covariance(posterior, total, base) if "sigma_m_level" in posterior else None,
         nu_m=flat(posterior["nu_m"]) if "nu_m" in posterior else np.full(len(b), np.inf),
         alpha_y=draws("alpha_y"), c=draws("c"), b=b,
         theta=flat(posterior["theta"].sel(arm=arm)) if "theta" in posterior else np.zeros(b.shape),
@@ -83,6 +105,7 @@ def coefficients(
         cov_ab=_cov_ab(idata, posterior, arm, total) if trial is None and not new else np.zeros(b.shape),
         family_mediator=family_mediator, family_outcome=family_outcome,
         response=response_of(family_outcome, _shape(posterior, data), of),
+        zeros=_zeros(posterior, arm),
         **_moderation(posterior, arm, total),
     )  # fmt: skip
 
@@ -91,6 +114,14 @@ def _shape(posterior: xr.Dataset, data: xr.Dataset) -> dict[str, np.ndarray]:
     """What an outcome's family has beside its linear predictor; see `response_of`."""
     draws = {name: flat(posterior[name]) for name in SHAPES if name in posterior}
     return draws | {name: data[name].to_numpy() for name in ("category_score", "time_end") if name in data}
+
+
+def _zeros(posterior: xr.Dataset, arm: str) -> Zeros | None:
+    """Coefficients of the excess zeros, where modelled."""
+    if "c_z" not in posterior:
+        return None
+    alpha, b, gamma = (flat(posterior[name]) for name in ("alpha_z", "b_z", "gamma_z"))
+    return Zeros(alpha, flat(posterior["c_z"].sel(arm=arm)), b, gamma)
 
 
 def _moderation(posterior: xr.Dataset, arm: str, total: np.ndarray) -> dict[str, np.ndarray | None]:
@@ -160,8 +191,10 @@ def through_earlier(posterior: xr.Dataset, shape: tuple[int, ...]) -> np.ndarray
     return np.linalg.inv(np.eye(Q) - D)
 
 
-def _residual_covariance(posterior: xr.Dataset, total: np.ndarray) -> np.ndarray:
-    """Covariance of the mediators given treatment and covariates (draw, mediator, mediator)."""
+def _residual_covariance(posterior: xr.Dataset, total: np.ndarray, level: str) -> np.ndarray:
+    """Covariance of the mediators given treatment and covariates (draw, mediator, mediator), in one arm where it differs."""
+    if "sigma_m_level" in posterior:
+        return flat(posterior["sigma_m_level"].sel(level=level))[:, None, None] ** 2
     sd = flat(posterior["sigma_m"])
     correlation = np.broadcast_to(np.eye(sd.shape[1]), total.shape).copy()
     if "correlation_m" in posterior:
@@ -190,15 +223,21 @@ def _cov_ab(idata: xr.DataTree, posterior: xr.Dataset, arm: str, total: np.ndarr
     return np.einsum("sqr,sqr->sq", total, covariance)
 
 
-def path_effects(idata: xr.DataTree, arm: str, *, group: str = "posterior") -> tuple[list[str], np.ndarray]:
+def path_effects(
+    idata: xr.DataTree, arm: str, reference: str, *, group: str = "posterior"
+) -> tuple[list[str], np.ndarray]:  # fmt: skip
     """Effect along every path through ordered mediators, names and (draw, path).
 
     The path through mediators p < q < r carries a_p d_qp d_rq (b_r + theta_r).
     """
     posterior = idata[group].dataset
     mediators = [str(m) for m in posterior["mediator"].to_numpy()]
-    k = coefficients(idata, arm, group=group)
-    direct = flat(posterior["a"].sel(arm=arm))
+    base = str(idata["constant_data"].dataset["level"].to_numpy()[0])
+    k = of_pair(lambda level: coefficients(idata, level, group=group), arm, reference, base)
+    direct = np.zeros(k.a.shape)
+    for level, sign in ((arm, 1), (reference, -1)):
+        if level != base:
+            direct = direct + sign * flat(posterior["a"].sel(arm=level))
     d = {pair: flat(posterior["d"])[:, i] for i, pair in enumerate(combinations(range(len(mediators)), 2))}
     names, effects = [], []
     for length in range(1, len(mediators) + 1):

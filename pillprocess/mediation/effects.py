@@ -16,6 +16,7 @@ differences of mean scores, or of the chance of at least a score (``of``).
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -25,8 +26,16 @@ from scipy import special
 
 from pillprocess.mediation.choices import FAMILIES, Of, of_problems, scale_problems
 from pillprocess.mediation.choices import Scale as Scale
-from pillprocess.mediation.draws import coefficients, compared_arm, in_clusters, path_effects, profiles, stack
+from pillprocess.mediation.draws import (
+    coefficients,
+    compared_pair,
+    in_clusters,
+    path_effects,
+    profiles,
+    stack,
+)
 from pillprocess.mediation.gcomputation import Coefficients, controlled_outcome, potential_outcome
+from pillprocess.mediation.pairs import of_pair
 
 FAR = 2.0
 """Distance, in drug-arm SDs, beyond which a mediator value counts as an extrapolation."""
@@ -54,6 +63,7 @@ def natural_effects(
     group: Literal["posterior", "prior"] = "posterior",
     scale: Scale = "difference",
     of: Of | None = None,
+    reference: str | None = None,
 ) -> xr.Dataset:
     """Compute total, direct and indirect effects of every draw.
 
@@ -67,7 +77,7 @@ def natural_effects(
         Values of covariates (design columns) at which effects are computed; the other covariates are averaged over the
         participants, as all are by default.
     arm
-        Active arm to compare with the reference; needed where there are several.
+        Arm to compare with the reference; needed where there are several.
     group
         Draws of the posterior, or of the prior.
     scale
@@ -79,6 +89,8 @@ def natural_effects(
         of 4 or more, of an ordinal outcome or a count. Of a time to an event ``{"free_at": 12}`` is the chance of being free of it at
         12, and ``{"up_to": 26}`` the mean time free of it up to 26 (restricted mean survival time; ``inf`` for the whole mean of a
         Weibull time); by default up to the longest time seen.
+    reference
+        The arm to compare with, any of the others; by default that of the participants.
 
     Returns
     -------
@@ -92,14 +104,14 @@ def natural_effects(
     Raises
     ------
     ValueError
-        The fit is no mediation, or lacks the arm, mediator or covariate; or a scale or ``of`` that the outcome does not have.
+        The fit is no mediation, or lacks an arm, mediator or covariate; or a scale or ``of`` that the outcome does not have.
 
     Warns
     -----
     UserWarning
         cde(m) or pnde moves a mediator beyond 2 SDs of the drug arm; or a time lies beyond the longest seen.
     """
-    effects = compute_effects(idata, m=m, at=at, arm=arm, group=group, scale=scale, of=of)
+    effects = compute_effects(idata, m=m, at=at, arm=arm, group=group, scale=scale, of=of, reference=reference)
     mediators = idata["constant_data"].dataset["mediator"].to_numpy()
     for name in ("cde", "pnde"):
         distance = np.array(effects.attrs[f"extrapolation_{name}"])
@@ -128,24 +140,35 @@ def compute_effects(
     group: Literal["posterior", "prior"] = "posterior",
     scale: Scale = "difference",
     of: Of | None = None,
+    reference: str | None = None,
 ) -> xr.Dataset:
     """Compute what `natural_effects` returns, without its warnings."""
-    arm = compared_arm(idata, arm)
+    arm, reference = compared_pair(idata, arm, reference)
     draws, data = idata[group].dataset, idata["constant_data"].dataset
+    base = str(data["level"].to_numpy()[0])
+
+    def pair(trial: int | None = None, new: bool = False) -> Coefficients:
+        return of_pair(
+            lambda level: coefficients(idata, level, group=group, trial=trial, new=new, of=of), arm, reference, base
+        )
+
     mediators = [str(name) for name in data["mediator"].to_numpy()]
     value = mediator_values(m, mediators)
     several, groups = "trial" in draws.dims, data.get("group_members")
     if problems := asked_problems(data, scale, of):
         raise ValueError(problems[0])
-    population = coefficients(idata, arm, group=group, of=of)
+    population = pair()
     X, weight, trial = profiles(idata, at, linear=population.linear and not population.moderated)
     parts: list[Part] = [(population, X, weight)]
     if groups is not None and not population.linear:
-        parts = _by_group(
-            idata, arm, groups.to_numpy(), (X, weight, trial), population, several=several, group=group, of=of
-        )
+        members = groups.to_numpy()
+        make = partial(_in_group, idata, group=group, of=of, several=several)
+        parts = [
+            (of_pair(partial(make, own), arm, reference, base), X[trial == g], weight[trial == g])
+            for g, own in enumerate(members) if (trial == g).any()
+        ]  # fmt: skip
     elif several and not population.linear:
-        trials = [coefficients(idata, arm, group=group, trial=j, of=of) for j in range(draws.sizes["trial"])]
+        trials = [pair(trial=j) for j in range(draws.sizes["trial"])]
         parts = [(k, X[trial == j], weight[trial == j]) for j, k in enumerate(trials) if (trial == j).any()]
 
     dims = {"mediator": mediators} if len(mediators) > 1 else {}
@@ -156,17 +179,17 @@ def compute_effects(
     if (several or groups is not None) and population.linear and not population.moderated:
         by_mediator |= {"ab": population.a * population.b, "cov_ab": population.cov_ab}
     if several:
-        new = effects_of([(coefficients(idata, arm, group=group, new=True, of=of), X, weight)], value, scale)
+        new = effects_of([(pair(new=True), X, weight)], value, scale)
         single |= {f"{name}_new": new[name] for name in ("te", "pnde", "tnie")}
     effects = stack(idata, single, group)
     effects = effects.merge(
         stack(idata, by_mediator if dims else {n: v[:, 0] for n, v in by_mediator.items()}, group, **dims)
     )
     if "d" in draws and population.linear and not population.moderated:
-        names, paths = path_effects(idata, arm, group=group)
+        names, paths = path_effects(idata, arm, reference, group=group)
         effects = effects.merge(stack(idata, {"path_effect": paths}, group, path=names))
     what, least = next(iter(compared_of(data, of).items()), ("", 0.0))
-    return _describe(effects.assign_attrs(scale=scale, of=what, of_value=float(least)), data, arm, value)
+    return _describe(effects.assign_attrs(scale=scale, of=what, of_value=float(least)), data, (arm, reference), value)
 
 
 def compared_of(data: xr.Dataset, of: Of | None) -> Mapping[str, float]:
@@ -181,57 +204,12 @@ def asked_problems(data: xr.Dataset, scale: str, of: Of | None) -> list[str]:
     return of_problems(of, family, np.atleast_1d(ends[0] if ends else 0.0)) or scale_problems(scale, family, of)
 
 
-def _by_group(
-    idata: xr.DataTree, arm: str, groups: np.ndarray, profile: tuple[np.ndarray, np.ndarray, np.ndarray], population: Coefficients,
-    *, several: bool, group: str, of: Of | None,
-) -> list[Part]:  # fmt: skip
-    """Coefficients, covariate profiles and weights of each combination of trial and clusters."""
-    X, weight, member = profile
-    by_trial = {
-        int(j): coefficients(idata, arm, group=group, trial=int(j), of=of) for j in np.unique(groups[:, 0]) if several
-    }
-    return [
-        (in_clusters(idata, by_trial.get(int(own[0]), population), own[1:], arm, group=group), X[member == g], weight[member == g])
-        for g, own in enumerate(groups) if (member == g).any()
-    ]  # fmt: skip
-
-
-def natural_effects_by_trial(idata: xr.DataTree, *, arm: str | None = None, of: Of | None = None) -> xr.Dataset:
-    """Compute te, pnde and tnie of every trial, dims chain, draw and trial.
-
-    Parameters
-    ----------
-    idata
-        Fit of `mediation` to several trials.
-    arm
-        Active arm to compare with the reference; needed where there are several.
-    of
-        As in `natural_effects`.
-
-    Returns
-    -------
-    Dataset of draws, at the mean covariates of all trials where the model is linear, otherwise over each trial's own.
-
-    Raises
-    ------
-    ValueError
-        The fit has one trial, or an ``of`` that its outcome does not have.
-    """
-    arm = compared_arm(idata, arm)
-    posterior = idata["posterior"].dataset
-    if "trial" not in posterior.dims:
-        raise ValueError("this fit has one trial; its effects are natural_effects(idata)")
-    if problems := asked_problems(idata["constant_data"].dataset, "difference", of):
-        raise ValueError(problems[0])
-    names = [str(t) for t in posterior["trial"].to_numpy()]
-    effects = []
-    for j in range(len(names)):
-        k = coefficients(idata, arm, trial=j, of=of)
-        X, weight, trial = profiles(idata, None, linear=k.linear)
-        own = np.ones(len(X), bool) if k.linear or not (trial == j).any() else trial == j
-        effects.append(effects_of([(k, X[own], weight[own] / weight[own].sum())], np.zeros(k.a.shape[1])))
-    draws = {name: np.stack([e[name] for e in effects], axis=1) for name in ("te", "pnde", "tnie")}
-    return stack(idata, draws, "posterior", trial=names)
+def _in_group(
+    idata: xr.DataTree, own: np.ndarray, level: str, *, group: str, of: Of | None, several: bool
+) -> Coefficients:  # fmt: skip
+    """Coefficients of an arm in one combination of trial and clusters."""
+    k = coefficients(idata, level, group=group, trial=int(own[0]) if several else None, of=of)
+    return in_clusters(idata, k, own[1:], level, group=group)
 
 
 def mediator_values(m: float | Mapping[str, float] | None, mediators: list[str]) -> np.ndarray:
@@ -272,11 +250,12 @@ def _interventional(
     return {"ide": ide, "iie_dependence": np.zeros_like(rest) if linear else rest}
 
 
-def _describe(effects: xr.Dataset, data: xr.Dataset, arm: str, m: np.ndarray) -> xr.Dataset:
+def _describe(effects: xr.Dataset, data: xr.Dataset, arms: tuple[str, str], m: np.ndarray) -> xr.Dataset:
     """Add the proportion mediated, or why it is withheld, and how far the effects extrapolate."""
     te, pnde, tnie = (effects[name] for name in ("te", "pnde", "tnie"))
     below = float((te < 0).mean())
-    attrs: dict[str, object] = {"arm": arm, "reference": str(data["level"].to_numpy()[0]), "m": m.tolist()}
+    arm, against = arms
+    attrs: dict[str, object] = {"arm": arm, "reference": against, "m": m.tolist()}
     if effects.attrs["scale"] != "difference":
         attrs["proportion_withheld"] = "a proportion mediated is a share of a difference, not of a ratio"
     elif max(below, 1 - below) <= CERTAIN:
@@ -286,7 +265,7 @@ def _describe(effects: xr.Dataset, data: xr.Dataset, arm: str, m: np.ndarray) ->
     else:
         effects = effects.assign(proportion_mediated=tnie / te)
     mean, sd = data["mediator_mean"], data["mediator_sd"].sel(level=arm).to_numpy()
-    active, reference = mean.sel(level=arm).to_numpy(), mean.isel(level=0).to_numpy()
+    active, reference = mean.sel(level=arm).to_numpy(), mean.sel(level=against).to_numpy()
     moved = {"cde": np.abs(active - m) / sd, "pnde": np.abs(active - reference) / sd}
     for name, distance in moved.items():
         attrs[f"extrapolation_{name}"] = distance.tolist()

@@ -6,7 +6,7 @@ import pytensor.tensor as pt
 from pymc.distributions.dist_math import normal_lcdf
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.choices import ORDINAL, TIMES
+from pillprocess.mediation.choices import ORDINAL, TIMES, ZERO_INFLATED
 from pillprocess.mediation.times import times
 
 LATENT_SD = {
@@ -23,19 +23,25 @@ FAR_OFF = 1e3
 
 
 def rows(
-    family: str, eta: TensorVariable, sd: TensorVariable | None, shape: TensorVariable | None, event: np.ndarray | None = None
+    family: str, eta: TensorVariable, sd: TensorVariable | None, shape: TensorVariable | None, event: np.ndarray | TensorVariable | None = None,
+    zero: TensorVariable | None = None,
 ) -> TensorVariable:  # fmt: skip
     """Unnamed distribution of values with linear predictor ``eta``.
 
     ``shape`` is what a family has beside it: the degrees of freedom, the size of a negative binomial, the thresholds of ordered
-    categories, the shape of a Weibull time, the periods of a hazard. ``event`` says whose event was seen. The probit goes through the
-    log-odds, which stay exact where the probability rounds to 0 or 1.
+    categories, the shape of a Weibull time, the periods of a hazard. ``event`` says whose event was seen, ``zero`` the log odds of an
+    excess zero. The probit goes through the log-odds, which stay exact where the probability rounds to 0 or 1.
     """
     if family == "probit":
         z = eta / np.sqrt(2)
         return pm.Bernoulli.dist(logit_p=pt.log(pt.erfc(-z)) - pt.log(pt.erfc(z)))
     if family == "logit":
         return pm.Bernoulli.dist(logit_p=eta)
+    if family in ZERO_INFLATED and zero is not None:
+        counted = pt.sigmoid(-zero)
+        if family == "zero_inflated_poisson":
+            return pm.ZeroInflatedPoisson.dist(psi=counted, mu=pt.exp(eta))
+        return pm.ZeroInflatedNegativeBinomial.dist(psi=counted, mu=pt.exp(eta), alpha=shape)
     if family == "negative_binomial":
         return pm.NegativeBinomial.dist(mu=pt.exp(eta), alpha=shape)
     if family == "student_t":

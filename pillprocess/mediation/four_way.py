@@ -24,6 +24,7 @@ def four_way(
     at: Mapping[str, float] | None = None,
     arm: str | None = None,
     of: Of | None = None,
+    reference: str | None = None,
 ) -> xr.Dataset:
     """Split the total effect into four: neither interaction nor mediation, either, both.
 
@@ -31,7 +32,7 @@ def four_way(
     ----------
     idata
         Fit of `mediation`.
-    m, at, arm, of
+    m, at, arm, of, reference
         As in `natural_effects`; the split depends on m.
 
     Returns
@@ -45,7 +46,7 @@ def four_way(
     ValueError
         As `natural_effects`.
     """
-    e = compute_effects(idata, m=m, at=at, arm=arm, of=of)
+    e = compute_effects(idata, m=m, at=at, arm=arm, of=of, reference=reference)
     parts = {
         "te": e["te"],
         "cde": e["cde"],

@@ -12,12 +12,26 @@ import numpy as np
 from scipy import stats
 
 from pillprocess.mediation.choices import BINARY
-from pillprocess.mediation.responses import Response
+from pillprocess.mediation.responses import HERMITE, Response
 from pillprocess.mediation.responses import probability as probability
 
 LEGENDRE = np.polynomial.legendre.leggauss(64)
 CELLS = 10_000_000
 """Array cells worked on at once."""
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """Draws of the log odds of an excess zero: alpha and c (draw,), b (draw, mediator), gamma (draw, covariate)."""
+
+    alpha: np.ndarray
+    c: np.ndarray
+    b: np.ndarray
+    gamma: np.ndarray
+
+    def at(self, X: np.ndarray, t: float) -> np.ndarray:
+        """At mediators of 0, (draw, profile)."""
+        return np.asarray((self.alpha + self.c * t)[:, None] + self.gamma @ X.T)
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,10 @@ class Coefficients:
     a_x, c_x, b_x
         Change of a (draw, mediator, covariate), c (draw, covariate) and b (draw, mediator, covariate) with the covariates;
         None where nothing moderates.
+    sigma_m_reference
+        Residual covariance of the mediators in the reference, where it differs between arms.
+    zeros
+        Excess zeros of a count, whose ``response`` then takes their log odds as well.
     """
 
     alpha_m: np.ndarray
@@ -64,6 +82,8 @@ class Coefficients:
     a_x: np.ndarray | None = None
     c_x: np.ndarray | None = None
     b_x: np.ndarray | None = None
+    zeros: Zeros | None = None
+    sigma_m_reference: np.ndarray | None = None
 
     @property
     def moderated(self) -> bool:
@@ -96,17 +116,22 @@ def potential_outcome(
     gamma_m = k.gamma_m if k.a_x is None else k.gamma_m + k.a_x * level[:, None]
     gamma_y = k.gamma_y if k.c_x is None else k.gamma_y + k.c_x * t
     slope = (k.b + k.theta * t)[:, None]
+    sigma_m = k.sigma_m if k.sigma_m_reference is None or level[0] == 1 else k.sigma_m_reference
     total = np.zeros(len(k.c))
     for rows in _chunks(len(X), len(k.c) * (1 if k.linear else len(LEGENDRE[0]))):
         location = (k.alpha_m + k.a * level)[:, None] + np.einsum("np,sqp->snq", X[rows], gamma_m)
         base = (k.alpha_y + k.c * t)[:, None] + gamma_y @ X[rows].T
         b = slope if k.b_x is None else slope + np.einsum("np,sqp->snq", X[rows], k.b_x)
-        if k.family_mediator in BINARY:
+        if k.zeros is not None:
+            mean = _with_zeros(
+                k, k.zeros, (base, b[:, :, 0]), (location[:, :, 0], sigma_m[:, 0, 0]), k.zeros.at(X[rows], t)
+            )
+        elif k.family_mediator in BINARY:
             chance = probability(k.family_mediator, location[:, :, 0])
             step = base + b[:, :, 0]
             mean = (1 - chance) * k.response.at(base) + chance * k.response.at(step)
         elif not k.linear:
-            spread = k.sigma_m * np.eye(k.a.shape[1]) if independent else k.sigma_m
+            spread = sigma_m * np.eye(k.a.shape[1]) if independent else sigma_m
             variance = np.einsum("snq,sqr,snr->sn", b, spread, b)
             centre = base + (location * b).sum(2)
             mean = _averaged(k, centre, variance)
@@ -123,8 +148,23 @@ def controlled_outcome(k: Coefficients, X: np.ndarray, weight: np.ndarray, *, t:
     gamma_y = gamma_y if k.b_x is None else gamma_y + np.einsum("q,sqp->sp", m, k.b_x)
     total = np.zeros(len(k.c))
     for rows in _chunks(len(X), len(k.c)):
-        total += k.response.at(fixed[:, None] + gamma_y @ X[rows].T) @ weight[rows]
+        zero = () if k.zeros is None else (k.zeros.at(X[rows], t) + (k.zeros.b @ m)[:, None],)
+        total += k.response.at(fixed[:, None] + gamma_y @ X[rows].T, *zero) @ weight[rows]
     return total
+
+
+def _with_zeros(
+    k: Coefficients, zeros: Zeros, eta: tuple[np.ndarray, np.ndarray], of_m: tuple[np.ndarray, np.ndarray], zero: np.ndarray
+) -> np.ndarray:  # fmt: skip
+    """Mean response over one mediator, on which both the count and its excess zeros depend."""
+    (base, slope), (location, variance) = eta, of_m
+    if k.family_mediator in BINARY:
+        chance = probability(k.family_mediator, location)
+        points = [(0.0 * location, 1 - chance), (0.0 * location + 1, chance)]
+    else:
+        spread = np.sqrt(2 * variance)[:, None]
+        points = [(location + spread * x, w / np.sqrt(np.pi)) for x, w in zip(*HERMITE, strict=True)]
+    return np.asarray(sum(w * k.response.at(base + slope * m, zero + zeros.b[:, [0]] * m) for m, w in points))
 
 
 def _averaged(k: Coefficients, centre: np.ndarray, variance: np.ndarray) -> np.ndarray:

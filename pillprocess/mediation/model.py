@@ -14,7 +14,6 @@ tails. Priors are in SD units (pooled SD within trial and
 arm; the latent residual SD where a family is binary); results are in the units of the data.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -23,7 +22,16 @@ import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 
-from pillprocess.mediation.choices import BINARY, LINKED, Family, choice_problems, read_vary
+from pillprocess.mediation.choices import (
+    BINARY,
+    LINKED,
+    ZERO_INFLATED,
+    Family,
+    choice_problems,
+    read_vary,
+    spread_problems,
+)
+from pillprocess.mediation.closed_form import add_quadratic
 from pillprocess.mediation.cluster_effects import add_clusters
 from pillprocess.mediation.clusters import (
     Correlations,
@@ -36,25 +44,18 @@ from pillprocess.mediation.families import LATENT_SD
 from pillprocess.mediation.moderation import moderation
 from pillprocess.mediation.outcome_shapes import outcome_data, outcome_shape
 from pillprocess.mediation.participant_rows import add_rows
-from pillprocess.mediation.random_effects import effect_covariance, effect_labels
+from pillprocess.mediation.random_effects import correlation_prior, effect_covariance, effect_labels
 from pillprocess.mediation.recursion import (
-    Quadratic,
     Shared,
     assemble,
     incomplete_log_likelihood,
     integrated,
-    quadratic,
 )
 from pillprocess.mediation.residuals import degrees_of_freedom, successive
-from pillprocess.mediation.sufficient import SufficientStatistics, collapse, standardise
+from pillprocess.mediation.sufficient import collapse, standardise
 from pillprocess.mediation.units import add_effects, add_shared, add_variation
+from pillprocess.mediation.zero_part import report_zeros, zero_part
 from pillprocess.participants.table import Participants
-
-CORRELATED_FROM = 4
-"""Trials below which the correlations of effects are fixed at 0."""
-
-LEARNED_FROM = 6
-"""Trials below which a warning says that these correlations rest on their prior."""
 
 
 def mediation(
@@ -66,6 +67,8 @@ def mediation(
     order: Sequence[str] | None = None,
     vary: Sequence[str] | Mapping[str, Sequence[str]] = (),
     cluster_correlations: Correlations = "all",
+    sd_by_arm: bool = False,
+    floor_mediator: float | None = None,
     collapsed: bool = True,
     prior_a_sd: float = 2.0,
     prior_b_sd: float = 0.5,
@@ -82,6 +85,7 @@ def mediation(
     prior_nu_mean: float = 20.0,
     prior_spacing_sd: float = 1.0,
     prior_period_sd: float = 1.0,
+    prior_zero_sd: float = 1.0,
 ) -> pm.Model:
     r"""Build the mediation model of a trial's participants, or of several trials'.
 
@@ -97,7 +101,8 @@ def mediation(
         Let the outcome's slope on the mediator differ between arms.
     family_mediator, family_outcome
         ``"gaussian"``, ``"student_t"`` (robust to outliers and skew), or for 0/1 columns ``"probit"`` or ``"logit"``; for an
-        outcome of counts ``"negative_binomial"`` (log link, variance mu + mu^2/size, 1/size half-normal(1)); for one of 2 to 25
+        outcome of counts ``"negative_binomial"`` (log link, variance mu + mu^2/size, 1/size half-normal(1)), or with more zeros than that
+        ``"zero_inflated_poisson"`` or ``"zero_inflated_negative_binomial"`` (:mod:`pillprocess.mediation.zero_part`); for one of 2 to 25
         ordered categories ``"ordinal_probit"`` or ``"ordinal_logit"`` (cumulative: :math:`P(Y \ge k) = F(\eta - \kappa_k)`, the lowest
         threshold 0), which with two categories is the binary family; for a time to an event (``event`` of `load_participants`)
         ``"weibull"`` (accelerated failure time, 1/shape half-normal(1)), or, where it is known by period 1, 2, ...,
@@ -111,6 +116,12 @@ def mediation(
     cluster_correlations
         ``"all"`` effects of a cluster may be correlated, so that cov(a, b) is estimated and nothing that a cluster shares by mediator and
         outcome enters b; those of each ``"equation"``, as in two separate mixed models; or ``"none"``.
+    sd_by_arm
+        Let the residual SD of the one mediator differ between arms (``sigma_m_level``), as where a drug's experiences scatter widely and
+        placebo's hardly do.
+    floor_mediator
+        The lowest score of the mediator, in its units, where people sit on it: they have it or less, on the scale of the model
+        (:mod:`pillprocess.mediation.floor`). For a Gaussian mediator and outcome.
     collapsed
         Use sufficient statistics where both families are Gaussian. False writes every participant's row into the model:
         the same posterior, for predictive checks and log-likelihoods person by person.
@@ -131,6 +142,8 @@ def mediation(
         Half-normal scale of the distances between the thresholds of ordered categories, in SD units.
     prior_period_sd
         SD of the normal prior of how much the hazard of a later period differs from that of the first, on its link, in SD units.
+    prior_zero_sd
+        SD of the normal prior of the log odds of an excess zero at the mean of mediators and covariates, in SD units (of a logit).
 
     Returns
     -------
@@ -157,6 +170,9 @@ def mediation(
     problems = choice_problems(
         people.mediators, people.outcome, family_mediator=family_mediator, family_outcome=family_outcome, order=order,
         event=people.event,
+    )  # fmt: skip
+    problems += spread_problems(
+        people, sd_by_arm=sd_by_arm, floor_mediator=floor_mediator, family_mediator=family_mediator, family_outcome=family_outcome
     )  # fmt: skip
     varying, unfit = read_vary(people, vary)
     problems += unfit
@@ -195,7 +211,13 @@ def mediation(
             shared_by_all = (people.covariates.groupby(label).nunique() <= 1).all().to_numpy(float)
             gamma_m, a_x = gamma_m * shared_by_all, None if a_x is None else a_x * shared_by_all
         gamma_y = pm.Normal("gamma_y_raw", 0, prior_covariate_sd * link_y, dims="covariate")
-        sigma_m = None if binary_m else pm.HalfNormal("sigma_m_raw", prior_sigma_sd, dims="mediator")
+        sigma_m, sigma_level = None, None
+        if sd_by_arm:
+            model.add_coord("level", [people.reference, *arms])
+            sigma_level = pm.HalfNormal("sigma_m_level_raw", prior_sigma_sd, dims="level")
+            sigma_m = pt.sqrt(pt.mean(sigma_level**2))[None]
+        elif not binary_m:
+            sigma_m = pm.HalfNormal("sigma_m_raw", prior_sigma_sd, dims="mediator")
         sigma_y = None if linked else pm.HalfNormal("sigma_y_raw", prior_sigma_sd)
         d, D, s = successive(sigma_m, mediators, order, prior_d_sd, prior_correlation_eta)
         nu_m = degrees_of_freedom("nu_m", prior_nu_mean) if family_mediator == "student_t" else None
@@ -203,23 +225,32 @@ def mediation(
             family_outcome, np.unique(people.outcome.dropna()), prior_spacing_sd=prior_spacing_sd, prior_period_sd=prior_period_sd,
             prior_nu_mean=prior_nu_mean,
         )  # fmt: skip
-        shared = Shared(gamma_m, gamma_y, theta, sigma_m, sigma_y, d, D, s, nu_m, nu_y, a_x, c_x, b_x)
+        zero = None
+        if family_outcome in ZERO_INFLATED:
+            zero = zero_part(
+                prior_zero_sd=prior_zero_sd, prior_c_sd=prior_c_sd, prior_b_sd=prior_b_sd, prior_covariate_sd=prior_covariate_sd
+            )  # fmt: skip
+            report_zeros(data, zero)
+        shared = Shared(
+            gamma_m, gamma_y, theta, sigma_m, sigma_y, d, D, s, nu_m, nu_y, a_x, c_x, b_x, zero, sigma_level
+        )
         mean = pt.concatenate([alpha_m, a.ravel(), alpha_y[None], c, b])
         add_shared(data, shared)
         add_effects(data, shared, mean[None], suffix="", dim=None)
 
         collapsed = collapsed and family_mediator == family_outcome == "gaussian" and a_x is None and b_x is None
+        collapsed = collapsed and not sd_by_arm and floor_mediator is None
         collapsed = collapsed and (not clusters or (len(clusters) == 1 and J == 1 and level is None))
         rows = replace(data, trial=clusters[0].index) if collapsed and clusters else data
         statistics = collapse(rows, interaction=interaction) if collapsed else None
-        density = None if statistics is None else _quadratic(shared, statistics, mediators=Q, arms=K)
+        density = None if statistics is None else add_quadratic(shared, statistics, mediators=Q, arms=K)
         effects, groups = mean[None], None
         kinds = np.array([prior_tau_intercept_sd, prior_tau_sd])
         scale = np.repeat([*(kinds * link_m), *(kinds * link_y)], [Q, Q * K, 1, K + Q])
         labels = effect_labels(mediators, arms)
         if J > 1:
             model.add_coord("trial", trials)
-            eta = _correlation_prior(J, prior_correlation_eta)
+            eta = correlation_prior(J, prior_correlation_eta)
             tau, factor = effect_covariance(labels=labels, scale=scale, eta=eta)
             u = pm.Normal("u_raw", 0, 1, dims=("trial", "effect"))
             new = mean + pt.dot(factor, pm.Normal("u_new_raw", 0, 1, dims="effect"))
@@ -249,40 +280,10 @@ def mediation(
             add_rows(
                 recursion, shared, rows, family_mediator=family_mediator, family_outcome=family_outcome,
                 people=people.outcome.index, mediators=mediators, measured=measured,
-                event=None if people.event is None else people.event.to_numpy(float),
+                event=None if people.event is None else people.event.to_numpy(float), floor=floor_mediator,
             )  # fmt: skip
         data = data if groups is None else replace(data, trial=rows.trial)
         add_constants(people, data, family_mediator=family_mediator, family_outcome=family_outcome, groups=groups)
+        if floor_mediator is not None:
+            pm.Data("floor_mediator", float(floor_mediator))
     return model
-
-
-def _correlation_prior(trials: int, eta: float) -> float | None:
-    """LKJ concentration for so many trials, or None where correlations are fixed at 0; warns when there are few."""
-    if trials < CORRELATED_FROM:
-        warnings.warn(
-            f"{trials} trials cannot show how effects vary together: their correlations are fixed at 0, so cov(a, b) is 0; how "
-            "much effects vary rests on the prior of tau, which widens the pooled effects (sites of one trial can be a covariate)",
-            stacklevel=3,
-        )
-        return None
-    if trials < LEARNED_FROM:
-        warnings.warn(
-            f"{trials} trials say little on how effects vary together: cov(a, b) rests on its LKJ({eta:g}) prior",
-            stacklevel=3,
-        )
-    return eta
-
-
-def _quadratic(shared: Shared, statistics: SufficientStatistics, *, mediators: int, arms: int) -> Quadratic:
-    """Expand the density of the cross-products, which are data and can be replaced without compiling again."""
-    model = pm.modelcontext(None)
-    grams = {"mediator": statistics.mediator, "outcome": statistics.outcome}
-    data = {}
-    for equation, gram in grams.items():
-        columns = range(gram.shape[1])
-        model.add_coords(
-            {"block": range(len(gram)), f"{equation}_column": columns, f"{equation}_column_other": columns}
-        )
-        dims = ("block", f"{equation}_column", f"{equation}_column_other")
-        data[equation] = pm.Data(f"{equation}_gram", gram, dims=dims)
-    return quadratic(shared, data["mediator"], data["outcome"], mediators=mediators, arms=arms)

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.mediation.choices import Of
-from pillprocess.mediation.draws import compared_arm
+from pillprocess.mediation.draws import compared_pair
 from pillprocess.mediation.effects import Scale, compute_effects
 from pillprocess.output.tables import effect_table
 
@@ -24,6 +24,7 @@ def moderated_effects(
     arm: str | None = None,
     scale: Scale = "difference",
     of: Of | None = None,
+    reference: str | None = None,
 ) -> xr.Dataset:
     r"""Compute the effects at several values of a moderator, and how they differ.
 
@@ -42,7 +43,7 @@ def moderated_effects(
         Values of it, in its units; by default 0 and 1 of a 0/1 column, and otherwise its mean and 1 SD below and above.
     at
         Values at which other covariates are held.
-    m, arm, scale, of
+    m, arm, scale, of, reference
         As in `natural_effects`.
 
     Returns
@@ -55,7 +56,7 @@ def moderated_effects(
     ValueError
         The fit has no moderators, or this is none of its covariates; or fewer than two values.
     """
-    arm = compared_arm(idata, arm)
+    arm, reference = compared_pair(idata, arm, reference)
     posterior, data = idata["posterior"].dataset, idata["constant_data"].dataset
     known = [str(x) for x in data["covariate"].to_numpy()]
     moderating = [
@@ -72,7 +73,8 @@ def moderated_effects(
     if len(levels) < 2:
         raise ValueError(f"values = {levels}: effects are compared at two values or more")
     by_level = [
-        compute_effects(idata, m=m, at={**(at or {}), moderator: v}, arm=arm, scale=scale, of=of) for v in levels
+        compute_effects(idata, m=m, at={**(at or {}), moderator: v}, arm=arm, scale=scale, of=of, reference=reference)
+        for v in levels
     ]
     together = xr.concat(
         [e[list(OF_INTEREST)] for e in by_level],

@@ -33,7 +33,7 @@ def outcome_shape(
 
     ``values`` are the outcome's, sorted; of ordered categories the lowest threshold is 0, and ``category_score`` are their values.
     """
-    if family in COUNTS:
+    if family in COUNTS and family != "zero_inflated_poisson":
         return pm.Deterministic("size_y", pm.HalfNormal("inverse_size_y", 1.0) ** -1.0)
     if family == "weibull":
         return pm.Deterministic("shape_y", pm.HalfNormal("inverse_shape_y", 1.0) ** -1.0)

@@ -8,19 +8,22 @@ from pytensor.tensor import TensorVariable
 
 from pillprocess.mediation.choices import BINARY, HAZARDS, LINKED, ORDINAL
 from pillprocess.mediation.families import rows
+from pillprocess.mediation.floor import on_the_floor
 from pillprocess.mediation.recursion import Recursion, Shared
 from pillprocess.mediation.sufficient import Standardised
+from pillprocess.mediation.zero_part import zero_predictor
 
 
 def add_rows(
     p: Recursion, shared: Shared, data: Standardised, *, family_mediator: str, family_outcome: str, people: pd.Index,
-    mediators: list[str], measured: np.ndarray | None = None, event: np.ndarray | None = None,
+    mediators: list[str], measured: np.ndarray | None = None, event: np.ndarray | None = None, floor: float | None = None,
 ) -> None:  # fmt: skip
     """Add the observed mediators ``M`` and outcomes ``Y`` of every participant to the model in context.
 
     A missing continuous mediator is a latent variable; a missing binary one is summed over its two values. A missing
     outcome adds nothing. A mediator of clusters is observed once in each: ``measured`` says on whose row.
-    The values are the model's data ``M_value`` and ``Y_value``, which can be replaced.
+    Those who sit on the mediator's ``floor`` (in its units) add the density of lying at or below it. The values are the model's data
+    ``M_value`` and ``Y_value``, which can be replaced.
     """
     model = pm.modelcontext(None)
     missing = np.isnan(data.M)
@@ -33,7 +36,13 @@ def add_rows(
         model.add_coord("missing_mediator", labels[latent[:, 1], latent[:, 0]])
         z = pm.Normal("M_missing_raw", 0, 1, dims="missing_mediator")
     T, j = data.T, data.trial
-    seen = [np.flatnonzero(~missing[:, q]) for q in range(len(mediators))]
+    low = np.zeros(len(T), bool)
+    bottom = -np.inf if floor is None else float((floor - data.m_mean[0]) / data.m_sd[0])
+    if floor is not None:
+        low = ~missing[:, 0] & (data.M[:, 0] <= bottom + 1e-9)
+    seen = [np.flatnonzero(~missing[:, q] & ~low) for q in range(len(mediators))]
+    level = T.astype(int) @ np.arange(1, T.shape[1] + 1)
+    s = [p.s[q] if shared.sigma_level is None else shared.sigma_level[level] for q in range(len(mediators))]
     seen = seen if measured is None else [measured]
     M_value = np.concatenate([data.M[who, q] for q, who in enumerate(seen)])
     if binary:
@@ -56,10 +65,10 @@ def add_rows(
         here = np.flatnonzero(latent[:, 0] == q)
         if z is not None and len(here):
             who = latent[here, 1]
-            filled = filled[who].set(mean[who] + p.s[q] * z[here])
+            filled = filled[who].set(mean[who] + (s[q] if shared.sigma_level is None else s[q][who]) * z[here])
         M.append(filled)
     M_eta = pt.concatenate([eta[q][who] for q, who in enumerate(seen)])
-    M_sd = None if binary else pt.concatenate([pt.full((len(who),), p.s[q]) for q, who in enumerate(seen)])
+    M_sd = None if binary else pt.concatenate([(pt.ones(len(T)) * s[q])[who] for q, who in enumerate(seen)])
     model.register_rv(rows(family_mediator, M_eta, M_sd, shared.nu_m), "M", observed=M_data, dims=("mediator_value",))
 
     def outcome_eta(who: np.ndarray, values: list[TensorVariable]) -> TensorVariable:
@@ -75,10 +84,19 @@ def add_rows(
 
     with_outcome = ~np.isnan(data.y)
     split = with_outcome & missing[:, 0] if binary else np.zeros_like(with_outcome)
-    who = np.flatnonzero(with_outcome & ~split)
+    if low.any():
+        who = np.flatnonzero(low)
+        at_zero, at_one = (outcome_eta(who, [pt.full((len(who),), m)]) for m in (0.0, 1.0))
+        of_m = (pt.ones(len(T)) * s[0])[who]
+        floored = on_the_floor(bottom, eta[0][who], of_m, data.y[who], at_zero, at_one - at_zero, p.sigma_y)
+        pm.Potential("on_the_floor", floored)
+    who = np.flatnonzero(with_outcome & ~split & ~low)
     model.add_coord("outcome_value", people[who])
     seen_event = np.zeros(len(T)) if event is None else np.nan_to_num(event)
-    Y = rows(family_outcome, outcome_eta(who, [m[who] for m in M]), p.sigma_y, shared.nu_y, seen_event[who])
+    known = seen_event[who] if event is None else pm.Data("Y_event", seen_event[who], dims="outcome_value")
+    own = [m[who] for m in M]
+    zero = None if shared.zero is None else zero_predictor(shared.zero, T[who], data.X[who], own)
+    Y = rows(family_outcome, outcome_eta(who, own), p.sigma_y, shared.nu_y, known, zero)
     y = np.where(with_outcome, data.y, 0).astype(int) if family_outcome in (*ORDINAL, *HAZARDS) else data.y
     model.register_rv(Y, "Y", observed=pm.Data("Y_value", y[who], dims="outcome_value"), dims=("outcome_value",))
     who = np.flatnonzero(split)
@@ -87,6 +105,7 @@ def add_rows(
         for value in (0.0, 1.0):
             m = pt.full((len(who),), (value - data.m_mean[0]) / data.m_sd[0])
             chance = pm.logp(rows(family_mediator, eta[0][who], None, None), np.full(len(who), value))
-            outcome = rows(family_outcome, outcome_eta(who, [m]), p.sigma_y, shared.nu_y, seen_event[who])
+            zero = None if shared.zero is None else zero_predictor(shared.zero, T[who], data.X[who], [m])
+            outcome = rows(family_outcome, outcome_eta(who, [m]), p.sigma_y, shared.nu_y, seen_event[who], zero)
             terms.append(chance + pm.logp(outcome, y[who]))
         pm.Potential("Y_without_M", pt.sum(pt.logaddexp(*terms)))

@@ -1,5 +1,6 @@
 """Effects that vary between trials: correlated, non-centred, with an LKJ prior built from partial correlations."""
 
+import warnings
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -7,6 +8,29 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
+
+CORRELATED_FROM = 4
+"""Trials below which the correlations of effects are fixed at 0."""
+
+LEARNED_FROM = 6
+"""Trials below which a warning says that these correlations rest on their prior."""
+
+
+def correlation_prior(trials: int, eta: float) -> float | None:
+    """LKJ concentration for so many trials, or None where correlations are fixed at 0; warns when there are few."""
+    if trials < CORRELATED_FROM:
+        warnings.warn(
+            f"{trials} trials cannot show how effects vary together: their correlations are fixed at 0, so cov(a, b) is 0; how "
+            "much effects vary rests on the prior of tau, which widens the pooled effects (sites of one trial can be a covariate)",
+            stacklevel=3,
+        )
+        return None
+    if trials < LEARNED_FROM:
+        warnings.warn(
+            f"{trials} trials say little on how effects vary together: cov(a, b) rests on its LKJ({eta:g}) prior",
+            stacklevel=3,
+        )
+    return eta
 
 
 def effect_labels(mediators: list[str], arms: list[str]) -> list[str]:

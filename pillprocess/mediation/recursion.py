@@ -13,6 +13,7 @@ from pytensor.tensor import TensorVariable
 
 from pillprocess.mediation.random_effects import split_effects
 from pillprocess.mediation.sufficient import Incomplete
+from pillprocess.mediation.zero_part import ZeroPart
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Shared:
     a_x, c_x, b_x
         Moderation by covariates, per SD of each: of treatment on mediators (mediator, arm, covariate), of treatment on the
         outcome (arm, covariate), of the mediators' slopes (mediator, covariate); 0 where a covariate does not moderate.
+    zero
+        Excess zeros of a count.
+    sigma_level
+        Residual SD of the one mediator in the reference and in every arm, (level,), where it differs.
     """
 
     gamma_m: TensorVariable
@@ -51,6 +56,8 @@ class Shared:
     a_x: TensorVariable | None = None
     c_x: TensorVariable | None = None
     b_x: TensorVariable | None = None
+    zero: ZeroPart | None = None
+    sigma_level: TensorVariable | None = None
 
 
 @dataclass(frozen=True)

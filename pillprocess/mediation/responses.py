@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from pillprocess.mediation.choices import BINARY, COUNTS, HAZARDS, ORDINAL
+from pillprocess.mediation.choices import BINARY, COUNTS, HAZARDS, ORDINAL, ZERO_INFLATED
 
 HERMITE = np.polynomial.hermite.hermgauss(40)
 LARGE = 700.0
@@ -34,14 +34,14 @@ class Response:
     Attributes
     ----------
     at
-        Its mean at a linear predictor (draw, ...).
+        Its mean at a linear predictor (draw, ...), and at the log odds of an excess zero of a count that has them.
     averaged
         Its mean over a normal linear predictor of this mean and variance, (draw, ...).
     linear
         Whether it is the linear predictor itself.
     """
 
-    at: Callable[[Array], Array]
+    at: Callable[..., Array]
     averaged: Callable[[Array, Array], Array]
     linear: bool = False
 
@@ -72,7 +72,10 @@ def response_of(family: str, shape: Mapping[str, Array], of: Mapping[str, float]
             return _chance(link, thresholds[:, int(np.searchsorted(scores, of["at_least"])) - 1])
         return _weighed([_chance(link, cut) for cut in thresholds.T], np.diff(scores), scores[0])
     if family in COUNTS:
-        return _at_least(shape["size_y"], np.ceil(of["at_least"])) if of else COUNT
+        at_least = _tail(shape.get("size_y"), np.ceil(of["at_least"])) if of else np.exp
+        if family in ZERO_INFLATED:
+            return by_quadrature(lambda eta, zero: special.expit(-zero) * at_least(eta))
+        return by_quadrature(at_least) if of else COUNT
     if family in HAZARDS or family == "weibull":
         what, time = next(iter((of or {"up_to": float(shape["time_end"])}).items()))
         survival = _periods(family, shape["period_y"]) if family in HAZARDS else _weibull(shape["shape_y"])
@@ -80,7 +83,7 @@ def response_of(family: str, shape: Mapping[str, Array], of: Mapping[str, float]
     return LINEAR
 
 
-def by_quadrature(at: Callable[[Array], Array]) -> Response:
+def by_quadrature(at: Callable[..., Array]) -> Response:
     """The average over a normal linear predictor by Gauss-Hermite quadrature."""
 
     def averaged(centre: Array, variance: Array) -> Array:
@@ -121,14 +124,16 @@ def _weighed(parts: list[Response], weights: Array, start: float) -> Response:
     )
 
 
-def _at_least(size: Array, count: float) -> Response:
-    """Chance of a negative binomial count of at least ``count``."""
+def _tail(size: Array | None, count: float) -> Callable[[Array], Array]:
+    """Chance of a count of at least ``count``, negative binomial or, without a size, Poisson."""
 
     def at(eta: Array) -> Array:
+        if size is None:
+            return np.asarray(stats.poisson.sf(count - 1, np.exp(eta)))
         n = _as_draws(size, eta)
         return np.asarray(stats.nbinom.sf(count - 1, n, n / (n + np.exp(eta))))
 
-    return by_quadrature(at)
+    return at
 
 
 def _weibull(k: Array) -> dict[str, Callable[[float], Response]]:

@@ -1,6 +1,7 @@
 """What a mediation analysis says, as tables."""
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -82,6 +83,20 @@ def prior_posterior(
         prior_sd=prior["sd"], prior_low=prior["ci_low"], prior_high=prior["ci_high"],
         contraction=np.clip(1 - table["sd"] ** 2 / prior["sd"] ** 2, 0, 1),
     )  # fmt: skip
+
+
+def contrast_table(
+    idata: xr.DataTree, people: Participants, family_outcome: str, *, m: float | Mapping[str, float] | None,
+    at: Mapping[str, float] | None, scale: Scale, of: Of | None,
+) -> pd.DataFrame:  # fmt: skip
+    """Effects of every active arm against every later one, with the column ``reference``."""
+    parts = []
+    for reference, arm in combinations(map(str, people.treatment.columns), 2):
+        effects = compute_effects(idata, arm=arm, reference=reference, m=m, at=at, scale=scale, of=of)
+        part = described_effects(effects, people, family_outcome)
+        parts.append(part[part["estimand"].isin(["te", "pnde", "tnie", "cde"])].assign(arm=arm, reference=reference))
+    table = pd.concat(parts, ignore_index=True)
+    return table[["arm", "reference", *(c for c in table.columns if c not in ("arm", "reference"))]]
 
 
 def by_arm(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

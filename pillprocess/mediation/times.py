@@ -18,7 +18,9 @@ import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
 
-def times(family: str, eta: TensorVariable, shape: TensorVariable, event: np.ndarray | None) -> TensorVariable:
+def times(
+    family: str, eta: TensorVariable, shape: TensorVariable, event: np.ndarray | TensorVariable | None
+) -> TensorVariable:
     """Unnamed distribution of times with linear predictor ``eta``, of the log time (Weibull) or of the hazard.
 
     ``shape`` is the Weibull shape, or the periods' own terms (period,).

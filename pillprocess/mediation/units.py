@@ -18,7 +18,9 @@ def add_shared(data: Standardised, p: Shared) -> None:
     pm.Deterministic("gamma_y", gamma_y * data.y_sd / data.x_sd, dims="covariate")
     if p.theta is not None:
         pm.Deterministic("theta", p.theta * data.y_sd / data.m_sd[:, None], dims=("mediator", "arm"))
-    if p.sigma_m is not None:
+    if p.sigma_level is not None:
+        pm.Deterministic("sigma_m_level", p.sigma_level * data.m_scale[0], dims="level")
+    elif p.sigma_m is not None:
         pm.Deterministic("sigma_m", p.sigma_m * data.m_scale, dims="mediator")
     if p.sigma_y is not None:
         pm.Deterministic("sigma_y", p.sigma_y * data.y_sd)

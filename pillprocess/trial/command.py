@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Family = Literal[  # as in mediation.choices, which imports NumPy
     "gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit", "weibull", "hazard_logit",
-    "hazard_cloglog",
+    "hazard_cloglog", "zero_inflated_poisson", "zero_inflated_negative_binomial",
 ]  # fmt: skip
 COLUMNS, FILE, ROWS, MODEL, RUN = "Columns", "The file", "Rows and arms", "Model", "The run"
 """Topics of the help."""
@@ -189,6 +189,17 @@ def mediate(
             rich_help_panel=MODEL,
         ),
     ] = None,
+    sd_by_arm: Annotated[
+        bool, typer.Option("--sd-by-arm", help="Let the mediator's SD differ between arms.", rich_help_panel=MODEL)
+    ] = False,
+    floor_mediator: Annotated[
+        float | None,
+        typer.Option(
+            "--floor-mediator",
+            help="Lowest score of the mediator, where people sit on it: they have it or less.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
     m: Annotated[
         list[str] | None,
         typer.Option(
@@ -254,13 +265,14 @@ def mediate(
     if check:
         for sentence in check_trial(
             choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, vary=paths, m=levels, at=chosen,
-            scale=scale, of=compared,
+            scale=scale, of=compared, sd_by_arm=sd_by_arm, floor_mediator=floor_mediator,
         ):  # fmt: skip
             typer.echo(sentence)
         return
     report = run_mediate(
         choices, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome, order=order, vary=paths,
-        priors=priors, m=levels, at=chosen, scale=scale, of=compared, out=out, seed=seed, draws=draws, progress=not quiet,
+        priors=priors, m=levels, at=chosen, scale=scale, of=compared, sd_by_arm=sd_by_arm,
+        floor_mediator=floor_mediator, out=out, seed=seed, draws=draws, progress=not quiet,
     )  # fmt: skip
     typer.echo(f"Report: {report}")
 

@@ -28,12 +28,14 @@ def check_trial(
     at: Mapping[str, float] | None = None,
     scale: str = "difference",
     of: Mapping[str, float] | None = None,
+    sd_by_arm: bool = False,
+    floor_mediator: float | None = None,
 ) -> list[str]:
     """Read and check a trial as `run_mediate` does, and say in sentences what was understood; nothing is fitted.
 
     Parameters
     ----------
-    choices, family_mediator, family_outcome, order, vary, m, at, scale, of
+    choices, family_mediator, family_outcome, order, vary, m, at, scale, of, sd_by_arm, floor_mediator
         As in `run_mediate`.
 
     Returns
@@ -47,7 +49,7 @@ def check_trial(
     """
     people = load_trial(
         choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, vary=vary, m=m, at=at, scale=scale,
-        of=of,
+        of=of, sd_by_arm=sd_by_arm, floor_mediator=floor_mediator,
     ).people  # fmt: skip
     sizes = ", ".join(f"{n} in {arm}" for arm, n in people.arm.value_counts().items())
     missing = people.missing.groupby("column", sort=False)["missing"].sum()

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pillprocess.belief.coding import Timing, coded_guesses, guess_problems
 from pillprocess.belief.readiness import belief_problems, moderation_problems, with_outcome_and_experience
-from pillprocess.mediation.choices import FAMILIES, Family, choice_problems, vary_problems
+from pillprocess.mediation.choices import FAMILIES, Family, choice_problems, spread_problems, vary_problems
 from pillprocess.participants.checked import Participants
 from pillprocess.participants.codebook import MANY, Codebook, Visits, read_codebook
 from pillprocess.participants.crossover import Crossover
@@ -116,6 +116,8 @@ def load_trial(
     vary: Sequence[str] | Mapping[str, Sequence[str]] = (),
     scale: str = "difference",
     of: Mapping[str, float] | None = None,
+    sd_by_arm: bool = False,
+    floor_mediator: float | None = None,
 ) -> ReadTrial:
     """Read and check a trial, and everything about its analysis that can be known before a model is built.
 
@@ -123,7 +125,7 @@ def load_trial(
     ----------
     choices
         What is said of the trial.
-    family_mediator, family_outcome, order, vary
+    family_mediator, family_outcome, order, vary, sd_by_arm, floor_mediator
         As in `mediation`.
     m, at, scale, of
         As in `natural_effects`.
@@ -187,6 +189,10 @@ def load_trial(
             order=order, m=m, at=at, scale=scale, of=of, event=experienced.event, covariates=list(map(str, experienced.covariates.columns)),
         )  # fmt: skip
         problems += vary_problems(experienced, vary)
+        problems += spread_problems(
+            experienced, sd_by_arm=sd_by_arm, floor_mediator=floor_mediator, family_mediator=family_mediator,
+            family_outcome=family_outcome,
+        )  # fmt: skip
     if believed is not None:
         problems += belief_problems(people)
         with_outcome_and_experience(people, guess=believed)

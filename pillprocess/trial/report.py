@@ -31,6 +31,8 @@ FAMILY_WORDS = {
     "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
     "negative_binomial": "counts (negative binomial, log link)", "ordinal_probit": "ordered categories (cumulative probit)",
     "ordinal_logit": "ordered categories (cumulative logit, proportional odds)",
+    "zero_inflated_poisson": "counts with excess zeros (zero-inflated Poisson, log link; zeros on a logit)",
+    "zero_inflated_negative_binomial": "counts with excess zeros (zero-inflated negative binomial, log link; zeros on a logit)",
     "weibull": "time to an event (Weibull, accelerated failure time; censored where follow-up ended first)",
     "hazard_logit": "time to an event (hazard of each period, logit link; censored where follow-up ended first)",
     "hazard_cloglog": "time to an event (hazard of each period, complementary log-log link: proportional hazards; censored)",
@@ -182,12 +184,21 @@ def mediation_model(analysis: MediationAnalysis) -> dict[str, object]:
     families = {role: FAMILY_WORDS[FAMILIES[int(data[f"family_{role}"])]] for role in ("mediator", "outcome")}
     return {
         "families": families, "interaction": "theta" in posterior, "ordered": "d" in posterior,
+        "sd_by_arm": "sigma_m_level" in posterior, "floor": on_floor(people, data),
         "collapsed": "outcome_gram" in data or bool(analysis.design), "design": analysis.design,
         "clusters": varying_paths(posterior, people),
         "moderators": {"treatment": list(people.treatment_moderators), "mediator": list(people.mediator_moderators)},
         "scale": analysis.tables["effects"].set_index("estimand")["scale"].loc[["te"]].iloc[0],
         "controlled": analysis.tables["effects"].set_index("estimand")["m"].loc[["cde"]].iloc[0],
     }  # fmt: skip
+
+
+def on_floor(people: Participants, data: xr.Dataset) -> dict[str, float]:
+    """The mediator's floor and how many people sit on it, where it is modelled."""
+    if "floor_mediator" not in data:
+        return {}
+    floor = float(data["floor_mediator"])
+    return {"value": floor, "people": int((people.mediators.iloc[:, 0] == floor).sum())}
 
 
 def varying_paths(posterior: xr.Dataset, people: Participants) -> dict[str, list[str]]:

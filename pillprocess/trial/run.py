@@ -21,6 +21,8 @@ def run_mediate(
     family_outcome: Family = "gaussian",
     order: Sequence[str] | None = None,
     vary: Sequence[str] | Mapping[str, Sequence[str]] = (),
+    sd_by_arm: bool = False,
+    floor_mediator: float | None = None,
     priors: Mapping[str, float] | None = None,
     m: float | Mapping[str, float] | None = None,
     at: Mapping[str, float] | None = None,
@@ -38,7 +40,7 @@ def run_mediate(
         What is said of the trial: its file, codebook, columns and arms.
     out
         Folder for the results; earlier results there are replaced when the new ones are complete.
-    interaction, family_mediator, family_outcome, order, vary
+    interaction, family_mediator, family_outcome, order, vary, sd_by_arm, floor_mediator
         As in `mediation`.
     priors
         Values of the prior_ keywords of `mediation`, or of the model of visits or of a crossover, by keyword.
@@ -66,7 +68,7 @@ def run_mediate(
         step("participants")
         trial = load_trial(
             choices, family_mediator=family_mediator, family_outcome=family_outcome, order=order, m=m, at=at, vary=vary, scale=scale,
-            of=of,
+            of=of, sd_by_arm=sd_by_arm, floor_mediator=floor_mediator,
         )  # fmt: skip
         people = trial.people
 
@@ -100,7 +102,8 @@ def run_mediate(
         elif trial.roles.mediators:
             mediation = analyse_mediation(
                 trial.experienced, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome,
-                order=order, vary=vary, priors=priors, m=m, at=at, scale=scale, of=of, seed=seed, draws=draws, step=step,
+                order=order, vary=vary, sd_by_arm=sd_by_arm, floor_mediator=floor_mediator, priors=priors, m=m, at=at, scale=scale, of=of,
+                seed=seed, draws=draws, step=step,
             )  # fmt: skip
         step("figures and report")
         report = MediationReport(people, mediation, belief)

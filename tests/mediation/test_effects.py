@@ -9,8 +9,9 @@ import pytest
 import xarray as xr
 from scipy import integrate, special, stats
 
-from pillprocess.mediation.effects import natural_effects, natural_effects_by_trial
+from pillprocess.mediation.effects import natural_effects
 from pillprocess.mediation.model import mediation
+from pillprocess.mediation.trial_effects import natural_effects_by_trial
 from pillprocess.participants.table import load_participants
 from tests.mediation.trees import tree
 

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from scipy import optimize, special, stats
 
-from pillprocess.mediation.effects import natural_effects, natural_effects_by_trial
+from pillprocess.mediation.effects import natural_effects
 from pillprocess.mediation.four_way import four_way
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.paths import mediation_paths
 from pillprocess.mediation.sufficient import standardise
 from pillprocess.mediation.tabulated import described_effects
+from pillprocess.mediation.trial_effects import natural_effects_by_trial
 from pillprocess.participants.table import load_participants
 from tests.mediation.test_model import evaluate
 from tests.mediation.trees import tree
