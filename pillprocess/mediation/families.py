@@ -23,9 +23,13 @@ FAR_OFF = 1e3
 
 
 def rows(
-    family: str, eta: TensorVariable, sd: TensorVariable | None, shape: TensorVariable | None, event: np.ndarray | TensorVariable | None = None,
+    family: str,
+    eta: TensorVariable,
+    sd: TensorVariable | None,
+    shape: TensorVariable | None,
+    event: np.ndarray | TensorVariable | None = None,
     zero: TensorVariable | None = None,
-) -> TensorVariable:  # fmt: skip
+) -> TensorVariable:
     """Unnamed distribution of values with linear predictor ``eta``.
 
     ``shape`` is what a family has beside it: the degrees of freedom, the size of a negative binomial, the thresholds of ordered

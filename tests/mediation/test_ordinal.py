@@ -4,10 +4,13 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
 import pytest
 from scipy import optimize, special, stats
 
 from pillprocess.mediation.effects import natural_effects
+from pillprocess.mediation.families import rows
 from pillprocess.mediation.four_way import four_way
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.paths import mediation_paths
@@ -15,7 +18,7 @@ from pillprocess.mediation.sufficient import standardise
 from pillprocess.mediation.tabulated import described_effects
 from pillprocess.mediation.trial_effects import natural_effects_by_trial
 from pillprocess.participants.table import load_participants
-from tests.mediation.test_model import evaluate
+from tests.mediation.test_model import STABLE, evaluate
 from tests.mediation.trees import tree
 
 CDF = {"ordinal_probit": special.ndtr, "ordinal_logit": special.expit}
@@ -70,19 +73,20 @@ def test_the_density_of_ordered_categories_is_scipy_s_far_in_the_tails_too(famil
     assert float(v["likelihood"]) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize(("link", "binary_mediator"), [("probit", False), ("logit", True)])
-def test_two_categories_are_the_binary_family(link, binary_mediator):
-    table = simulated(40, f"ordinal_{link}")
-    table["cgi"] = (table["cgi"] > 2).astype(float)
-    if binary_mediator:
-        table["m"] = (table["m"] > 0.5).astype(float)
-        table.loc[[2, 5], "m"] = np.nan
-    of_m = "logit" if binary_mediator else "gaussian"
-    v, w = (
-        evaluate(mediation(people(table), family_mediator=of_m, family_outcome=family))[0]
+@pytest.mark.parametrize("link", ["probit", "logit"])
+def test_two_categories_are_the_binary_family(link):
+    eta, y = np.linspace(-6, 6, 25), np.arange(25) % 2
+    binary, ordinal = (
+        pm.logp(rows(family, pt.as_tensor(eta), None, pt.zeros(1)), y).eval(mode=STABLE)
         for family in (link, f"ordinal_{link}")
     )
-    assert float(w["likelihood"]) == pytest.approx(float(v["likelihood"]), rel=1e-8)
+    assert ordinal == pytest.approx(binary, rel=1e-6)
+    model = mediation(
+        people(simulated(40, "ordinal_logit").assign(cgi=lambda t: (t["cgi"] > 2) * 1.0)),
+        family_outcome=f"ordinal_{link}",
+    )
+    assert model["threshold_y"].eval(mode=STABLE).tolist() == [0]
+    assert "spacing_y_raw" not in model.named_vars
 
 
 def fitted(family: str, *, mediator: str = "gaussian", scores: np.ndarray = SCORES):

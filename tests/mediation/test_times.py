@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
 import pytest
 from scipy import integrate, special, stats
 
@@ -62,18 +64,28 @@ def test_the_density_of_weibull_times_is_scipy_s_and_of_censored_ones_its_surviv
     assert float(v["likelihood"]) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("family", ["hazard_logit", "hazard_cloglog"])
-def test_the_density_of_periods_is_the_product_of_their_chances(family):
+def chance_of_periods(family: str, t: int, d: float, eta: float, period: np.ndarray) -> float:
+    u = eta + period[:t]
+    h = special.expit(u) if family == "hazard_logit" else -np.expm1(-np.exp(u))
+    return np.log1p(-h[:-1]).sum() + (np.log(h[-1]) if d else np.log1p(-h[-1]))
+
+
+def test_the_density_of_periods_is_the_product_of_their_chances():
     data = people(simulated(40, whole=True))
-    v = evaluate(mediation(data, family_outcome=family))[0]
+    v = evaluate(mediation(data, family_outcome="hazard_logit"))[0]
     assert v["period_y"][0] == 0
     assert len(v["period_y"]) == 12
-    expected = mediator_density(data, v)
-    for t, d, eta in zip(data.outcome.astype(int), data.event, predictor(data, v), strict=True):
-        u = eta + v["period_y"][:t]
-        h = special.expit(u) if family == "hazard_logit" else -np.expm1(-np.exp(u))
-        expected += np.log1p(-h[:-1]).sum() + (np.log(h[-1]) if d else np.log1p(-h[-1]))
-    assert float(v["likelihood"]) == pytest.approx(expected, abs=1e-6)
+    each = zip(data.outcome.astype(int), data.event, predictor(data, v), strict=True)
+    expected = sum(chance_of_periods("hazard_logit", *own, v["period_y"]) for own in each)
+    assert float(v["likelihood"]) == pytest.approx(expected + mediator_density(data, v), abs=1e-6)
+
+
+def test_complementary_log_log_hazards_have_their_own_density():
+    rng, period = np.random.default_rng(2), np.array([0.0, 0.3, -0.4, -0.8])
+    t, d, eta = rng.integers(1, 5, 30), rng.integers(0, 2, 30).astype(float), rng.normal(-1, 1, 30)
+    own = rows("hazard_cloglog", pt.as_tensor(eta), None, pt.as_tensor(period), d)
+    expected = [chance_of_periods("hazard_cloglog", *each, period) for each in zip(t, d, eta, strict=True)]
+    assert pm.logp(own, t).eval(mode=STABLE) == pytest.approx(np.array(expected))
 
 
 def fitted(family: str, more: dict[str, object], *, sign: float = 1.0, n: int = 40):

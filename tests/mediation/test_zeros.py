@@ -40,8 +40,7 @@ def density(family: str, y: np.ndarray, eta: np.ndarray, zeta: np.ndarray, size:
     return (1 - excess) * of.pmf(y) + excess * (y == 0)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("binary", [False, True])
+@pytest.mark.parametrize(("family", "binary"), [(FAMILIES[0], True), (FAMILIES[1], False)])
 def test_the_density_of_counts_with_excess_zeros_is_scipy_s(family, binary):
     data = people(binary=binary, missing=binary)
     v = evaluate(mediation(data, family_mediator="logit" if binary else "gaussian", family_outcome=family))[0]
@@ -78,8 +77,8 @@ def fitted(family: str, *, binary: bool = False):
 def test_effects_on_the_expected_count_and_on_the_chance_of_any_are_sums_over_mediators_and_counts(family, binary):
     data, idata = fitted(family, binary=binary)
     p, x = TRUE, data.covariates["age"].to_numpy()
-    counts = np.arange(600)[:, None, None]
-    nodes = np.linspace(-8, 8, 161)
+    counts = np.arange(150)[:, None, None]
+    nodes = np.linspace(-7, 7, 57)
 
     def chances(t, s):
         """Chance of every count, averaged over people."""
@@ -97,7 +96,7 @@ def test_effects_on_the_expected_count_and_on_the_chance_of_any_are_sums_over_me
     ratio = natural_effects(idata, scale="log_rate_ratio")
     y = {(t, s): chances(t, s) for t in (0, 1) for s in (0, 1)}
     for name, (way, base) in {"te": ((1, 1), (0, 0)), "pnde": ((1, 0), (0, 0)), "tnie": ((1, 1), (1, 0))}.items():
-        mean = [(np.arange(600) * y[k]).sum() for k in (way, base)]
+        mean = [(np.arange(150) * y[k]).sum() for k in (way, base)]
         assert float(count[name][0, 0]) == pytest.approx(mean[0] - mean[1], abs=1e-5)
         assert float(ratio[name][0, 0]) == pytest.approx(np.log(mean[0] / mean[1]), abs=1e-5)
         assert float(some[name][0, 0]) == pytest.approx(y[base][0] - y[way][0], abs=1e-6)
