@@ -98,11 +98,11 @@ def belief_share_curve(
         for i, (drug, amount) in enumerate(settings):
             centre = (mean[i] + covariance[i] / spread * (fixed[:, None] - slope)).ravel()[used]
             scale = np.broadcast_to(rest[i], density.shape).ravel()[used]
-            expected = float(mass @ centre)
+            expected = float(np.sum(mass * centre))
             here = said.sel(drug=drug, therapy=amount)
             tables.append(
                 {"share": share, "drug": drug, "therapy": amount, "trials": int(here["trials"]), "evidence": str(here["evidence"].item()),
-                 "mean": expected, "sd": float(np.sqrt(mass @ (scale**2 + (centre - expected) ** 2))),
+                 "mean": expected, "sd": float(np.sqrt(np.sum(mass * (scale**2 + (centre - expected) ** 2)))),
                  "ci_low": _quantile(mass, centre, scale, (1 - level) / 2), "ci_high": _quantile(mass, centre, scale, (1 + level) / 2)}
             )  # fmt: skip
     return pd.DataFrame(tables)
@@ -110,9 +110,9 @@ def belief_share_curve(
 
 def _quantile(mass: Array, centre: Array, scale: Array, p: float) -> float:
     """Where the distribution function of a mixture of near-normal posteriors passes p, by Newton's method from the normal's."""
-    mean = mass @ centre
-    at = float(mean + ndtri(p) * np.sqrt(mass @ (scale**2 + (centre - mean) ** 2)))
+    mean = np.sum(mass * centre)
+    at = float(mean + ndtri(p) * np.sqrt(np.sum(mass * (scale**2 + (centre - mean) ** 2))))
     for _ in range(STEPS):
         z = (at - centre) / scale
-        at -= float((mass @ ndtr(z) - p) / (mass @ (np.exp(-0.5 * z**2) / scale) / np.sqrt(2 * np.pi)))
+        at -= float((np.sum(mass * ndtr(z)) - p) / (np.sum(mass * np.exp(-0.5 * z**2) / scale) / np.sqrt(2 * np.pi)))
     return at
