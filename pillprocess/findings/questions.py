@@ -14,7 +14,8 @@ def questions(tables: Mapping[str, pd.DataFrame], summary: pd.DataFrame) -> pd.D
     Parameters
     ----------
     tables
-        Of the main job, by name: ``what_if``, and of ``half_lives``, ``time_ledger``, ``synthesis_share`` those there are.
+        Of the main job, by name: ``what_if``, and of ``half_lives``, ``half_lives_with_relapse``, ``time_ledger``,
+        ``synthesis_share`` those there are.
     summary
         From :func:`pillprocess.summary_of_findings`.
 
@@ -77,11 +78,22 @@ def _lasting(tables: Mapping[str, pd.DataFrame]) -> str:
     rests = tables["time_ledger"].set_index("drug")["rests_on"].astype(str)
     lives = tables["half_lives"].sort_values("therapy").drop_duplicates("drug", keep="last").set_index("drug")
     measured = [drug for drug in rests.index if rests[drug] == VERDICTS[0] and drug in lives.index]
-    others = [drug for drug in rests.index if drug not in measured]
+    relapse = (
+        tables.get("half_lives_with_relapse", pd.DataFrame(columns=["drug", "rests_on"]))
+        .drop_duplicates("drug")
+        .set_index("drug")
+    )
+    stopped = [drug for drug in relapse.index if relapse.loc[drug, "rests_on"] == VERDICTS[4] and drug not in measured]
+    others = [drug for drug in rests.index if drug not in [*measured, *stopped]]
     parts = [
         f"{drug}: half of the effect is left after {lives.loc[drug, 'median']:.0f} days [{lives.loc[drug, 'ci_low']:.0f}, "
         f"{lives.loc[drug, 'ci_high']:.0f}]"
         for drug in measured
+    ]
+    parts += [
+        f"{drug}, by relapse after it was stopped at random: after {relapse.loc[drug, 'median']:.0f} days "
+        f"[{relapse.loc[drug, 'ci_low']:.0f}, {relapse.loc[drug, 'ci_high']:.0f}], if relapse is symptoms above a threshold"
+        for drug in stopped
     ]
     assumed = f"for {', '.join(others)} it is an assumption" if others else ""
     return "; ".join([*parts, *([assumed] if assumed else [])]) + "." if parts or assumed else ""

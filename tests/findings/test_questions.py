@@ -33,6 +33,22 @@ def test_each_question_is_answered_from_the_tables(build_evidence):
     ]
 
 
+def test_a_drug_whose_duration_rests_on_relapse_is_no_bare_assumption(build_evidence):
+    lives = pd.DataFrame(
+        {"drug": ["esketamine", "ketamine"], "therapy": 0.0, "median": 180.0, "ci_low": 20.0, "ci_high": 2000.0}
+    )
+    rests = ["relapse after the drug was stopped at random, read through the curve", "the prior: an assumption"]
+    tables = {
+        "half_lives": lives, "time_ledger": pd.DataFrame({"drug": lives["drug"], "rests_on": "the prior: an assumption"}),
+        "half_lives_with_relapse": lives.assign(median=51.0, ci_low=9.0, ci_high=145.0, rests_on=rests),
+    }  # fmt: skip
+    said = questions(tables, pp.summary_of_findings(made(), build_evidence())).set_index("section")
+    assert said.loc["how_long", "answer"] == (
+        "esketamine, by relapse after it was stopped at random: after 51 days [9, 145], if relapse is symptoms above a threshold; for "
+        "ketamine it is an assumption."
+    )
+
+
 def test_what_the_tables_do_not_answer_has_no_line(build_evidence):
     tables = made() | {"responders": pd.DataFrame([{"reason": "nobody counted"}])}
     said = questions({}, pp.summary_of_findings(tables, build_evidence()))
