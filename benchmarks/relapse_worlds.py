@@ -77,7 +77,8 @@ def body(world: str, half_life: float, rng: np.random.Generator) -> tuple[pd.Dat
         relapse.append(
             {
                 "trial": f"w{j}", "label": f"w{j}", "drug": "esketamine", "arm": f"on{j}", "reference_arm": f"off{j}", "day": 126.0,
-                "days_from_last_dose": np.nan, "visit": 0.0, "y": z[0] - z[1], "se": np.hypot(*parts), "se_arm": parts[0],
+                "days_from_last_dose": np.nan, "n_doses": np.nan, "visit": 0.0,
+                "y": z[0] - z[1], "se": np.hypot(*parts), "se_arm": parts[0],
                 "se_reference": parts[1], "dose_arm": 1.0, "dose_reference": 1.0, "n_arm": 100.0, "n_reference": 100.0, "therapy": 0.0,
                 "published": 1, "construct": "depression", "instrument": "relapse", "kind": "relapse", "from_arm": 0.0, "until_arm": 7.0,
                 "from_reference": 0.0, "until_reference": 7.0 * WEEKS,

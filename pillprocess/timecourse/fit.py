@@ -19,7 +19,7 @@ from pillprocess.gaussian.quadrature import log_sum
 from pillprocess.timecourse.model import PRIORS, time_course_design
 from pillprocess.timecourse.rows import error_covariance, time_contrasts, with_relapse
 from pillprocess.timecourse.shapes import KNOTS, RATED, RISE_WEIGHT, RISES, Shape, check_shape, share_left
-from pillprocess.timecourse.stretches import drug_left
+from pillprocess.timecourse.stretches import Doses, check_doses, drug_left
 
 CORRELATIONS = (0.02, 0.1017, 0.2372, 0.4083, 0.5917, 0.7628, 0.8983, 0.98)
 """Gauss-Legendre nodes of the uniform prior of rho, for the shape without a rate."""
@@ -34,6 +34,7 @@ def fit_time_course(
     seed: int,
     draws: int = 2000,
     dose_shape: str = "linear",
+    doses: Doses = "last",
     prior_half_life: float = PRIORS["half_life"],
     prior_log_half_life_sd: float = PRIORS["log_half_life_sd"],
     prior_spread_sd: float = PRIORS["spread_sd"],
@@ -46,7 +47,7 @@ def fit_time_course(
 
     Parameters
     ----------
-    rows, relapse, shape, dose_shape
+    rows, relapse, shape, dose_shape, doses
         As in :func:`pillprocess.time_course_design`.
     seed
         Seed of the draws.
@@ -68,6 +69,7 @@ def fit_time_course(
         An unknown shape.
     """
     check_shape(shape)
+    check_doses(doses)
     table = with_relapse(time_contrasts(rows), relapse)
     priors = _priors(
         shape, prior_half_life, prior_log_half_life_sd, prior_spread_sd, prior_therapy_rate_sd, prior_size_sd, prior_interaction_sd,
@@ -76,17 +78,17 @@ def fit_time_course(
     rng = np.random.default_rng(seed)
     drugs = sorted(set(table["drug"]))
     if shape == "piecewise":
-        posterior, prior, evidence = _piecewise(rows, relapse, drugs, dose_shape, priors, seed, draws)
+        posterior, prior, evidence = _piecewise(rows, relapse, drugs, dose_shape, doses, priors, seed, draws)
     else:
         nodes = rate_nodes(priors) if shape in RATED else rate_nodes(priors, spacing=1.0)
-        pieces = time_pieces(table, shape, dose_shape, nodes.wide)
+        pieces = time_pieces(table, shape, dose_shape, nodes.wide, doses=doses)
         groups = [group_sums([p for p in pieces if p.group == drug], nodes, priors) for drug in drugs]
         evidence = joint_log_marginal(groups, nodes, priors)
         posterior = _dataset(draw_rates(groups, nodes, priors, draws=draws, rng=rng), drugs, shape)
         prior = _dataset(prior_rates(priors, groups=len(drugs), draws=draws, rng=rng), drugs, shape)
     attrs = {
         "route": "quadrature", "inference_library": "pillprocess", "inference_library_version": pillprocess.__version__, "seed": seed,
-        "shape": shape, "dose_shape": dose_shape, "log_marginal_likelihood": evidence,
+        "shape": shape, "dose_shape": dose_shape, "doses": doses, "log_marginal_likelihood": evidence,
     }  # fmt: skip
     kept = table.astype({c: str for c in table.columns if table[c].dtype == object or str(table[c].dtype) == "str"})
     return xr.DataTree.from_dict(
@@ -152,7 +154,9 @@ def compare_shapes(
     ).rename_axis("shape").reset_index()  # fmt: skip
 
 
-def time_pieces(table: pd.DataFrame, shape: str, dose_shape: str, rates: np.ndarray) -> list[Piece]:
+def time_pieces(
+    table: pd.DataFrame, shape: str, dose_shape: str, rates: np.ndarray, *, doses: Doses = "last"
+) -> list[Piece]:
     """Cut differences into trials, each with its curve at every rate."""
     base = error_covariance(table)[0]
     rises = RISES if shape == "rise_decay" else np.ones(1)
@@ -163,7 +167,7 @@ def time_pieces(table: pd.DataFrame, shape: str, dose_shape: str, rates: np.ndar
 
     pieces = []
     for (trial, drug), place in table.groupby(["trial", "drug"], sort=False).indices.items():
-        curves = drug_left(table.iloc[place], dose_shape, left)
+        curves = drug_left(table.iloc[place], dose_shape, left, doses=doses)
         rows = np.ix_(place, place)
         therapy = float(table["therapy"].to_numpy()[place].max())
         pieces.append(
@@ -217,6 +221,7 @@ def _piecewise(
     relapse: pd.DataFrame | None,
     drugs: list[str],
     dose_shape: str,
+    doses: Doses,
     priors: RatePriors,
     seed: int,
     draws: int,
@@ -225,7 +230,7 @@ def _piecewise(
     _, weight = np.polynomial.legendre.leggauss(len(CORRELATIONS))
     designs = [
         time_course_design(
-            rows, relapse=relapse, shape="piecewise", correlation=rho, dose_shape=dose_shape, prior_size_sd=priors.size_sd,
+            rows, relapse=relapse, shape="piecewise", correlation=rho, dose_shape=dose_shape, doses=doses, prior_size_sd=priors.size_sd,
             prior_interaction_sd=priors.size_change_sd, prior_tau_sd=priors.tau_sd,
         )
         for rho in CORRELATIONS

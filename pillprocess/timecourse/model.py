@@ -30,7 +30,7 @@ from pillprocess.gaussian.design import gaussian_design
 from pillprocess.rows.terms import dose_curve
 from pillprocess.timecourse.rows import error_covariance, time_contrasts, with_relapse
 from pillprocess.timecourse.shapes import KNOTS, RATED, Shape, check_shape, knot_weights, share_left
-from pillprocess.timecourse.stretches import drug_left
+from pillprocess.timecourse.stretches import Doses, check_doses, drug_left
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -57,6 +57,7 @@ def time_course_design(
     rise: float = 1.0,
     correlation: float = 0.5,
     dose_shape: str = "linear",
+    doses: Doses = "last",
     prior_size_sd: float = PRIORS["size_sd"],
     prior_interaction_sd: float = PRIORS["interaction_sd"],
     prior_step_sd: float = PRIORS["step_sd"],
@@ -80,6 +81,9 @@ def time_course_design(
         Correlation rho of an arm's sampling errors at successive visits, from 0 to below 1.
     dose_shape
         As in :func:`pillprocess.decomposition_design`.
+    doses
+        With ``"last"`` each dose starts the curve anew; with ``"superposed"`` the curves of all doses add up, evenly spaced from the first
+        to the last, and a size is that of one dose.
     prior_size_sd, prior_interaction_sd, prior_step_sd
         SDs of a drug's size, of its change with therapy, and of the step between knots of ``"piecewise"``.
     prior_tau_sd
@@ -95,6 +99,7 @@ def time_course_design(
         An unknown shape; a drug without half-life; a correlation out of range.
     """
     check_shape(shape)
+    check_doses(doses)
     if not 0 <= correlation < 1:
         raise ValueError(f"correlation = {correlation:g}; it must be at least 0 and below 1")
     table = with_relapse(time_contrasts(rows), relapse)
@@ -106,8 +111,10 @@ def time_course_design(
         )
     each = table["drug"].map(dict(half_life or {})).to_numpy(float) if shape in RATED else np.ones(len(table))
     plain = "constant" if shape == "piecewise" else shape
-    z = drug_left(table, dose_shape, lambda days, row: share_left(plain, days, each[row], rise))
-    later = drug_left(table, dose_shape, lambda days, _: np.cumsum(knot_weights(days)[:, ::-1], axis=1)[:, ::-1].T)
+    z = drug_left(table, dose_shape, lambda days, row: share_left(plain, days, each[row], rise), doses=doses)
+    later = drug_left(
+        table, dose_shape, lambda days, _: np.cumsum(knot_weights(days)[:, ::-1], axis=1)[:, ::-1].T, doses=doses
+    )
     fixed: dict[tuple[str, str, str], np.ndarray] = {}
     for drug in drugs:
         own = (table["drug"] == drug).to_numpy()
@@ -124,7 +131,7 @@ def time_course_design(
         fixed=_frame(fixed, table), random=_frame(random, table), effect_scale={"u": "tau"},
         prior_sd={"delta": prior_size_sd, "kappa": prior_interaction_sd, "step": prior_step_sd},
         prior_scale={"tau": ("halfnormal", prior_tau_sd, np.nan)}, role=np.full(len(table), "contrast"), outcome="change in reference SD",
-    ).assign_attrs(shape=shape, correlation=correlation, dose_shape=dose_shape)  # fmt: skip
+    ).assign_attrs(shape=shape, correlation=correlation, dose_shape=dose_shape, doses=doses)  # fmt: skip
 
 
 def _frame(columns: dict[tuple[str, str, str], np.ndarray], table: pd.DataFrame) -> pd.DataFrame:
@@ -141,6 +148,7 @@ def time_course(
     relapse: pd.DataFrame | None = None,
     shape: Shape = "decay",
     dose_shape: str = "linear",
+    doses: Doses = "last",
     prior_half_life: float = PRIORS["half_life"],
     prior_log_half_life_sd: float = PRIORS["log_half_life_sd"],
     prior_spread_sd: float = PRIORS["spread_sd"],
@@ -156,7 +164,7 @@ def time_course(
 
     Parameters
     ----------
-    rows, relapse, shape, dose_shape
+    rows, relapse, shape, dose_shape, doses
         As in :func:`time_course_design`.
     prior_half_life
         Median half-life in days, exp(m); the default spans 95 % from 1 to 1000 days for one drug.
@@ -184,6 +192,7 @@ def time_course(
     import pytensor.tensor as pt
 
     check_shape(shape)
+    check_doses(doses)
     table = with_relapse(time_contrasts(rows), relapse)
     drugs = sorted(set(table["drug"]))
     trial_drug = table["trial"] + ": " + table["drug"]
@@ -206,7 +215,11 @@ def time_course(
             raw = pm.Normal("knot_raw", 0, 1, dims=("drug", "day"))
             knots = pm.Deterministic("knot_effect", pt.cumsum(step * raw, axis=1), dims=("drug", "day"))
             size_left = drug_left(
-                table, dose_shape, lambda t, row: (knots[d[row]] * knot_weights(t)).sum(axis=1), pt.concatenate
+                table,
+                dose_shape,
+                lambda t, row: (knots[d[row]] * knot_weights(t)).sum(axis=1),
+                pt.concatenate,
+                doses=doses,
             )
         else:
             delta = pm.Normal("delta", 0, prior_size_sd, dims="drug")
@@ -225,7 +238,7 @@ def time_course(
                 decay = pt.exp2(-t / half_life[row])
                 return decay if rise is None else decay * (1 - pt.exp2(-t / rise))
 
-        z = drug_left(table, dose_shape, left, pt.concatenate if shape in RATED else np.concatenate)
+        z = drug_left(table, dose_shape, left, pt.concatenate if shape in RATED else np.concatenate, doses=doses)
         theta = (size_left if shape == "piecewise" else z * delta[d]) + z * (kappa[d] * therapy + u[j])
         pm.MvNormal("y", theta, cov=base * rho**apart, observed=table["y"].to_numpy(), dims="row")
     return model

@@ -207,7 +207,8 @@ def _row(label: str, sides: list[Cells], counts: list[Cells], ratio: Cells | Non
     last = control["days_from_last_dose"] if stopped else control["time_days"]
     return {
         "trial": arm["trial"], "label": label, "drug": arm["drug_given"], "arm": arm["arm"], "reference_arm": reference["arm"],
-        "day": control["time_days"], "days_from_last_dose": np.nan, "visit": 0.0, "y": z1 - z0, "se": float(np.sqrt(sum(parts))),
+        "day": control["time_days"], "days_from_last_dose": np.nan, "n_doses": np.nan, "visit": 0.0,
+        "y": z1 - z0, "se": float(np.sqrt(sum(parts))),
         "se_arm": float(np.sqrt(parts[0])), "se_reference": float(np.sqrt(parts[1])), "dose_arm": arm["dose"],
         "dose_reference": arm["dose"] if stopped else reference["dose"], "n_arm": n1, "n_reference": n0, "therapy": float(arm["therapy"]),
         "published": arm["trial_published"], "construct": own["construct"], "instrument": "relapse", "kind": "relapse",

@@ -12,7 +12,7 @@ from pillprocess.rows.times import UNCONTROLLED
 from pillprocess.timecourse.stretches import STRETCH
 
 COLUMNS = [
-    "trial", "label", "drug", "arm", "reference_arm", "day", "days_from_last_dose", "visit", "y", "se", "se_arm", "se_reference",
+    "trial", "label", "drug", "arm", "reference_arm", "day", "days_from_last_dose", "n_doses", "visit", "y", "se", "se_arm", "se_reference",
     "dose_arm", "dose_reference", "n_arm", "n_reference", "therapy", "published", "construct", "instrument", "kind",
 ]  # fmt: skip
 
@@ -63,7 +63,7 @@ def time_contrasts(rows: pd.DataFrame) -> pd.DataFrame:
     if table.empty:
         raise ValueError("no row compares a drug with no or a low dose of it, as randomised and after the last dose")
     visit = table.groupby("trial")["day"].rank(method="dense") - 1
-    numbers = ["y", "se", "se_arm", "se_reference", "dose_arm", "dose_reference", "therapy"]
+    numbers = ["n_doses", "y", "se", "se_arm", "se_reference", "dose_arm", "dose_reference", "therapy"]
     return table.assign(visit=visit)[COLUMNS].astype(dict.fromkeys(numbers, float)).reset_index(drop=True)
 
 
@@ -131,8 +131,10 @@ def _by_day(rows: pd.DataFrame) -> pd.DataFrame:
     if table.empty:
         return table
     of_arm = days.drop_duplicates(["trial", "arm"]).set_index(["trial", "arm"])
-    taken = ["of", "time_days", "days_from_last_dose", "published", "construct", "instrument"]
-    said = of_arm[taken].reindex(pd.MultiIndex.from_frame(table[["trial", "arm"]])).set_axis(table.index)
+    taken = ["of", "time_days", "n_doses", "days_from_last_dose", "published", "construct", "instrument"]
+    said = (
+        of_arm.reindex(columns=taken).reindex(pd.MultiIndex.from_frame(table[["trial", "arm"]])).set_axis(table.index)
+    )
     own = [share_of_variance(a, r) for a, r in zip(table["n_arm"], table["n_reference"], strict=True)]
     reference_variance = table["reference_variance"].astype(float).fillna((1 - np.array(own)) * table["se"] ** 2)
     names = [f", day {d:g}" for d in said["time_days"]]

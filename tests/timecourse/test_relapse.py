@@ -18,7 +18,8 @@ def withdrawn(y=-0.5, se=0.2, *, trial="w", drug="ketamine", every=7.0, last=60.
     """A row of relapse: a drug that goes on every so many days against one that was stopped."""
     row = {
         "trial": trial, "label": f"{trial}: relapse", "drug": drug, "arm": f"{trial} on", "reference_arm": f"{trial} off", "day": last,
-        "days_from_last_dose": np.nan, "visit": 0.0, "y": y, "se": se, "se_arm": se * 0.6, "se_reference": se * 0.8, "dose_arm": 1.0,
+        "days_from_last_dose": np.nan, "n_doses": np.nan, "visit": 0.0,
+        "y": y, "se": se, "se_arm": se * 0.6, "se_reference": se * 0.8, "dose_arm": 1.0,
         "dose_reference": 1.0, "n_arm": 60.0, "n_reference": 60.0, "therapy": 0.0, "published": 1, "construct": "depression",
         "instrument": "relapse", "kind": "relapse", "from_arm": 0.0, "until_arm": every, "from_reference": 0.0, "until_reference": last,
     }  # fmt: skip

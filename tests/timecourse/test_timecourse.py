@@ -292,3 +292,43 @@ def test_the_figure_shows_each_drug_its_points_and_the_trials_at_each_day(fit, s
     assert {"trials", "0"} <= {t.get_text() for t in ax.texts}
     narrow = pp.plot_time_course(pp.time_curve_table(fit), points, width="one_column")
     assert narrow.figure.get_figwidth() * 25.4 == pytest.approx(89)
+
+
+def test_doses_add_up_where_asked_and_only_those_given_so_far():
+    """Three doses 14 days apart, by hand; a first dose whose course goes on is one dose."""
+    rows = trial_rows("a", {1.0: -0.4, 38.0: -0.9}, therapy=0.0, n_doses=3.0)
+    rows.loc[rows["time_days"] == 38, "days_from_last_dose"] = 10.0
+    design = pp.time_course_design(rows, half_life={"psilocybin": 20.0}, doses="superposed")
+    column = design["X"].to_numpy()[:, 0]
+    np.testing.assert_allclose(column, [0.5 ** (1 / 20), sum(0.5 ** (t / 20) for t in (10, 24, 38))])
+    last = pp.time_course_design(rows, half_life={"psilocybin": 20.0})["X"].to_numpy()[:, 0]
+    np.testing.assert_allclose(last, [0.5 ** (1 / 20), 0.5 ** (10 / 20)])
+    with pytest.raises(ValueError, match="doses = 'all'; it must be 'last' or 'superposed'"):
+        pp.fit_time_course(rows, seed=1, doses="all")
+
+
+def test_a_world_in_which_doses_add_up_is_told_from_one_in_which_the_last_counts():
+    """Trials of one and of three doses a week apart, half-life 20 days; the true convention has the higher marginal likelihood."""
+    rng = np.random.default_rng(7)
+
+    def world(adds):
+        parts = []
+        for j in range(10):
+            given = 3 if j % 2 else 1
+            rows = trial_rows(
+                f"t{j}", dict.fromkeys((1.0, 10.0, 40.0), 0.0), se=0.07, therapy=0.0, n_doses=float(given)
+            )
+            rows["time_days"] += 7.0 * (given - 1)
+            ages = [7.0 * k for k in range(given if adds else 1)]
+            left = sum(0.5 ** ((rows["days_from_last_dose"] + age) / 20.0) for age in ages)
+            parts.append(rows.assign(y=0.07 * rng.standard_normal(len(rows)) - 0.6 * rows["dose"] * left))
+        return pd.concat(parts, ignore_index=True)
+
+    for adds, truth in ((True, "superposed"), (False, "last")):
+        rows = world(adds)
+        fits = {d: pp.fit_time_course(rows, doses=d, seed=1, draws=400) for d in ("last", "superposed")}
+        density = {d: f.attrs["log_marginal_likelihood"] for d, f in fits.items()}
+        assert max(density, key=density.get) == truth
+        assert abs(density["last"] - density["superposed"]) > 3
+        table = pp.half_life_table(fits[truth]).iloc[0]
+        assert table["ci_low"] < 20 < table["ci_high"]
