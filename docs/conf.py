@@ -20,6 +20,7 @@ from made_pages import (  # noqa: E402
     linked,
     model_page,
     one_paragraph,
+    outcomes_page,
 )
 
 from pillprocess.evidence.tables import load_evidence  # noqa: E402
@@ -70,6 +71,7 @@ for name, text in api_pages(ROOT / "pillprocess" / "__init__.pyi").items():
 checklists = checklist_page(ROOT / "pillprocess" / "review" / "checklists.csv")
 (MADE / "checklists.md").write_text(checklists, encoding="utf-8")
 (MADE / "evidence.md").write_text(evidence_page(ROOT / "data"), encoding="utf-8")
+(MADE / "outcomes.md").write_text(outcomes_page(ROOT / "data"), encoding="utf-8")
 
 
 def setup(app):

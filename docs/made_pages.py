@@ -106,16 +106,51 @@ def evidence_page(data: Path) -> str:
         included = "yes" if r["include"] == "1" else f"no: {r['exclude_reason'] or 'not an efficacy trial'}"
         cells = [r["year"], r["study_drugs"].replace(";", ", "), r["condition"], r["design"].replace("_", " "), r["blinding"],
                  r["n_randomised"], *(str(n.get(r["trial_id"], 0)) for n in (arms, outcomes, doubts)), included]  # fmt: skip
-        name = f'<th scope="row" title="{html.escape(r["citation"])}">{html.escape(r["trial_id"])}</th>'
+        shown = html.escape(r["trial_id"])
+        if r["trial_id"] in outcomes.index:
+            shown = f'<a href="outcomes.html#{shown}">{shown}</a>'
+        name = f'<th scope="row" title="{html.escape(r["citation"])}">{shown}</th>'
         rows.append(f"<tr>{name}{''.join(f'<td>{html.escape(c)}</td>' for c in cells)}<td>{link}</td></tr>")
     table = _table(heads, rows)
     return f"""# The evidence
 
 Every study of the tables, {len(trials)} in all: {int((trials["include"] == "1").sum())} included, the others with the reason. Sort by a
-head, filter by typing (`psilocybin TRD`), download as CSV. What the columns of the tables mean: [the evidence tables](data.md).
+head, filter by typing (`psilocybin TRD`), download as CSV. A trial's name leads to the figures of its arms. What the columns of the tables
+mean: [the evidence tables](data.md).
 
 ```{{raw}} html
 {table}
+```
+"""
+
+
+def outcomes_page(data: Path) -> str:
+    """Every outcome of every arm with its source; a trial's name is an anchor on its first row."""
+    outcomes = pd.read_csv(data / "outcomes.csv", dtype=str, keep_default_na=False)
+    arms = pd.read_csv(data / "arms.csv", dtype=str, keep_default_na=False).set_index(["trial_id", "arm_id"])
+    heads = ["Trial", "Arm", "Drug", "Dose", "Therapy", "n", "Scale", "Day", "Baseline (SD)", "End (SD)", "Change (SD)", "Responders",
+             "Primary", "Included", "Quality", "Source"]  # fmt: skip
+    rows, named = [], set()
+    for r in outcomes.to_dict("records"):
+        trial, arm = r["trial_id"], arms.loc[(r["trial_id"], r["arm_id"])]
+        pairs = [f"{r[f'{what}_mean']} ({r[f'{what}_sd']})".replace(" ()", "") for what in ("baseline", "post", "change")]
+        cells = [r["arm_id"], arm["drug"], f"{arm['dose']} {arm['dose_unit']}".strip(), arm["psychotherapy"].replace("_", " "), r["n"],
+                 r["instrument"], r["time_days"] or r["timepoint"], *pairs, r["responders"], *("yes" if r[c] == "1" else "no" for c in
+                 ("primary", "include")), r["evidence_quality"].replace("_", " ")]  # fmt: skip
+        source = next((s.strip() for s in r["source_url"].split(" ; ") if s.strip().startswith("http")), "")
+        link = f'<a href="{html.escape(source)}">source</a>' if source else html.escape(r["source_url"])
+        anchor = "" if trial in named else f' id="{html.escape(trial)}"'
+        named.add(trial)
+        cell = "".join(f"<td>{html.escape(text)}</td>" for text in cells)
+        rows.append(f'<tr><th scope="row"{anchor}>{html.escape(trial)}</th>{cell}<td>{link}</td></tr>')
+    return f"""# The figures, arm by arm
+
+Every outcome of every arm as the tables hold it, {len(outcomes)} rows of {len(named)} studies, each with the address it was read at. A
+blank is what nobody could read, never zero. Sort by a head, filter by typing (`goodwin2022 MADRS`), download as CSV.
+What the columns mean: [the evidence tables](data.md).
+
+```{{raw}} html
+{_table(heads, rows)}
 ```
 """
 

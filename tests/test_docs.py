@@ -85,6 +85,11 @@ def test_models_with_a_formula_and_every_trial_are_shown(made):
     trials = pp.load_evidence().trials
     assert evidence.count('<th scope="row"') == len(trials)
     assert f"{len(trials)} in all: {int(trials['include'].sum())} included" in evidence
+    outcomes = made.outcomes_page(ROOT / "data")
+    rows = pp.load_evidence().outcomes
+    assert outcomes.count('<th scope="row"') == len(rows)
+    linked = set(re.findall(r'href="outcomes.html#([^"]+)"', evidence))
+    assert linked == set(re.findall(r'<th scope="row" id="([^"]+)"', outcomes)) == set(rows["trial_id"])
 
 
 def test_the_claims_of_the_site_are_all_the_reviews_and_an_old_answer_says_so(made):
