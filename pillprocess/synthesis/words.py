@@ -98,12 +98,15 @@ def _could_it_tell(power: pd.DataFrame) -> str:
     """Whether this body of evidence could have told the accounts apart."""
     if power.empty:
         return ""
-    parts = [
-        f"if {r.truth}, the probability that more than half of {r.drug}'s effect runs through the experience came out above .95 in "
-        f"{r.above} and below .05 in {r.below} of {r.datasets}"
-        for r in power.itertuples()
-    ]
-    return f"Could this body of evidence have told? In data simulated at its shape: {'; '.join(parts)}."
+    parts = []
+    for truth, own in power.groupby("truth", sort=False):
+        told = [f"{r.drug} in {r.above} and {r.below}" for r in own.itertuples() if r.above or r.below]
+        rest = "never" if not told else "never for the others" if len(told) < len(own) else ""
+        parts.append(f"if {truth}: {', '.join(part for part in (*told, rest) if part)}")
+    return (
+        f"Could this body of evidence have told? In {power['datasets'].max()} data sets simulated at its shape, the probability that more "
+        f"than half of a drug's effect runs through the experience came out above .95, and below .05, {'; '.join(parts)}."
+    )
 
 
 def _learned(shares: pd.DataFrame) -> str:

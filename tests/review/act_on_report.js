@@ -51,7 +51,7 @@ table.closest(".scroll").previousElementSibling.querySelectorAll("button").forEa
 window.Blob = Kept;
 const lines = saved.trim().split("\r\n");
 out.csv = [lines.length - table.tBodies[0].rows.length, lines[0].includes('"Trial","Drug","Condition"'),
-  lines[1].startsWith('"' + text(table.tBodies[0].rows[0].cells[0]) + '"')];
+  lines[1].startsWith('"' + table.tBodies[0].rows[0].cells[0].dataset.csv + '"')];
 const unnamed = [...document.querySelectorAll("a, button, input, select, summary, [tabindex]")].filter(
   e => !(e.getAttribute("aria-label") || e.textContent.trim() || e.title || (e.labels && e.labels.length)));
 out.unnamed = unnamed.map(e => e.outerHTML.slice(0, 80));
