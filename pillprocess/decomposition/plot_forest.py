@@ -84,7 +84,7 @@ def plot_forest(
     Raises
     ------
     ValueError
-        A table without estimates and intervals.
+        A table without estimates and intervals, or in points of several scales.
     """
     table = _in_unit(forest_rows(table), unit)
     rows = _headed(table)
@@ -181,6 +181,8 @@ def _in_unit(table: pd.DataFrame, unit: str) -> pd.DataFrame:
     """The table in points where ``unit`` is its instrument, its own contrasts and printed numbers with it."""
     if "instrument" not in table or unit not in set(table["instrument"]):
         return table
+    if len(scales := set(table["instrument"])) > 1:
+        raise ValueError(f"the table is in points of {', '.join(sorted(scales))}; a forest has one unit: draw one drug")
     scale = (table["points_high"] - table["points_low"]) / (table["ci_high"] - table["ci_low"])
     table = table.assign(mean=table["points"], ci_low=table["points_low"], ci_high=table["points_high"])
     if "observed" in table:

@@ -1,5 +1,7 @@
 """Effects in points of a known scale, for readers who do not think in SDs."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from pillprocess.evidence.tables import Evidence
@@ -8,7 +10,9 @@ USUAL_SCALES = {"depression": "MADRS", "ptsd": "CAPS-5"}
 """The scale an effect is shown in, by construct."""
 
 
-def in_points(table: pd.DataFrame, evidence: Evidence, *, instrument: str = "MADRS") -> pd.DataFrame:
+def in_points(
+    table: pd.DataFrame, evidence: Evidence, *, instrument: str | Mapping[str, str] = "MADRS"
+) -> pd.DataFrame:
     r"""Add an effect in points of a scale to a table of effects in reference SDs.
 
     .. math:: points = effect \times SD_{ref}
@@ -20,7 +24,7 @@ def in_points(table: pd.DataFrame, evidence: Evidence, *, instrument: str = "MAD
     evidence
         The checked tables; ``instruments.csv`` gives the scale's reference SD, pooled over the end points of its arms.
     instrument
-        The scale.
+        The scale; or a scale for each drug of the table's column ``drug``, such as ``{"MDMA": "CAPS-5", "psilocybin": "MADRS"}``.
 
     Returns
     -------
@@ -30,7 +34,7 @@ def in_points(table: pd.DataFrame, evidence: Evidence, *, instrument: str = "MAD
     Raises
     ------
     ValueError
-        The table lacks a column, or the evidence has no reference SD of the scale.
+        The table lacks a column, a drug of it has no scale, or the evidence has no reference SD of a scale.
 
     Examples
     --------
@@ -45,14 +49,24 @@ def in_points(table: pd.DataFrame, evidence: Evidence, *, instrument: str = "MAD
     if lacking:
         raise ValueError(f"the table lacks {', '.join(lacking)}; give what effect_table makes")
     known = evidence.instruments.dropna(subset="reference_sd").set_index("instrument")["reference_sd"]
-    if instrument not in known:
+    if isinstance(instrument, str):
+        chosen = pd.Series(instrument, index=table.index)
+    elif "drug" not in table:
+        raise ValueError("a scale for each drug needs a table with a column drug; name one scale for all")
+    else:
+        chosen = table["drug"].map(instrument)
+        if chosen.isna().any():
+            without = ", ".join(sorted(set(table["drug"][chosen.isna()])))
+            raise ValueError(f"instrument names no scale for {without}; name one for each drug of the table")
+    if unknown := sorted(set(chosen) - set(known.index)):
         raise ValueError(
-            f"instrument = {instrument!r}; instruments.csv has a reference SD for {', '.join(sorted(known.index)) or 'none'}"
+            f"instrument = {', '.join(map(repr, unknown))}; instruments.csv has a reference SD for "
+            f"{', '.join(sorted(known.index)) or 'none'}"
         )
-    sd = float(known[instrument])
+    sd = chosen.map(known).astype(float)
     points = {end: table[f"mean{end}" if not end else f"ci{end}"] * sd for end in ("", "_low", "_high")}
     named = {f"points{end}": value for end, value in points.items()}
-    return table.assign(unit="reference SD", instrument=instrument, **named)
+    return table.assign(unit="reference SD", instrument=chosen, **named)
 
 
 def clinical_scales(rows: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:

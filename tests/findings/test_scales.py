@@ -13,6 +13,23 @@ def test_points_are_sds_times_the_reference_sd_of_the_scale(build_evidence):
     assert found[["unit", "instrument"]].tolist() == ["reference SD", "CAPS-5"]
 
 
+def test_each_drug_may_have_a_scale_of_its_own(build_evidence):
+    table = pd.DataFrame(
+        {"drug": ["MDMA", "LSD"], "mean": [-0.5, -1.0], "ci_low": [-0.8, -2.0], "ci_high": [-0.2, 0.0]}
+    )
+    found = pp.in_points(table, build_evidence(), instrument={"LSD": "MADRS", "MDMA": "CAPS-5"})
+    assert found["instrument"].tolist() == ["CAPS-5", "MADRS"]
+    assert found["points"].tolist() == pytest.approx([-6.0, -10.0])
+    with pytest.raises(ValueError, match="instrument names no scale for LSD; name one for each drug"):
+        pp.in_points(table, build_evidence(), instrument={"MDMA": "CAPS-5"})
+    with pytest.raises(ValueError, match="a scale for each drug needs a table with a column drug"):
+        pp.in_points(table[["mean", "ci_low", "ci_high"]], build_evidence(), instrument={"MDMA": "CAPS-5"})
+    with pytest.raises(
+        ValueError, match="the table is in points of CAPS-5, MADRS; a forest has one unit: draw one drug"
+    ):
+        pp.plot_forest(found, unit="MADRS")
+
+
 def test_a_scale_without_an_sd_and_a_table_without_limits_are_refused(build_evidence):
     table = pd.DataFrame({"mean": [-0.5], "ci_low": [-0.8], "ci_high": [-0.2]})
     with pytest.raises(
