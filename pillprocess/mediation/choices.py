@@ -11,7 +11,7 @@ from pillprocess.participants.checked import Participants
 Scale = Literal["difference", "log_odds_ratio", "log_risk_ratio", "log_rate_ratio", "log_time_ratio"]
 Family = Literal[
     "gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit", "weibull", "hazard_logit",
-    "hazard_cloglog", "zero_inflated_poisson", "zero_inflated_negative_binomial",
+    "hazard_cloglog", "zero_inflated_poisson", "zero_inflated_negative_binomial", "poisson", "exponential",
 ]  # fmt: skip
 QUANTITIES = ("at_least", "free_at", "up_to")
 type Of = Mapping[str, float]
@@ -21,10 +21,11 @@ FAMILIES: tuple[str, ...] = get_args(Family)
 SCALES: tuple[str, ...] = get_args(Scale)
 BINARY = ("probit", "logit")
 ZERO_INFLATED = ("zero_inflated_poisson", "zero_inflated_negative_binomial")
-COUNTS = ("negative_binomial", *ZERO_INFLATED)
+COUNTS = ("negative_binomial", "poisson", *ZERO_INFLATED)
 ORDINAL = ("ordinal_probit", "ordinal_logit")
 HAZARDS = ("hazard_logit", "hazard_cloglog")
-TIMES = ("weibull", *HAZARDS)
+CONTINUOUS_TIMES = ("weibull", "exponential")
+TIMES = (*CONTINUOUS_TIMES, *HAZARDS)
 """Families of the time to an event, which may not have been seen when follow-up ended."""
 LINKED = (*BINARY, *COUNTS, *ORDINAL, *TIMES)
 """Families whose mean is no straight line of the linear predictor."""
@@ -83,8 +84,16 @@ def _time_problems(family: str, role: str, values: pd.DataFrame) -> list[str]:
     problems = []
     for name, column in values.items():
         seen = column.dropna()
-        odd = seen[seen <= 0] if family == "weibull" else seen[(seen < 1) | (seen % 1 != 0) | (seen > MOST_PERIODS)]
-        wanted = "times above 0" if family == "weibull" else f"the number of a period, 1, 2 and so on to {MOST_PERIODS}"
+        odd = (
+            seen[seen <= 0]
+            if family in CONTINUOUS_TIMES
+            else seen[(seen < 1) | (seen % 1 != 0) | (seen > MOST_PERIODS)]
+        )
+        wanted = (
+            "times above 0"
+            if family in CONTINUOUS_TIMES
+            else f"the number of a period, 1, 2 and so on to {MOST_PERIODS}"
+        )
         problems += [
             f"family_{role} = {family!r} needs {wanted}, in column {str(name)!r}; it holds {v:g}" for v in odd.head(1)
         ]
@@ -126,9 +135,9 @@ def choice_problems(
     problems = [] if names else ["no mediator was named"]
     problems += check_family(family_mediator, "mediator", mediators)
     problems += check_family(family_outcome, "outcome", outcome.to_frame()) or event_mismatch(family_outcome, event)
-    if family_outcome in (*COUNTS, "weibull") and family_mediator == "student_t":
+    if family_outcome in (*COUNTS, *CONTINUOUS_TIMES) and family_mediator == "student_t":
         problems.append(
-            f"family_outcome = {family_outcome!r} with a student_t mediator: the mean {'time' if family_outcome == 'weibull' else 'count'} "
+            f"family_outcome = {family_outcome!r} with a student_t mediator: the mean {'time' if family_outcome in TIMES else 'count'} "
             "is infinite; use a gaussian mediator"
         )
     if len(ordered) > 1 and family_outcome in ZERO_INFLATED:

@@ -46,6 +46,8 @@ def rows(
         if family == "zero_inflated_poisson":
             return pm.ZeroInflatedPoisson.dist(psi=counted, mu=pt.exp(eta))
         return pm.ZeroInflatedNegativeBinomial.dist(psi=counted, mu=pt.exp(eta), alpha=shape)
+    if family == "poisson":
+        return pm.Poisson.dist(mu=pt.exp(eta))
     if family == "negative_binomial":
         return pm.NegativeBinomial.dist(mu=pt.exp(eta), alpha=shape)
     if family == "student_t":

@@ -101,11 +101,12 @@ def mediation(
         Let the outcome's slope on the mediator differ between arms.
     family_mediator, family_outcome
         ``"gaussian"``, ``"student_t"`` (robust to outliers and skew), or for 0/1 columns ``"probit"`` or ``"logit"``; for an
-        outcome of counts ``"negative_binomial"`` (log link, variance mu + mu^2/size, 1/size half-normal(1)), or with more zeros than that
-        ``"zero_inflated_poisson"`` or ``"zero_inflated_negative_binomial"`` (:mod:`pillprocess.mediation.zero_part`); for one of 2 to 25
-        ordered categories ``"ordinal_probit"`` or ``"ordinal_logit"`` (cumulative: :math:`P(Y \ge k) = F(\eta - \kappa_k)`, the lowest
-        threshold 0), which with two categories is the binary family; for a time to an event (``event`` of `load_participants`)
-        ``"weibull"`` (accelerated failure time, 1/shape half-normal(1)), or, where it is known by period 1, 2, ...,
+        outcome of counts ``"poisson"`` or ``"negative_binomial"`` (log link; variance mu + mu^2/size, 1/size half-normal(1)), or
+        with more zeros than that ``"zero_inflated_poisson"`` or ``"zero_inflated_negative_binomial"``
+        (:mod:`pillprocess.mediation.zero_part`); for one of 2 to 25 ordered categories ``"ordinal_probit"`` or ``"ordinal_logit"``
+        (cumulative: :math:`P(Y \ge k) = F(\eta - \kappa_k)`, the lowest threshold 0), which with two categories is the binary
+        family; for a time to an event (``event`` of `load_participants`)
+        ``"weibull"`` (accelerated failure time, 1/shape half-normal(1)) or ``"exponential"``, or, where it is known by period 1, 2, ...,
         ``"hazard_logit"`` or ``"hazard_cloglog"`` (proportional hazards).
         Several mediators are Gaussian.
     order

@@ -7,7 +7,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.choices import COUNTS, HAZARDS, ORDINAL
+from pillprocess.mediation.choices import CONTINUOUS_TIMES, COUNTS, HAZARDS, ORDINAL
 from pillprocess.mediation.families import LATENT_SD
 from pillprocess.mediation.residuals import degrees_of_freedom
 from pillprocess.mediation.sufficient import Standardised
@@ -19,7 +19,7 @@ def outcome_data(people: Participants, data: Standardised, family: str) -> Stand
     y = people.outcome
     if family in COUNTS:
         return replace(data, y_mean=float(np.log(y.mean())))
-    if family == "weibull" and people.event is not None:  # the mean time under a constant rate of events
+    if family in CONTINUOUS_TIMES and people.event is not None:  # the mean time under a constant rate of events
         return replace(data, y_mean=float(np.log(y.sum() / people.event.sum())))
     if family in ORDINAL:
         return replace(data, y=np.where(y.isna(), np.nan, np.searchsorted(np.unique(y.dropna()), y)))
@@ -33,7 +33,9 @@ def outcome_shape(
 
     ``values`` are the outcome's, sorted; of ordered categories the lowest threshold is 0, and ``category_score`` are their values.
     """
-    if family in COUNTS and family != "zero_inflated_poisson":
+    if family == "exponential":
+        return pm.Deterministic("shape_y", pt.ones(()))
+    if family in COUNTS and family not in ("poisson", "zero_inflated_poisson"):
         return pm.Deterministic("size_y", pm.HalfNormal("inverse_size_y", 1.0) ** -1.0)
     if family == "weibull":
         return pm.Deterministic("shape_y", pm.HalfNormal("inverse_shape_y", 1.0) ** -1.0)

@@ -13,7 +13,12 @@ from pillprocess.mediation.draws import compared_arm
 from pillprocess.mediation.effects import compute_effects
 from pillprocess.output.tables import effect_table
 
-UNITS = {"weibull": "log time", "hazard_logit": "logit hazard", "hazard_cloglog": "log hazard"}
+UNITS = {
+    "weibull": "log time",
+    "exponential": "log time",
+    "hazard_logit": "logit hazard",
+    "hazard_cloglog": "log hazard",
+}
 """Units of the linear predictor where the family's name does not say them."""
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from pillprocess.mediation.choices import BINARY, COUNTS, HAZARDS, ORDINAL, ZERO_INFLATED
+from pillprocess.mediation.choices import BINARY, COUNTS, HAZARDS, ORDINAL, TIMES, ZERO_INFLATED
 
 HERMITE = np.polynomial.hermite.hermgauss(40)
 LARGE = 700.0
@@ -76,7 +76,7 @@ def response_of(family: str, shape: Mapping[str, Array], of: Mapping[str, float]
         if family in ZERO_INFLATED:
             return by_quadrature(lambda eta, zero: special.expit(-zero) * at_least(eta))
         return by_quadrature(at_least) if of else COUNT
-    if family in HAZARDS or family == "weibull":
+    if family in TIMES:
         what, time = next(iter((of or {"up_to": float(shape["time_end"])}).items()))
         survival = _periods(family, shape["period_y"]) if family in HAZARDS else _weibull(shape["shape_y"])
         return survival[what](float(time))

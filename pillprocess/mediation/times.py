@@ -5,8 +5,8 @@ With d = 1 where the event was seen at time t, and 0 where the person was last s
 .. math::
     \log p = d \log h(t) + \log S(t)
 
-of a Weibull time of shape k and scale :math:`e^\eta` (accelerated failure time: effects multiply time), and of periods
-:math:`v = 1 \dots t` with hazards :math:`h_v = F(f_v + \eta)`, F the logistic or the complementary log-log,
+of a Weibull time of shape k and scale :math:`e^\eta` (accelerated failure time: effects multiply time; exponential where k is 1),
+and of periods :math:`v = 1 \dots t` with hazards :math:`h_v = F(f_v + \eta)`, F the logistic or the complementary log-log,
 
 .. math::
     \log p = \sum_{v < t} \log(1 - h_v) + d \log h_t + (1 - d) \log(1 - h_t)
@@ -17,6 +17,8 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
+from pillprocess.mediation.choices import CONTINUOUS_TIMES
+
 
 def times(
     family: str, eta: TensorVariable, shape: TensorVariable, event: np.ndarray | TensorVariable | None
@@ -26,9 +28,10 @@ def times(
     ``shape`` is the Weibull shape, or the periods' own terms (period,).
     """
     logp, dist = {
-        "weibull": (weibull, draw_weibull), "hazard_logit": (hazard_logit, draw_logit), "hazard_cloglog": (hazard_cloglog, draw_cloglog),
+        "weibull": (weibull, draw_weibull), "exponential": (weibull, draw_weibull), "hazard_logit": (hazard_logit, draw_logit),
+        "hazard_cloglog": (hazard_cloglog, draw_cloglog),
     }[family]  # fmt: skip
-    signature = "(),(),()->()" if family == "weibull" else "(),(v),()->()"
+    signature = "(),(),()->()" if family in CONTINUOUS_TIMES else "(),(v),()->()"
     return pm.CustomDist.dist(eta, shape, event, logp=logp, dist=dist, signature=signature, class_name=family)
 
 

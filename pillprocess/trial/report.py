@@ -29,6 +29,7 @@ from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes
 
 FAMILY_WORDS = {
     "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
+    "poisson": "counts (Poisson, log link)", "exponential": "time to an event (exponential; censored where follow-up ended first)",
     "negative_binomial": "counts (negative binomial, log link)", "ordinal_probit": "ordered categories (cumulative probit)",
     "ordinal_logit": "ordered categories (cumulative logit, proportional odds)",
     "zero_inflated_poisson": "counts with excess zeros (zero-inflated Poisson, log link; zeros on a logit)",
