@@ -111,6 +111,7 @@ from .timecourse.rows import time_rows as time_rows
 from .timecourse.rows import time_set_aside as time_set_aside
 
 # dose: how much of the drug, and how much experience, does what
+from .dose.compare import compare_dose_shapes as compare_dose_shapes
 from .dose.experience import dose_shares as dose_shares
 from .dose.experience import fit_experience_dose as fit_experience_dose
 from .dose.plots import plot_dose_response as plot_dose_response

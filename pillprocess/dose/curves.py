@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 DoseShape = Literal["linear", "log_linear", "emax", "step"]
-DOSE_SHAPES = ("linear", "log_linear", "emax", "step")
+DOSE_SHAPES: tuple[DoseShape, ...] = ("linear", "log_linear", "emax", "step")
 
 
 def check_dose_shape(shape: str) -> None:

@@ -23,6 +23,7 @@ import pillprocess
 from pillprocess.decomposition.columns import share_of_variance
 from pillprocess.dose.curves import DoseShape, check_dose_shape, curve_at
 from pillprocess.gaussian.pooled_rates import (
+    Nodes,
     Piece,
     RatePriors,
     draw_rates,
@@ -143,6 +144,11 @@ def fit_dose_response(
     return fit_curves(table, base, priors, shape=shape, seed=seed, draws=draws)
 
 
+def default_priors() -> RatePriors:
+    """The priors of :func:`fit_dose_response` unless others are given."""
+    return RatePriors(float(np.log(0.5)), 1.0, 0.7, 0.0, 1.0, 0.35, 0.5, correlated=False)
+
+
 def fit_curves(
     table: pd.DataFrame, base: np.ndarray, priors: RatePriors, *, shape: str, seed: int, draws: int
 ) -> xr.DataTree:
@@ -150,23 +156,7 @@ def fit_curves(
     rng = np.random.default_rng(seed)
     nodes = rate_nodes(priors) if shape != "linear" else rate_nodes(priors, spacing=1.0)
     drugs = sorted(set(table["drug"]))
-    pieces = []
-    for (trial, drug), at in table.groupby(["trial", "drug"], sort=False).indices.items():
-        x, x0 = (table[c].to_numpy(float)[at] for c in ("dose_arm", "dose_reference"))
-        half = np.exp(nodes.wide)[None, :, None]
-        curves = curve_at(shape, x, half) - curve_at(shape, x0, half)
-        therapy = float(table["therapy"].to_numpy(float)[at].max())
-        pieces.append(
-            Piece(
-                str(trial),
-                str(drug),
-                therapy,
-                table["y"].to_numpy(float)[at],
-                base[np.ix_(at, at)],
-                np.zeros(len(at)),
-                curves,
-            )
-        )
+    pieces = dose_pieces(table, base, shape, nodes)
     groups = [group_sums([p for p in pieces if p.group == drug], nodes, priors) for drug in drugs]
     drawn = {
         "posterior": draw_rates(groups, nodes, priors, draws=draws, rng=rng),
@@ -191,6 +181,28 @@ def fit_curves(
     }  # fmt: skip
     data = xr.Dataset(kept, coords={"row": table["label"].to_numpy(str)})
     return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), "/constant_data": data} | groups_of)
+
+
+def dose_pieces(table: pd.DataFrame, base: np.ndarray, shape: str, nodes: Nodes) -> list[Piece]:
+    """Cut differences into trials, each with its curve at every half-maximal dose."""
+    pieces = []
+    for (trial, drug), at in table.groupby(["trial", "drug"], sort=False).indices.items():
+        x, x0 = (table[c].to_numpy(float)[at] for c in ("dose_arm", "dose_reference"))
+        half = np.exp(nodes.wide)[None, :, None]
+        curves = curve_at(shape, x, half) - curve_at(shape, x0, half)
+        therapy = float(table["therapy"].to_numpy(float)[at].max())
+        pieces.append(
+            Piece(
+                str(trial),
+                str(drug),
+                therapy,
+                table["y"].to_numpy(float)[at],
+                base[np.ix_(at, at)],
+                np.zeros(len(at)),
+                curves,
+            )
+        )
+    return pieces
 
 
 def dose_effects(

@@ -184,6 +184,19 @@ def log_marginal(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> f
     return joint_log_marginal(groups, nodes, priors)
 
 
+def without_each_trial(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> tuple[float, Array]:
+    """Log marginal likelihood of all trials, and of all but each one in turn."""
+    of_group = {d: [p for p in pieces if p.group == d] for d in dict.fromkeys(p.group for p in pieces)}
+    groups = {d: group_sums(own, nodes, priors) for d, own in of_group.items()}
+    rest = []
+    for left in pieces:
+        own = [p for p in of_group[left.group] if p is not left]
+        others = [g for d, g in groups.items() if d != left.group]
+        kept = [*others, group_sums(own, nodes, priors)] if own else others
+        rest.append(joint_log_marginal(kept, nodes, priors) if kept else 0.0)
+    return joint_log_marginal(list(groups.values()), nodes, priors), np.array(rest)
+
+
 def joint_log_marginal(groups: Sequence[GroupSums], nodes: Nodes, priors: RatePriors) -> float:
     """Log marginal likelihood of groups whose trials are added."""
     return float(log_sum(shared_log_weight(groups, nodes, priors).ravel()))

@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.decomposition.dose_curves import dose_averaged_share
-from pillprocess.dose.curves import DoseShape
+from pillprocess.dose.compare import compare_dose_shapes
 from pillprocess.dose.experience import dose_shares, fit_experience_dose
 from pillprocess.dose.plots import DOSE_GRID
 from pillprocess.dose.response import dose_effects, fit_dose_response
@@ -31,16 +31,11 @@ def how_much(
         shares = dose_shares(fit, acute, doses=DOSES)
     except ValueError as error:
         return {"dose_half_maximal": pd.DataFrame({"reason": [str(error)]})}, {}
-    densities = {"emax": fit.attrs["log_marginal_likelihood"]}
-    others: tuple[DoseShape, ...] = ("linear", "log_linear", "step")
-    for shape in others:
-        densities[shape] = fit_dose_response(rows, shape=shape, seed=seed, draws=2).attrs["log_marginal_likelihood"]
-    shapes = pd.DataFrame({"shape": list(densities), "log_marginal_likelihood": list(densities.values())})
-    shapes = shapes.sort_values("log_marginal_likelihood", ascending=False, ignore_index=True)
-    shapes["below_the_best"] = shapes["log_marginal_likelihood"].iloc[0] - shapes["log_marginal_likelihood"]
+    shapes, without = compare_dose_shapes(rows)
     averaged, curves = dose_averaged_share(arms, differences)
     tables = {
         "dose_half_maximal": _half_maximal(fit, acute, evidence), "dose_shares": shares, "dose_shapes": shapes,
+        "dose_shapes_without": without,
         "dose_averaged_share": averaged, "dose_averaged_curves": curves, "dose_curves": interval_table(dose_effects(fit, doses=DOSE_GRID)),
     }  # fmt: skip
     return tables, {"dose_response": fit, "dose_of_experience": acute}
@@ -59,14 +54,11 @@ def how_much_words(tables: dict[str, pd.DataFrame]) -> list[str]:
     ]
     density = tables["dose_shapes"].set_index("shape")["log_marginal_likelihood"]
     best = str(density.index[0])
-    other = (
-        f"the best of the gradual curves {density.drop('step').max():.1f}"
-        if best == "step"
-        else f"a step {density['step']:.1f}"
-    )
+    rival = str(density.drop("step").index[0]) if best == "step" else "step"
+    named = "the best of the gradual curves" if best == "step" else "a step"
     sentences.append(
         f"How does the effect grow with the dose? The trials are predicted best by: {SHAPES[best]} (log marginal likelihood "
-        f"{density[best]:.1f}; {other})."
+        f"{density[best]:.1f}; {named} {density[rival]:.1f}). {_hangs_on(tables['dose_shapes_without'], best, rival, named)}"
     )
     for r in shares[(shares["dose"] == 0.5) & (shares["effect_trials"] > 0)].itertuples():
         apart = r.effect_low > r.experience_high
@@ -89,6 +81,16 @@ def how_much_words(tables: dict[str, pd.DataFrame]) -> list[str]:
             "curve's word."
         )
     return sentences
+
+
+def _hangs_on(without: pd.DataFrame, best: str, rival: str, named: str) -> str:
+    """Say whether leaving one trial out turns the comparison of shapes round."""
+    ahead = without.set_index("trial")[best] - without.set_index("trial")[rival]
+    turned = ahead[ahead < 0]
+    if turned.empty:
+        return f"No single trial decides this: without any one of them it is ahead by {ahead.min():.1f} or more."
+    parts = [f"{trial} ({-x:.1f})" for trial, x in turned.items()]
+    return f"This hangs on one trial: {named} is ahead without {' or without '.join(parts)}, so nothing is settled."
 
 
 def _share(mean: float, low: float, high: float) -> str:

@@ -14,6 +14,7 @@ from pillprocess.gaussian.pooled_rates import (
     joint_log_marginal,
     prior_rates,
     rate_nodes,
+    without_each_trial,
 )
 from pillprocess.gaussian.quadrature import log_sum
 from pillprocess.timecourse.model import PRIORS, time_course_design
@@ -135,16 +136,8 @@ def compare_shapes(
         priors = default_priors(shape)
         nodes = rate_nodes(priors, spacing=COARSE if shape in RATED else 1.0, fine=False)
         pieces = time_pieces(table, shape, dose_shape, nodes.wide)
-        of_drug = {d: [p for p in pieces if p.group == d] for d in dict.fromkeys(p.group for p in pieces)}
-        groups = {d: group_sums(own, nodes, priors) for d, own in of_drug.items()}
-        total[shape] = joint_log_marginal(list(groups.values()), nodes, priors)
-        without = []
-        for left in pieces:
-            rest = [p for p in of_drug[left.group] if p is not left]
-            others = [g for d, g in groups.items() if d != left.group]
-            kept = [*others, group_sums(rest, nodes, priors)] if rest else others
-            without.append(joint_log_marginal(kept, nodes, priors) if kept else 0.0)
-        pointwise[shape] = total[shape] - np.array(without)
+        total[shape], without = without_each_trial(pieces, nodes, priors)
+        pointwise[shape] = total[shape] - without
     out = pd.DataFrame({"elpd": {s: v.sum() for s, v in pointwise.items()}}).sort_values("elpd", ascending=False)
     best = pointwise[out.index[0]]
     gaps = {s: pointwise[s] - best for s in out.index}

@@ -51,6 +51,22 @@ def test_a_saturating_world_is_told_from_a_linear_one(rows, fit):
     assert fit.attrs["log_marginal_likelihood"] > linear.attrs["log_marginal_likelihood"] + 5
 
 
+def test_shapes_are_compared_by_all_trials_and_without_each(rows, fit):
+    """The first column is that of the fits; without a trial it is that of a fit to the others, but for the coarser grid."""
+    table, without = pp.compare_dose_shapes(rows, shapes=("emax", "linear"))
+    assert table["shape"].tolist() == ["emax", "linear"]
+    assert table["log_marginal_likelihood"].iloc[0] == pytest.approx(fit.attrs["log_marginal_likelihood"])
+    assert without["trial"].tolist() == [f"t{j}" for j in range(6)]
+    rest = rows[rows["trial"] != "t3"]
+    for shape in ("emax", "linear"):
+        alone = pp.fit_dose_response(rest, shape=shape, seed=1, draws=2).attrs["log_marginal_likelihood"]
+        assert without.set_index("trial").loc["t3", shape] == pytest.approx(alone, abs=0.05)
+    gaps = table.set_index("shape")["elpd"]
+    assert table["elpd_difference"].tolist() == pytest.approx([0, gaps["linear"] - gaps["emax"]])
+    with pytest.raises(ValueError, match="shape = 'cubic'; a dose curve is one of linear, log_linear"):
+        pp.compare_dose_shapes(rows, shapes=("cubic",))
+
+
 def test_the_linear_curve_has_the_marginal_likelihood_of_the_general_closed_form(rows):
     table, base = dose_differences(rows)
     gap = (table["dose_arm"] - table["dose_reference"]).to_numpy(float)
