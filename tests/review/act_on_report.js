@@ -14,6 +14,7 @@ document.querySelectorAll(".assume input").forEach(input => {
       const row = first.querySelector('tr[data-quantity="' + cell.parentNode.dataset.quantity + '"]');
       const shown = text(row.querySelector('td[data-drug="' + cell.dataset.drug + '"]'));
       out.moved += 1;
+      if (!value === row.cells[0].dataset.csv.includes("what if")) out.wrong.push("named " + row.cells[0].dataset.csv);
       if (!shown.startsWith(text(cell))) out.wrong.push(shown + " for " + text(cell));
     });
   }
