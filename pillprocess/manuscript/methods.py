@@ -91,7 +91,7 @@ def _outcome(rows: pd.DataFrame, evidence: Evidence) -> list[Block]:
         Text(
             f"The outcome is the change of symptoms from baseline at each trial's primary time point (median day {days.median():.0f}), "
             "over the reference SD of its scale, so that negative is improvement. "
-            f"{printed} of {len(rows)} standard errors were printed; the others were derived or borrowed. "
+            f"{printed} of {len(rows)} standard errors were printed{'; the others were derived or borrowed' * (printed < len(rows))}. "
             "A change SD that was not printed comes from the SDs at baseline and end point with a pre-post correlation of "
             f"{r['r']:.2f} [{r['r_low']:.2f}, {r['r_high']:.2f}], learned from the {r['n_arms']:.0f} arms that print all three. "
             "Intervals are 95 % equal-tailed."

@@ -115,5 +115,6 @@ def _references(rows: pd.DataFrame, evidence: Evidence) -> list[str]:
             continue
         row = trials.loc[trial]
         where = f"doi:{row['doi']}" if pd.notna(row["doi"]) and row["doi"] else str(row["source_url"]).split(" ; ")[0]
-        out.append(f"{trial}: {row['citation']}. {where}")
+        cited = f"{row['citation']}. " if pd.notna(row["citation"]) and row["citation"] else ""
+        out.append(f"{trial}: {cited}{where}")
     return out

@@ -1,5 +1,6 @@
 """The paper: its numbers are those of the tables, a hostile name is text in either format, and what was not done says so."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -222,6 +223,11 @@ def test_the_trials_are_cited_with_an_address_or_by_name(tables, folder, evidenc
     assert (
         "aaronson2024: Aaronson ST et al., JAMA Psychiatry 2024;81(6):555-562. doi:10.1001/jamapsychiatry.2023.4685"
         in cited.entries
+    )
+    nameless = evidence.trials.assign(citation=None, doi=None)
+    bare = assemble(known, folder / "none", dataclasses.replace(evidence, trials=nameless), {})[-1]
+    assert next(entry for entry in bare.entries if "aaronson" in entry).startswith(
+        "aaronson2024: https://doi.org/10.1001/"
     )
     assert not [entry for entry in cited.entries if "nan" in entry.split("naïve")[0]]
 
