@@ -210,7 +210,8 @@ GUIDELINES = {
     "PRISMA-NMA": "Systematic reviews with network meta-analysis: Hutton et al. 2015, [doi:10.7326/M14-2385](https://doi.org/10.7326/M14-2385).",
     "BARG": "Bayesian analyses: Kruschke 2021, [doi:10.1038/s41562-021-01177-7](https://doi.org/10.1038/s41562-021-01177-7).",
     "AGReMA": "Mediation analyses: Lee et al. 2021, [doi:10.1001/jama.2021.14075](https://doi.org/10.1001/jama.2021.14075). The synthesis "
-    "answers it; `pillprocess mediate` writes a report by the same items for a trial's own participants.",
+    "answers it; `pillprocess mediate` writes a report by the same items for a trial's own participants. Its checklist could not be read "
+    "when this page was written, only that it has 25 items: compare the order and the wording with the guideline.",
 }  # fmt: skip
 
 
