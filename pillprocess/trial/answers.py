@@ -9,6 +9,7 @@ from pillprocess.mediation.analysis import MediationAnalysis
 from pillprocess.mediation.paths import estimate_text
 from pillprocess.participants.followup import AVERAGE
 from pillprocess.trial.belief_report import rests_on, total_of
+from pillprocess.trial.further_answers import between_arms, each_mediator, floor_answer, on_floor
 
 
 def answers(analysis: MediationAnalysis) -> Iterator[str]:
@@ -36,10 +37,13 @@ def answers(analysis: MediationAnalysis) -> Iterator[str]:
             )
         else:
             yield f"No proportion mediated is reported: {proportion_withheld(rows)}."
+        yield from each_mediator(analysis.tables, arm)
         yield from _over_visits(analysis, arm)
         yield from _moderation(analysis, arm)
         yield from _far(analysis.tables["extrapolation"], arm)
         yield from _robustness(analysis, arm)
+    yield from between_arms(analysis.tables, mediators)
+    yield from floor_answer(mediators, on_floor(people, analysis.idata["constant_data"].dataset))
 
 
 def _basis(analysis: MediationAnalysis) -> str:

@@ -26,6 +26,7 @@ from pillprocess.participants.table import Participants
 from pillprocess.review.figures import embedded
 from pillprocess.trial.answers import answers
 from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes
+from pillprocess.trial.further_answers import on_floor
 
 FAMILY_WORDS = {
     "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
@@ -192,14 +193,6 @@ def mediation_model(analysis: MediationAnalysis) -> dict[str, object]:
         "scale": analysis.tables["effects"].set_index("estimand")["scale"].loc[["te"]].iloc[0],
         "controlled": analysis.tables["effects"].set_index("estimand")["m"].loc[["cde"]].iloc[0],
     }  # fmt: skip
-
-
-def on_floor(people: Participants, data: xr.Dataset) -> dict[str, float]:
-    """The mediator's floor and how many people sit on it, where it is modelled."""
-    if "floor_mediator" not in data:
-        return {}
-    floor = float(data["floor_mediator"])
-    return {"value": floor, "people": int((people.mediators.iloc[:, 0] == floor).sum())}
 
 
 def varying_paths(posterior: xr.Dataset, people: Participants) -> dict[str, list[str]]:
