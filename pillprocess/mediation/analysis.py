@@ -13,11 +13,12 @@ from pytensor.tensor import TensorVariable
 
 from pillprocess.inference.fit import check_fit, fit
 from pillprocess.mediation.between_clusters import cluster_variation
-from pillprocess.mediation.choices import Family, Of
+from pillprocess.mediation.choices import ORDINAL, Family, Of
 from pillprocess.mediation.effects import Scale, natural_effects
 from pillprocess.mediation.interventional import interventional_table
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.moderated import moderated_table
+from pillprocess.mediation.proportional import proportional_doubt
 from pillprocess.mediation.sensitivity import mediation_sensitivity
 from pillprocess.mediation.tabulated import by_arm, contrast_table, tabulated
 from pillprocess.mediation.trial_effects import natural_effects_by_trial
@@ -162,7 +163,8 @@ def analyse_mediation(
             ],
             ignore_index=True,
         )
-    said = [str(w.message) for w in caught if w.category is UserWarning] + ([refusal] if refusal else [])
+    doubted = proportional_doubt(people, interaction=interaction) if family_outcome in ORDINAL else ""
+    said = [str(w.message) for w in caught if w.category is UserWarning] + [s for s in (refusal, doubted) if s]
     return MediationAnalysis(people, idata, tables, sensitivity, tuple(dict.fromkeys(said)))
 
 
