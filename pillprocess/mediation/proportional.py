@@ -77,7 +77,7 @@ def proportional_doubt(people: Participants, *, interaction: bool) -> str:
     return (
         f"the odds of {people.outcome.name} do not look proportional (Brant's test: chi-squared {found.chi2:.1f}, {found.df} degrees of "
         f"freedom, p = {found.p:.2g}): the slope on {found.names[found.widest]} is {own[0]:.2f} for at least {low:g} and {own[-1]:.2f} for "
-        f"at least {high:g}. Effects on one threshold are then safer from a column of 0 and 1, at least that score or not, with a logit outcome"
+        f"at least {high:g}. Effects on one threshold are safer from a column of 0 and 1, at least that score or not, and a logit outcome"
     )
 
 

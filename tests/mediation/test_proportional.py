@@ -42,7 +42,7 @@ def test_odds_that_are_not_proportional_are_doubted_in_words():
     said = proportional_doubt(people(np.random.default_rng(2), 1500, 0.4), interaction=False)
     assert "the odds of cgi do not look proportional (Brant's test: chi-squared" in said
     assert "the slope on m is" in said
-    assert "Effects on one threshold are then safer from a column of 0 and 1" in said
+    assert "Effects on one threshold are safer from a column of 0 and 1" in said
     assert proportional_doubt(people(np.random.default_rng(3), 1500, 0.0), interaction=False) == ""
 
 
