@@ -48,8 +48,8 @@ def results(tables: Tables, figures: Path) -> list[Block]:
 
     return [
         Heading(1, "Results"), *_trials(tables, figure), *_effects(tables, figure), *_terms(tables), *_belief(tables),
-        *_small_study(tables, figure), *_accounts(tables), *_experience(tables, figure), *_duration(tables, figure),
-        *_sensitivity(tables),
+        *_small_study(tables, figure), *_accounts(tables), *_experience(tables, figure), *_dose(tables, figure),
+        *_duration(tables, figure), *_sensitivity(tables),
     ]  # fmt: skip
 
 
@@ -196,12 +196,36 @@ def _experience(tables: Tables, figure: Callable[[str, str], list[Block]]) -> li
     ]  # fmt: skip
 
 
+def _dose(tables: Tables, figure: Callable[[str, str], list[Block]]) -> list[Block]:
+    if "effect_low" not in tables.get("dose_half_maximal", pd.DataFrame()):
+        return []
+    return [
+        Heading(2, "Dose"),
+        table(tables["dose_half_maximal"], "Half-maximal dose of each drug's curve, as a part of its reference dose, and its prior: where "
+              "the two agree, trials said nothing. Median [95 % interval].", {
+                  "Drug": "drug", "Reference dose": "reference_dose", "#Trials": "trials", "#Compared doses": "dose_trials",
+                  "#Effect": ends("effect", "effect_low", "effect_high"), "#Prior": ends("prior", "prior_low", "prior_high"),
+                  "#Experience": ends("experience", "experience_low", "experience_high")}),
+        *figure("dose_response", "The effect by dose with its band, and the trials' differences; dashed: the acute experience, scaled."),
+    ]  # fmt: skip
+
+
 def _duration(tables: Tables, figure: Callable[[str, str], list[Block]]) -> list[Block]:
-    drawn = figure("time_course", "The drug effect over days after the last dose, and the trials' differences.")
-    said = Text(
-        "The figure shows the effect by the day of measurement; where no trial of a drug measured, the model carries it on."
-    )
-    return [Heading(2, "Duration"), said, *drawn] if drawn else []
+    if "day" not in tables.get("time_effects", pd.DataFrame()):
+        return []
+    return [
+        Heading(2, "Duration"),
+        Text("The effect by the day of measurement; where no trial of a drug measured, the model carries it on."),
+        *figure("time_course", "The drug effect over days after the last dose, and the trials' differences."),
+        table(tables["half_lives"].assign(given=lambda t: t["therapy"].map(SETTING)), "Days after which half of the effect is left: median "
+              "[95 % interval], beside its prior.", {
+                  "Drug": "drug", "Given": "given", "#Days": _days("median", "ci_low", "ci_high"),
+                  "#Prior": _days("prior_median", "prior_low", "prior_high")}),
+    ]  # fmt: skip
+
+
+def _days(*names: str) -> Callable[[Row], str]:
+    return lambda row: "{:.0f} [{:.0f}, {:.0f}]".format(*(row[name] for name in names))
 
 
 def _sensitivity(tables: Tables) -> list[Block]:

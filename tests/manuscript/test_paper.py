@@ -208,11 +208,34 @@ def test_what_was_not_done_says_so_and_what_was_is_there(tables, folder, evidenc
         "prior_p_half": 0.7,
     }
     more = tables | {"synthesis_effects": pd.DataFrame([path]), "synthesis_causal_share": pd.DataFrame([share])}
+    curve = {"drug": "LSD", "reference_dose": "0.2 mg", "trials": 5, "dose_trials": 3}
+    curve |= {
+        f"{name}{end}": x
+        for name in ("effect", "prior", "experience")
+        for end, x in (("", 0.5), ("_low", 0.1), ("_high", 2.0))
+    }
+    lives = {
+        "drug": "LSD",
+        "therapy": 0.0,
+        "median": 20.4,
+        "ci_low": 3.0,
+        "ci_high": 1861.6,
+        "prior_median": 30.0,
+        "prior_low": 0.8,
+        "prior_high": 894.6,
+    }
+    more |= {
+        "dose_half_maximal": pd.DataFrame([curve]),
+        "half_lives": pd.DataFrame([lives]),
+        "time_effects": pd.DataFrame({"day": [1.0]}),
+    }
     named = [b for b in assemble(more, folder / "none", evidence, {}) if isinstance(b, Table)]
     assert any(
         row == ("psilocybin", "with therapy", "experience", "4", "−0.30 [−0.60, 0.10]") for b in named for row in b.rows
     )
     assert any(row == ("psilocybin", "−0.40 [−0.60, −0.20]", "0.50 (0.70)") for b in named for row in b.rows)
+    assert any(row == ("LSD", "0.2 mg", "5", "3", *["0.50 [0.10, 2.00]"] * 3) for b in named for row in b.rows)
+    assert any(row == ("LSD", "alone", "20 [3, 1862]", "30 [1, 895]") for b in named for row in b.rows)
     assert not [b for b in assemble(more, folder / "none", evidence, {}) if isinstance(b, Figure)]
 
 
