@@ -161,20 +161,26 @@ def group_sums(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> Gro
 
 def shared_log_weight(groups: Sequence[GroupSums], nodes: Nodes, priors: RatePriors) -> Array:
     """Log joint density of the outcomes and the shared nodes (rho, form, tau, eta, spread, mean)."""
-    log_kernel = nodes.log_kernel
-    shape = groups[0].log_likelihood.shape[:-1]
-    total = np.zeros((*shape, *log_kernel.shape[:2]))
-    flat = np.exp(log_kernel).reshape(-1, log_kernel.shape[2])
+    total = _shared_log_prior(nodes, priors)
     for group in groups:
-        top = group.log_likelihood.max(axis=-1, keepdims=True)
-        within = np.exp(group.log_likelihood - top) @ flat.T
-        total += (np.log(np.maximum(within, 1e-300)) + top).reshape(total.shape)
-    total += nodes.log_rho[:, None, None, None, None, None]
-    total += np.log(np.array(priors.forms))[None, :, None, None, None, None]
-    total += nodes.log_tau[None, None, :, None, None, None]
-    total += nodes.log_eta[None, None, None, :, None, None]
-    total += nodes.log_spread[None, None, None, None, :, None]
-    return total + nodes.log_mean
+        total = total + _group_log_density(group, nodes)
+    return total
+
+
+def _group_log_density(group: GroupSums, nodes: Nodes) -> Array:
+    """Log density of one group's outcomes given the shared nodes, its rate integrated out."""
+    kernel = np.exp(nodes.log_kernel).reshape(-1, nodes.log_kernel.shape[2])
+    top = group.log_likelihood.max(axis=-1, keepdims=True)
+    within = np.exp(group.log_likelihood - top) @ kernel.T
+    shape = (*group.log_likelihood.shape[:-1], *nodes.log_kernel.shape[:2])
+    return (np.log(np.maximum(within, 1e-300)) + top).reshape(shape)
+
+
+def _shared_log_prior(nodes: Nodes, priors: RatePriors) -> Array:
+    rho, form, tau, eta, spread = np.ix_(
+        nodes.log_rho, np.log(np.array(priors.forms)), nodes.log_tau, nodes.log_eta, nodes.log_spread
+    )
+    return (rho + form + tau + eta + spread)[..., None] + nodes.log_mean
 
 
 def log_marginal(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> float:
@@ -187,14 +193,18 @@ def log_marginal(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> f
 def without_each_trial(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> tuple[float, Array]:
     """Log marginal likelihood of all trials, and of all but each one in turn."""
     of_group = {d: [p for p in pieces if p.group == d] for d in dict.fromkeys(p.group for p in pieces)}
-    groups = {d: group_sums(own, nodes, priors) for d, own in of_group.items()}
+    terms = {d: _group_log_density(group_sums(own, nodes, priors), nodes) for d, own in of_group.items()}
+    every = _shared_log_prior(nodes, priors) + sum(terms.values())
     rest = []
     for left in pieces:
         own = [p for p in of_group[left.group] if p is not left]
-        others = [g for d, g in groups.items() if d != left.group]
-        kept = [*others, group_sums(own, nodes, priors)] if own else others
-        rest.append(joint_log_marginal(kept, nodes, priors) if kept else 0.0)
-    return joint_log_marginal(list(groups.values()), nodes, priors), np.array(rest)
+        fewer = every - terms[left.group]
+        rest.append(
+            float(
+                log_sum((fewer + _group_log_density(group_sums(own, nodes, priors), nodes) if own else fewer).ravel())
+            )
+        )
+    return float(log_sum(every.ravel())), np.array(rest)
 
 
 def joint_log_marginal(groups: Sequence[GroupSums], nodes: Nodes, priors: RatePriors) -> float:

@@ -29,10 +29,12 @@ def how_long(evidence: Evidence, *, seed: int) -> dict[str, pd.DataFrame]:
         "time_effects": effects[effects["evidence"] != UNTRIED_SETTING].reset_index(drop=True), "half_lives": half_life_table(fit),
         "time_ledger": ledger, "time_set_aside": time_set_aside(rows), "time_curves": time_curve_table(fit),
         "time_points": time_points(fit),
-    } | _relapse(evidence, rows, fit, seed=seed)  # fmt: skip
+    } | _relapse(evidence, rows, fit, ledger, seed=seed)  # fmt: skip
 
 
-def _relapse(evidence: Evidence, rows: pd.DataFrame, fit: xr.DataTree, *, seed: int) -> dict[str, pd.DataFrame]:
+def _relapse(
+    evidence: Evidence, rows: pd.DataFrame, fit: xr.DataTree, ledger: pd.DataFrame, *, seed: int
+) -> dict[str, pd.DataFrame]:
     """Set relapse beside what the scores alone predict of it, and the half-lives with it; nothing where no trial stopped a drug."""
     known = set(fit["posterior"].dataset["drug"].to_numpy())
     every = relapse_rows(evidence)
@@ -50,8 +52,10 @@ def _relapse(evidence: Evidence, rows: pd.DataFrame, fit: xr.DataTree, *, seed: 
     if joined.empty:
         return tables
     lives = half_life_table(fit_time_course(rows, relapse=joined, seed=seed))
-    ledger = time_ledger(rows, relapse=joined, seed=seed).set_index("drug")["rests_on"]
-    return tables | {"half_lives_with_relapse": lives.assign(rests_on=lives["drug"].map(ledger))}
+    rests = ledger.set_index("drug")["rests_on"].to_dict()
+    for drug, own in joined.groupby("drug"):
+        rests |= time_ledger(rows[rows["drug_given"] == drug], relapse=own, seed=seed).set_index("drug")["rests_on"]
+    return tables | {"half_lives_with_relapse": lives.assign(rests_on=lives["drug"].map(rests))}
 
 
 def how_long_words(tables: dict[str, pd.DataFrame]) -> list[str]:
