@@ -106,6 +106,7 @@ from .timecourse.plots import time_points as time_points
 from .timecourse.relapse import relapse_predictions as relapse_predictions
 from .timecourse.relapse import relapse_rows as relapse_rows
 from .timecourse.relapse import relapse_set_aside as relapse_set_aside
+from .timecourse.relapse_readings import relapse_readings as relapse_readings
 from .timecourse.rows import time_contrasts as time_contrasts
 from .timecourse.rows import time_rows as time_rows
 from .timecourse.rows import time_set_aside as time_set_aside

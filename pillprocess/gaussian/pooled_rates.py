@@ -212,6 +212,20 @@ def joint_log_marginal(groups: Sequence[GroupSums], nodes: Nodes, priors: RatePr
     return float(log_sum(shared_log_weight(groups, nodes, priors).ravel()))
 
 
+def rate_weight(others: Sequence[GroupSums], nodes: Nodes, priors: RatePriors) -> Array:
+    """Weight (shared nodes, rate) of a further group's rate by the prior and other groups, for :func:`rate_marginal`."""
+    log_weight = shared_log_weight(others, nodes, priors)
+    kernel = np.exp(nodes.log_kernel).reshape(-1, nodes.log_kernel.shape[2])
+    return np.exp(log_weight - log_weight.max()).reshape(-1, len(kernel)) @ kernel
+
+
+def rate_marginal(group: GroupSums, weight: Array) -> Array:
+    """Posterior probability of each node of a group's rate."""
+    log_likelihood = group.log_likelihood.reshape(weight.shape)
+    density = (weight * np.exp(log_likelihood - log_likelihood.max())).sum(axis=0)
+    return density / density.sum()
+
+
 def draw_rates(
     groups: Sequence[GroupSums], nodes: Nodes, priors: RatePriors, *, draws: int, rng: np.random.Generator
 ) -> dict[str, Array]:

@@ -10,6 +10,7 @@ from pillprocess.timecourse.fit import compare_shapes, fit_time_course
 from pillprocess.timecourse.ledger import VERDICTS, time_ledger
 from pillprocess.timecourse.plots import time_curve_table, time_points
 from pillprocess.timecourse.relapse import relapse_predictions, relapse_rows, relapse_set_aside
+from pillprocess.timecourse.relapse_readings import relapse_readings
 from pillprocess.timecourse.rows import time_rows, time_set_aside
 
 UNTRIED_SETTING = "carried over: no trial of this drug in this setting"
@@ -55,7 +56,10 @@ def _relapse(
     rests = ledger.set_index("drug")["rests_on"].to_dict()
     for drug, own in joined.groupby("drug"):
         rests |= time_ledger(rows[rows["drug_given"] == drug], relapse=own, seed=seed).set_index("drug")["rests_on"]
-    return tables | {"half_lives_with_relapse": lives.assign(rests_on=lives["drug"].map(rests))}
+    return tables | {
+        "half_lives_with_relapse": lives.assign(rests_on=lives["drug"].map(rests)),
+        "relapse_readings": relapse_readings(rows, joined),
+    }
 
 
 def how_long_words(tables: dict[str, pd.DataFrame]) -> list[str]:
@@ -106,5 +110,11 @@ def _relapse_words(tables: dict[str, pd.DataFrame]) -> list[str]:
             f"left after {new['median']:.0f} days [{new['ci_low']:.0f}, {new['ci_high']:.0f}] instead of {old['median']:.0f} "
             f"[{old['ci_low']:.0f}, {old['ci_high']:.0f}]. This takes relapse for symptoms above a threshold, and people who had improved "
             "for people like all others."
+        )
+        other = tables["relapse_readings"]
+        other = other[other["drug"] == drug]
+        sentences.append(
+            f"Under other readings of the same figures (table below) the middle of that half-life lies between "
+            f"{other['median'].min():.0f} and {other['median'].max():.0f} days."
         )
     return sentences

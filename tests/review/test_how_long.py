@@ -96,7 +96,9 @@ def test_relapse_after_a_drug_was_stopped_at_random_is_told_beside_the_scores(bu
     assert tables["relapse_set_aside"]["trial"].tolist() == ["a"]
     alone, joined = tables["half_lives"].iloc[0], tables["half_lives_with_relapse"].iloc[0]
     assert joined["ci_high"] != alone["ci_high"]
-    words = how_long_words(tables)[-1]
+    *_, words, readings = how_long_words(tables)
+    other = tables["relapse_readings"]["median"]
+    assert f"between {other.min():.0f} and {other.max():.0f} days" in readings
     apart = f"{seen.loc['w', 'observed']:.2f} (SE {seen.loc['w', 'se']:.2f}) SDs apart"
     assert "psilocybin: w stopped the drug at random in people who had improved with it. Relapse put those who" in words
     assert apart in words
@@ -104,6 +106,7 @@ def test_relapse_after_a_drug_was_stopped_at_random_is_told_beside_the_scores(bu
     text = page(tables)
     assert f"{seen.loc['a', 'observed']:.2f} ({seen.loc['a', 'se']:.2f})" in text
     assert "no: the same people&#39;s scores are" in text or "no: the same people's scores are" in text
+    assert text.count("relapse tells of the last day alone") == 1
     assert f"{joined['median']:.0f} [{joined['ci_low']:.0f}, {joined['ci_high']:.0f}]" in text
 
 

@@ -152,6 +152,23 @@ def test_the_half_life_of_people_who_relapse_is_recovered_where_scores_are_silen
     assert len(pp.time_points(fit)) == 6
 
 
+def test_readings_of_relapse_are_fits_of_changed_rows(rows):
+    """The first reading is the fit itself, the others those of rows changed by hand; two comparisons are left out in turn."""
+    relapse = pd.concat([withdrawn(-0.6), withdrawn(-0.2, trial="v")], ignore_index=True)
+    table = pp.relapse_readings(rows, relapse).set_index("reading")
+
+    def median(changed):
+        fit = pp.fit_time_course(rows, relapse=changed, seed=1, draws=4000)
+        return float(np.exp(np.log(fit["posterior"].dataset["half_life"].sel(drug="ketamine")).median()))
+
+    assert len(table) == 7
+    for reading, changed in {
+        "as it is read": relapse, "people could relapse for half as many days": relapse.assign(until_reference=30.0),
+        "relapse tells of the last day alone": relapse.assign(from_reference=60.0), "without v: relapse": relapse[:1],
+    }.items():  # fmt: skip
+        assert table.loc[reading, "median"] == pytest.approx(median(changed), rel=0.1)
+
+
 @pytest.fixture
 def trials(build_evidence):
     """A withdrawal trial with a hazard ratio, one with counts at two doses, and some that allow nothing."""
