@@ -51,13 +51,14 @@ def test_in_a_linear_model_they_are_products_of_coefficients_and_add_up_to_the_t
     assert float(parallel["iie"][0, 0]) == pytest.approx((P["b"][1] + P["theta"][1]) * P["a"][1])
 
 
-@pytest.mark.parametrize("family", ["probit", "logit"])
-@pytest.mark.parametrize("ordered", [True, False])
-@pytest.mark.parametrize("mediator", ["depth", "early"])
+@pytest.mark.parametrize(
+    ("family", "ordered", "mediator"),
+    [("probit", True, "depth"), ("logit", True, "early"), ("probit", False, "early"), ("logit", False, "depth")],
+)
 def test_they_are_those_of_people_who_are_given_a_stranger_s_mediator(family, ordered, mediator):
-    """300,000 people simulated under each treatment, the mediator taken from another person of the arm that it is to come from."""
+    """200,000 people simulated under each treatment, the mediator taken from another person of the arm that it is to come from."""
     effects = interventional_effects(fitted(family, ordered=ordered), mediator=mediator)
-    rng, n = np.random.default_rng(11), 300_000
+    rng, n = np.random.default_rng(11), 200_000
     correlation = 0.0 if ordered else RHO
     e = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], n) * P["sigma_m"]
     d = D if ordered else 0.0
@@ -75,8 +76,8 @@ def test_they_are_those_of_people_who_are_given_a_stranger_s_mediator(family, or
         return float((special.ndtr(eta) if family == "probit" else special.expit(eta)).mean())
 
     y = {way: outcome(*way) for way in ((0, 0), (1, 0), (1, 1))}
-    assert float(effects["ide"][0, 0]) == pytest.approx(y[1, 0] - y[0, 0], abs=0.004)
-    assert float(effects["iie"][0, 0]) == pytest.approx(y[1, 1] - y[1, 0], abs=0.004)
+    assert float(effects["ide"][0, 0]) == pytest.approx(y[1, 0] - y[0, 0], abs=0.005)
+    assert float(effects["iie"][0, 0]) == pytest.approx(y[1, 1] - y[1, 0], abs=0.005)
 
 
 def test_one_mediator_or_another_one_is_refused():
