@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.optimize.elementwise import find_root
 from scipy.special import ndtr, ndtri
 
 from pillprocess.gaussian.design_checks import parameter_names
@@ -13,7 +14,7 @@ from pillprocess.gaussian.interpolation import marginal
 from pillprocess.gaussian.normal_equations import Array, assemble, combination_moments
 
 COMBINATIONS_AT_ONCE = 16
-BISECTIONS = 36
+TOLERANCES = {"xatol": 1e-11, "xrtol": 1e-11, "fatol": 1e-12}
 
 
 def linear_summary(
@@ -73,18 +74,20 @@ def summarise_mixture(grid: Grid, weights: Array, *, level: float) -> Array:
 def mixture_summary(mean: Array, sd: Array, probability: Array, *, level: float) -> Array:
     """Return mean, SD, interval and P(< 0), stacked (5, combination), of mixtures of normals (node, combination); probability (node, 1)."""
 
-    def cdf(value: Array) -> Array:
-        distance = value - mean
-        standard = np.divide(distance, sd, out=np.copysign(np.inf, distance), where=sd > 0)
+    def cdf(value: Array, of: Array | slice = slice(None)) -> Array:
+        distance = value - mean[:, of]
+        standard = np.divide(distance, sd[:, of], out=np.copysign(np.inf, distance), where=sd[:, of] > 0)
         return (probability * ndtr(np.where(distance == 0, 0, standard))).sum(axis=0)
 
     def quantile(p: float) -> Array:
         low, high = (mean + ndtri(p) * sd).min(axis=0), (mean + ndtri(p) * sd).max(axis=0)
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            below = cdf(middle) < p
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return (low + high) / 2
+        number, beyond = (
+            np.arange(len(low)),
+            1e-9 * (1 + np.abs(low) + sd.max(axis=0)),
+        )  # ends at the answer bracket nothing
+        return find_root(
+            lambda x, of: cdf(x, of) - p, (low - beyond, high + beyond), args=(number,), tolerances=TOLERANCES
+        ).x
 
     centre = (probability * mean).sum(axis=0)
     spread = np.sqrt((probability * (sd**2 + (mean - centre) ** 2)).sum(axis=0))

@@ -29,7 +29,7 @@ from pillprocess.decomposition.multiverse import multiverse
 from pillprocess.decomposition.predictive import predictive_check, prior_predictive
 from pillprocess.evidence.tables import Evidence, evidence_counts
 from pillprocess.inference.fit import check_fit, fit
-from pillprocess.output.tables import effect_table
+from pillprocess.output.tables import effect_table, interval_table
 from pillprocess.review.belief_pair import belief_pair
 from pillprocess.review.choices import IN_THE_REPORT, sensitivity_table, shares_by_belief, unfitted
 from pillprocess.review.how_much import how_much
@@ -108,7 +108,7 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
         "terms": contraction(headline),
         "drug_effects": drug_effects(headline, seed=seed),
         "trial_effects": effect_table(trial_effects(headline)),
-        "contributions": with_observed(effect_table(contributions(headline)), rows),
+        "contributions": with_observed(interval_table(contributions(headline)), rows),
         "heterogeneity": effect_table(heterogeneity(headline)),
         "ledger": identifiability(headline),
         "drug_ledger": drug_identifiability(headline),

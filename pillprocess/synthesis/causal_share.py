@@ -52,7 +52,7 @@ def share_curve(
     setting, trials = usual_therapy(items), controlled_trials(items).groupby(["drug", "therapy"]).size()
     tables = []
     for share in shares:
-        fit = refit(items, seed=seed, causal_share=share, draws=draws, chains=chains, checked=True)
+        fit = refit(items, seed=seed, causal_share=share, draws=draws, chains=chains, checked=True, outcomes=False)
         effects = path_effects(fit, therapy=tuple(sorted(set(setting.values()))))
         table = effect_table(effects).rename(columns={"estimand": "path"})
         tables.append(table[table["drug"].map(setting) == table["therapy"]].assign(causal_share=share))

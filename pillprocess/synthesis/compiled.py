@@ -42,8 +42,8 @@ def compile_synthesis(model: pm.Model) -> Refit:
 
     Returns
     -------
-    ``refit(items=None, *, seed, draws=1000, tune=500, chains=4, target_accept=0.95, checked=False, **choices)``: a fit to other
-    items of the same shape (see ``without``), or under other terms, causal_share, confounding, pooling, informed, prior_bias_sd,
+    ``refit(items=None, *, seed, draws=1000, tune=500, chains=4, target_accept=0.95, checked=False, outcomes=True, **choices)``: a fit to
+    other items of the same shape (see ``without``), or under other terms, causal_share, confounding, pooling, informed, prior_bias_sd,
     prior_transport_sd or prior_therapy; by default the model's own. ``checked``: the fit passes :func:`pillprocess.check_fit` with R-hat of
     at most 1.02 (among a hundred parameters the largest of as many draws is often above 1.01 by chance); one that does not is
     drawn again, in smaller steps where it diverged and twice as long where it did not, at most twice, and then raises
@@ -75,6 +75,7 @@ def compile_synthesis(model: pm.Model) -> Refit:
         target_accept: float = 0.95,
         progress: bool = False,
         checked: bool = False,
+        outcomes: bool = True,
         **chosen: Any,
     ) -> xr.DataTree:
         changed = settings_with(settings, chosen)
@@ -93,7 +94,7 @@ def compile_synthesis(model: pm.Model) -> Refit:
                 "target_accept": target_accept,
             }
             trace = kept_draws({"model": model.items, **data}, how, partial(draw, data, progress=progress, **how))
-            idata = finish_synthesis(trace, held, seed=seed)
+            idata = finish_synthesis(trace, held, seed=seed, outcomes=outcomes)
             if not checked:
                 break
             try:
@@ -111,8 +112,11 @@ def compile_synthesis(model: pm.Model) -> Refit:
     return refit
 
 
-def finish_synthesis(trace: xr.DataTree, items: xr.Dataset, *, seed: int) -> xr.DataTree:
-    """Give a sampled synthesis its groups: what the model does not have is left out, what it fixes is fixed."""
+def finish_synthesis(trace: xr.DataTree, items: xr.Dataset, *, seed: int, outcomes: bool = True) -> xr.DataTree:
+    """Give a sampled synthesis its groups: what the model does not have is left out, what it fixes is fixed.
+
+    Without ``outcomes`` it has no log_likelihood and no posterior_predictive, which cost a tenth of the draws themselves.
+    """
     settings = json.loads(items.attrs["settings"])
     posterior = trace["posterior"].dataset
     choices = choices_of(settings)
@@ -121,10 +125,11 @@ def finish_synthesis(trace: xr.DataTree, items: xr.Dataset, *, seed: int) -> xr.
         if settings[name] is not None:
             posterior = posterior.assign({name: posterior[name] * 0 + settings[name]})
     posterior = posterior.assign_attrs(outcome_sd=float(items["outcome_sd"]), experiences=items.attrs["experiences"])
-    theta = expected_rows(posterior, items)
     groups = {"/posterior": posterior, "/constant_data": items}
-    groups["/log_likelihood"] = trial_log_likelihood(posterior, items, theta).to_dataset(name="y_trial")
-    groups["/posterior_predictive"] = replicate_rows(posterior, items, theta, seed=seed).to_dataset(name="y")
+    if outcomes:
+        theta = expected_rows(posterior, items)
+        groups["/log_likelihood"] = trial_log_likelihood(posterior, items, theta).to_dataset(name="y_trial")
+        groups["/posterior_predictive"] = replicate_rows(posterior, items, theta, seed=seed).to_dataset(name="y")
     groups["/observed_data"] = xr.Dataset(
         {"y": ("row", items["y"].to_numpy())}, coords={"row": items["row"].to_numpy()}
     )

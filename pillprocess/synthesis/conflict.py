@@ -59,7 +59,7 @@ def conflict(
     refit, items = refit or refit_of(idata), items_of(idata)
     asked = comparisons(items)
     terms = frozenset(TERMS) - {"experience"}
-    settings = {"seed": seed, "terms": terms, "draws": draws, "chains": chains, "checked": True}
+    settings = {"seed": seed, "terms": terms, "draws": draws, "chains": chains, "checked": True, "outcomes": False}
     fits = {}
     if asked:
         fits["unblocked"] = refit(_only(items, OUTCOMES[:2]), **settings)

@@ -120,7 +120,14 @@ def informed_effects(
     chosen, fits = _allowed(informed or outside_evidence(), items), {float("nan"): idata}
     for scale in scales:
         fits[scale] = refit(
-            items, seed=seed, informed=chosen, prior_transport_sd=scale, draws=draws, chains=chains, checked=True
+            items,
+            seed=seed,
+            informed=chosen,
+            prior_transport_sd=scale,
+            draws=draws,
+            chains=chains,
+            checked=True,
+            outcomes=False,
         )
     tables = []
     for scale, fit in fits.items():
