@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from pillprocess.synthesis.choices import Choices
-from pillprocess.synthesis.kinds import FLAT
+from pillprocess.synthesis.kinds import FLAT, NOT_LEFT_OUT
 from pillprocess.synthesis.outcome_density import trial_effects, trial_members, whitened_loadings
 
 PERSON_STATISTICS = ("n", "mean_s", "mean_y", "ss", "yy", "sy", "kept")
@@ -32,6 +32,7 @@ def synthesis_data(items: xr.Dataset, choices: Choices) -> dict[str, np.ndarray]
     )
     return choices.data() | {
         "y_data": items["y"].to_numpy(), "whitener": items["whitener"].to_numpy(),
+        "left_out": items["left_out"].to_numpy() if "left_out" in items else np.full(gram.shape[-1], NOT_LEFT_OUT),
         "whitened_loadings": loadings.reshape(-1, items.sizes["row"]), "gram": gram,
         "score_data": items["score_d"].to_numpy(), "score_extra": items["score_extra"].to_numpy(),
         "study_seen": studies_seen(items),

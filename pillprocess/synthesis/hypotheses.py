@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 
 import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.special import logsumexp
 
-from pillprocess.comparison.compare import compare, comparison_note
+from pillprocess.comparison.compare import LARGEST_K, compare, comparison_note, importance_scores
 from pillprocess.synthesis.compiled import Refit
 from pillprocess.synthesis.fits import items_of, refit_of
-from pillprocess.synthesis.kinds import without_rows
+from pillprocess.synthesis.kinds import without_each
 from pillprocess.synthesis.model import SYNTHESIS_HYPOTHESES
 
 
@@ -22,8 +24,8 @@ def compare_synthesis(
 
     The experience of an outcome's arm follows from its drug and dose, never from a score of the same people, so every
     hypothesis predicts outcomes given the treatment alone. All carry the same trial effects and differ in mean terms. Each trial is
-    left out by Pareto-smoothed importance sampling; where that fails (k-hat above 0.7), the model is fitted without the trial's
-    outcomes.
+    left out by Pareto-smoothed importance sampling; for those where that fails (k-hat above 0.7), the model is fitted once more, to
+    the mixture of the posteriors without each of them (Silva & Zanella 2024, doi:10.1080/01621459.2023.2257893).
 
     Parameters
     ----------
@@ -54,7 +56,9 @@ def compare_synthesis(
         }
         fits[name] = idata if _is_whole(items, terms) else refit(items, **settings)
         errors[name] = loo_errors(fits[name]["log_likelihood"].dataset["y_trial"])
-        again[name] = _without_trial(refit, items, settings, errors[name])
+        again[name] = _without_each(
+            refit, items, settings, fits[name]["log_likelihood"].dataset["y_trial"], errors[name]
+        )
     table = compare(fits, unit="trial", refits=again)
     joined = table.reset_index()
     joined.insert(1, "terms", [", ".join(sorted(SYNTHESIS_HYPOTHESES[name])) for name in joined["model"]])
@@ -96,16 +100,32 @@ def _noise(table: pd.DataFrame) -> str:
     )
 
 
-def _without_trial(
-    refit: Refit, items: xr.Dataset, settings: dict[str, object], errors: pd.Series
+def _without_each(
+    refit: Refit, items: xr.Dataset, settings: dict[str, object], log_likelihood: xr.DataArray, errors: pd.Series
 ) -> Callable[[str], float]:
-    """Return a function from a trial's label to the log density of its outcomes in a fit without them; it notes its error."""
+    """Return a function from a trial's label to the log density of its outcomes given all others; it notes its error.
+
+    One fit answers for all trials whose importance weights fail: to the mixture of the posteriors without each of them. Its weights
+    towards any one of these are bounded, so that their mean has a variance.
+    """
+
+    @cache
+    def drawn() -> tuple[xr.DataArray, xr.DataArray]:
+        scores = importance_scores(log_likelihood.rename(trial="unit"))
+        elpd = scores.loc[scores["k_hat"] > LARGEST_K, "elpd"]
+        fitted = refit(without_each(items, elpd), **settings)["log_likelihood"].dataset["y_trial"].sel(trial=elpd.index)
+        return fitted, fitted.copy(data=elpd.to_numpy() - fitted.to_numpy())
 
     def density(label: str) -> float:
-        held_out = without_rows(items, items["trial"].to_numpy() == label)
-        log_density = refit(held_out, **settings)["log_likelihood"].dataset["y_trial"].sel(trial=label)
-        p = log_density.copy(data=np.exp(log_density.to_numpy() - float(log_density.max())))
-        errors[label] = float(_relative_error(p))
-        return float(np.log(float(p.mean())) + float(log_density.max()))
+        log_density, parts = drawn()
+        one = log_density.sel(trial=label)
+        mixture = logsumexp(parts.to_numpy(), axis=parts.get_axis_num("trial"))
+        log_weight = -one.to_numpy() - mixture
+        weight = one.copy(data=np.exp(log_weight - log_weight.max()))
+        p = one.copy(data=np.exp(one.to_numpy() - float(one.max())))
+        mean = float((weight * p).mean() / weight.mean())
+        around = az.mcse((weight * (p - mean)).to_dataset(name="p"))["p"]
+        errors[label] = float(around / weight.mean()) / mean
+        return float(np.log(mean) + float(one.max()))
 
     return density

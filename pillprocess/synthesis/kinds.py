@@ -1,6 +1,7 @@
 """The kinds of evidence in a synthesis, and items without one of them."""
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 BETWEEN_DRUGS = "comparison between drugs"
@@ -14,6 +15,9 @@ KINDS = (
 
 FLAT = 1e4
 """Standard error of an item that was removed."""
+
+NOT_LEFT_OUT = -1e6
+"""Log weight of a trial that no part of the mixture leaves out."""
 
 
 def without(items: xr.Dataset, kind: str) -> xr.Dataset:
@@ -57,6 +61,28 @@ def without_rows(items: xr.Dataset, gone: np.ndarray) -> xr.Dataset:
     whitener = items["whitener"].to_numpy().copy()
     whitener[gone] = 0
     return items.assign(whitener=(("row", "row_other"), whitener))
+
+
+def without_each(items: xr.Dataset, elpd: "pd.Series[float]") -> xr.Dataset:
+    r"""Return items whose posterior is the mixture of the posteriors without the outcomes of each of some trials.
+
+    .. math:: q(\theta) \propto p(\theta \mid y) \sum_i c_i / p(y_i \mid \theta)
+
+    Parameters
+    ----------
+    items
+        From :func:`synthesis_items`.
+    elpd
+        By trial, about the log density of its outcomes given all others: with it as :math:`\log c_i` every trial weighs about the same.
+
+    References
+    ----------
+    Silva & Zanella 2024, doi:10.1080/01621459.2023.2257893.
+    """
+    trial, log_whitener = items["trial"].to_numpy(), np.log(np.diagonal(items["whitener"].to_numpy()))
+    names = list(dict.fromkeys(trial))
+    weight = [elpd[t] - log_whitener[trial == t].sum() if t in elpd.index else NOT_LEFT_OUT for t in names]
+    return items.assign(left_out=("outcome_trial", np.array(weight)))
 
 
 def only_drug(items: xr.Dataset, drug: str) -> xr.Dataset:

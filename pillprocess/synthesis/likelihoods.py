@@ -18,6 +18,7 @@ from pillprocess.synthesis.data import (
     sd_of_effect,
     told_associations,
 )
+from pillprocess.synthesis.kinds import NOT_LEFT_OUT
 from pillprocess.synthesis.outcome_density import trial_densities, trial_members
 
 CRITICAL, THRESHOLD_SD = 1.959964, 1.5
@@ -98,6 +99,10 @@ def add_outcomes(
     projected = pt.dot(model["whitened_loadings"], white).reshape((len(slots), len(member)))
     density = trial_densities(white, projected, model["gram"], [sd[k] for k in range(len(slots))], member)
     pm.Potential("outcomes", pt.sum(density))
+    without_one = pt.logsumexp(
+        model["left_out"] - density
+    )  # of some trials: the mixture of the posteriors without each
+    pm.Potential("without_each", pt.switch(pt.any(model["left_out"] > NOT_LEFT_OUT), without_one, 0.0))
     return course
 
 

@@ -10,14 +10,15 @@ from scipy.special import ndtr
 
 from pillprocess.evidence.tables import load_evidence
 from pillprocess.inference.fit import fit
+from pillprocess.synthesis import hypotheses
 from pillprocess.synthesis.choices import settings_with
 from pillprocess.synthesis.compiled import compile_synthesis, prior_of
 from pillprocess.synthesis.draws import expected_rows, trial_log_likelihood
 from pillprocess.synthesis.effects import mediated_share, path_effects
 from pillprocess.synthesis.fits import items_of, model_of
-from pillprocess.synthesis.hypotheses import compare_synthesis
+from pillprocess.synthesis.hypotheses import compare_synthesis, loo_errors
 from pillprocess.synthesis.items import synthesis_items
-from pillprocess.synthesis.kinds import BETWEEN_DRUGS, KINDS, only_drug, without
+from pillprocess.synthesis.kinds import BETWEEN_DRUGS, KINDS, only_drug, without, without_each, without_rows
 from pillprocess.synthesis.model import SYNTHESIS_HYPOTHESES, synthesis
 from pillprocess.synthesis.simulation import synthesis_simulator
 from tests.synthesis.cases import small_evidence, small_items
@@ -187,6 +188,35 @@ def test_rows_of_draws_give_the_same_trial_densities_as_the_model(model, items):
     alone = model.compile_logp(vars=[model["outcomes"]], mode="FAST_COMPILE", jacobian=False)
     whitening = np.log(np.diag(items["whitener"].to_numpy())).sum()
     assert float(trials.sum()) == pytest.approx(float(alone(point)) + whitening, rel=1e-10)
+
+
+def test_the_mixture_of_posteriors_without_each_trial_weighs_them_as_asked(model, items):
+    drawn, point = prior_point(model, 5)
+    prior = prior_of(model, seed=1, draws=2)
+    for name in prior.data_vars:
+        prior[name] = prior[name].copy(data=np.broadcast_to(drawn[name], prior[name].shape).copy())
+    trials = trial_log_likelihood(prior, items, expected_rows(prior, items)).isel(chain=0, draw=0)
+    names = trials["trial"].to_numpy()[:2]
+    asked = pd.Series([-3.0, -1.0], index=names)
+    mixture = synthesis(without_each(items, asked))
+    added = mixture.compile_logp(vars=[mixture["without_each"]], mode="FAST_COMPILE", jacobian=False)
+    assert float(added(point)) == pytest.approx(np.logaddexp(*(asked - trials.sel(trial=names).to_numpy())), rel=1e-10)
+    none = model.compile_logp(vars=[model["without_each"]], mode="FAST_COMPILE", jacobian=False)
+    assert float(none(point)) == 0
+
+
+@pytest.mark.slow
+def test_one_fit_to_the_mixture_leaves_trials_out_as_refits_without_them_do(refit, items, whole, monkeypatch):
+    settings = {"seed": 1, "draws": 500, "chains": 2}
+    log_likelihood = whole["log_likelihood"]["y_trial"]
+    monkeypatch.setattr(hypotheses, "LARGEST_K", -np.inf)
+    errors = loo_errors(log_likelihood)
+    left_out = hypotheses._without_each(refit, items, settings, log_likelihood, errors)
+    for trial in log_likelihood["trial"].to_numpy()[:2]:
+        rest = refit(without_rows(items, items["trial"].to_numpy() == trial), **settings)
+        density = rest["log_likelihood"]["y_trial"].sel(trial=trial).to_numpy()
+        assert left_out(trial) == pytest.approx(np.log(np.exp(density).mean()), abs=5 * errors[trial] + 0.02)
+        assert errors[trial] < 0.1
 
 
 def test_every_vector_has_named_dims_and_labels(model):
