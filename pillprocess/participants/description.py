@@ -19,6 +19,13 @@ ARMS = re.compile(
 )
 GUESS = re.compile(r"(^|_)(guess|guessed|belief|blind|unblind|expect|expectation|expectancy)")
 SITE = re.compile(r"(^|_)(site|centre|center|trial|study|redcap_data_access_group)(_|$)")
+CLUSTER = re.compile(
+    r"(^|_)(therapists?|clinicians?|counsell?ors?|facilitators?|providers?|sites?|cent(re|er)s?|clinics?|hospitals?|wards?|country|countries)"
+    r"(_?(id|no|nr|num|number|code|name))?$"
+)
+CROSSOVER = re.compile(r"^(sequence|seq|period|crossover|cross_over|treatment_(order|sequence|period))$")
+VISIT = re.compile(r"(.*?)(\d+)(\D*)$")
+"""Name of a column whose last number may be a visit."""
 MOST = 6
 """Labels that one line shows."""
 
@@ -98,6 +105,7 @@ def draft_codebook(table: pd.DataFrame, columns: pd.DataFrame, *, name: str) -> 
             lines.append(f'# reference = "{toml_text(held[0]) if held else ""}"  # one of {", ".join(held)}')
         if key == "guess" and found:
             lines.append('# guess_timing = "endpoint"  # or post_dose, pre_dose')
+    lines += _design_lines(table, columns)
     better = [c for c in columns["column"] if says_better(c)]
     lines.append("# higher_is_worse = true" + (f"  # false for {', '.join(better)}" if better else ""))
     lines += ["# randomised = true", '# mediator_time = "day 1"', '# outcome_time = "week 6"', ""]
@@ -110,6 +118,27 @@ def draft_codebook(table: pd.DataFrame, columns: pd.DataFrame, *, name: str) -> 
             "",
         ]
     return "\n".join(lines)
+
+
+def _design_lines(table: pd.DataFrame, columns: pd.DataFrame) -> list[str]:
+    """Suggest clusters, the outcome's visits and a crossover's period, where the names of columns speak of them."""
+    names, lines = list(map(str, columns["column"])), []
+    clusters = [f'"{toml_text(c)}"' for c in names if CLUSTER.search(plain_name(c))]
+    if clusters:
+        lines.append(f"# clusters = [{', '.join(clusters)}]  # therapists, sites: people of one may do alike")
+    groups: dict[tuple[str, str], dict[str, int]] = {}
+    for name, role in zip(names, columns["role"], strict=True):
+        at = VISIT.match(name)
+        if at and "outcome" in role and int(at[2]) > 0:
+            groups.setdefault((at[1], at[3]), {})[name] = int(at[2])
+    for visits in (g for g in groups.values() if len(g) > 1):
+        timed = ", ".join(f"{_key(c)} = {t}" for c, t in sorted(visits.items(), key=lambda item: item[1]))
+        lines.append(
+            f"# outcomes = {{ {timed} }}  # in place of outcome: one outcome at several visits, and their times"
+        )
+    periods = [c for c in names if CROSSOVER.search(plain_name(c)) and labels(table[c]).nunique() == 2]
+    lines += [f'# period = "{toml_text(c)}"  # of a crossover, one row per person and period' for c in periods]
+    return lines
 
 
 def _role(name: str, column: pd.Series, numeric: bool, person: bool) -> str:

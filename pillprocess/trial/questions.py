@@ -1,23 +1,17 @@
 """What is asked of columns without a role that may change the model: therapists and sites, the outcome at other visits, crossovers."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from pillprocess.participants.codebook import Codebook
 from pillprocess.participants.coding import labels
+from pillprocess.participants.description import CLUSTER, CROSSOVER, VISIT
 from pillprocess.participants.roles import Roles
 from pillprocess.participants.scales import plain_name
 
 ASKED = "ASKED: "
 """How a question begins among the notes of the check and the report."""
-CLUSTER = re.compile(
-    r"(^|_)(therapists?|clinicians?|counsell?ors?|facilitators?|providers?|sites?|cent(re|er)s?|clinics?|hospitals?|wards?|country|countries)"
-    r"(_?(id|no|nr|num|number|code|name))?$"
-)
-CROSSOVER = re.compile(r"^(sequence|seq|period|crossover|cross_over|treatment_(order|sequence|period))$")
-VISIT = re.compile(r"(.*?)(\d+)(\D*)$")
 
 
 def open_questions(

@@ -16,7 +16,7 @@ from pillprocess.participants.codebook import CodebookError, read_codebook
 from pillprocess.participants.table import ParticipantError
 from pillprocess.trial import report
 from pillprocess.trial.choices import TrialChoices
-from pillprocess.trial.inspection import check_trial
+from pillprocess.trial.inspection import check_trial, run_inspect
 from pillprocess.trial.run import run_mediate
 from tests.mediation.test_crossover import table as crossed
 from tests.mediation.trees import tree
@@ -125,6 +125,18 @@ def test_columns_that_may_change_the_model_are_asked_about_until_somebody_answer
     assert not any("ASKED" in line for line in answered)
     visits = check_trial(TrialChoices(source=plain["source"], outcomes=TIMED, **ROLES))
     assert [line for line in visits if "ASKED" in line and "has no clusters" in line]
+
+
+def test_the_draft_of_a_codebook_suggests_clusters_visits_and_a_period(tmp_path):
+    wide().assign(therapist=[f"t{i % 5}" for i in range(40)], period=[1, 2] * 20).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    text = run_inspect(tmp_path / "t.csv", out=tmp_path / "t.toml")[1].read_text()
+    assert '# clusters = ["therapist"]' in text
+    assert "# outcomes = { madrs_1 = 1, madrs_3 = 3, madrs_6 = 6 }" in text
+    assert '# period = "period"' in text
+    (tmp_path / "t.toml").write_text(text.replace("# outcomes =", "outcomes ="))
+    assert read_codebook(tmp_path / "t.toml").roles["outcomes"] == VISITS
 
 
 def test_a_codebook_that_says_visits_wrongly_is_refused(tmp_path):
