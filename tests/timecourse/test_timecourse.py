@@ -10,6 +10,7 @@ import pillprocess as pp
 from pillprocess.gaussian.pooled_rates import Nodes, log_marginal
 from pillprocess.output.tables import interval_table
 from pillprocess.timecourse.fit import default_priors, time_pieces
+from pillprocess.timecourse.relapse import SAME_PEOPLE
 from pillprocess.timecourse.shapes import KNOTS, knot_weights, share_left
 
 
@@ -332,3 +333,25 @@ def test_a_world_in_which_doses_add_up_is_told_from_one_in_which_the_last_counts
         assert abs(density["last"] - density["superposed"]) > 3
         table = pp.half_life_table(fits[truth]).iloc[0]
         assert table["ci_low"] < 20 < table["ci_high"]
+
+
+def test_esketamine_s_half_life_was_borrowed_and_its_withdrawal_trial_contradicts_it(real, fit):
+    """Scores alone lend it psilocybin's; people who had improved relapsed much more when it was stopped than that lets expect."""
+    evidence = pp.load_evidence()
+    relapse = pp.relapse_rows(evidence, besides=real)
+    assert relapse["label"].tolist() == [
+        "daly2019: esketamine_ad_remitters v placebo_ad_remitters, relapse",
+        "daly2019: esketamine_ad_responders v placebo_ad_responders, relapse",
+    ]
+    np.testing.assert_allclose(relapse["y"], [-0.54, -0.94], atol=0.005)
+    both = pp.fit_time_course(real, relapse=relapse, seed=1, draws=1000)
+    expected = pp.relapse_predictions(fit, relapse)
+    assert (expected["observed"] < expected["predicted"] - 2 * expected["se"]).all()
+    before, after = (pp.half_life_table(f).set_index("drug").loc["esketamine"] for f in (fit, both))
+    assert before["median"] > 120
+    assert before["ci_high"] > 1000
+    assert after["median"] < 80
+    assert after["ci_high"] < 250
+    aside = pp.relapse_set_aside(evidence, besides=real)
+    assert set(aside.loc[aside["trial"] == "goodwin2022", "reason"]) == {SAME_PEOPLE}
+    assert {"dakwar2019", "luquiens2025", "ekstrand2022", "grabski2022"} <= set(aside["trial"])
