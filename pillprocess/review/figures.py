@@ -79,7 +79,7 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
         if "dose_response" in analysis.fits:
             axes["dose_response"] = plot_dose_response(
                 analysis.fits["dose_response"],
-                analysis.fits["dose_of_experience"],
+                analysis.fits.get("dose_of_experience"),
                 width=width,
                 title="How much of the drug does what?",
             )

@@ -27,18 +27,25 @@ def how_much(
     rows = pd.concat([arms, differences], ignore_index=True)
     try:
         fit = fit_dose_response(rows, seed=seed)
-        acute = fit_experience_dose(evidence, seed=seed)
-        shares = dose_shares(fit, acute, doses=DOSES)
     except ValueError as error:
         return {"dose_half_maximal": pd.DataFrame({"reason": [str(error)]})}, {}
+    fits, shares, lacking = {"dose_response": fit}, pd.DataFrame(columns=["drug", "dose", "effect_trials"]), ""
+    try:
+        acute = fit_experience_dose(evidence, seed=seed)
+        shares = dose_shares(fit, acute, doses=DOSES)
+        fits["dose_of_experience"] = acute
+    except ValueError as error:
+        lacking = str(error)
     shapes, without = compare_dose_shapes(rows)
     averaged, curves = dose_averaged_share(arms, differences)
     tables = {
-        "dose_half_maximal": _half_maximal(fit, acute, evidence), "dose_shares": shares, "dose_shapes": shapes,
+        "dose_half_maximal": _half_maximal(fit, fits.get("dose_of_experience"), evidence), "dose_shares": shares, "dose_shapes": shapes,
         "dose_shapes_without": without,
         "dose_averaged_share": averaged, "dose_averaged_curves": curves, "dose_curves": interval_table(dose_effects(fit, doses=DOSE_GRID)),
     }  # fmt: skip
-    return tables, {"dose_response": fit, "dose_of_experience": acute}
+    if lacking:
+        tables["dose_without_experience"] = pd.DataFrame({"reason": [lacking]})
+    return tables, fits
 
 
 def how_much_words(tables: dict[str, pd.DataFrame]) -> list[str]:
@@ -66,6 +73,10 @@ def how_much_words(tables: dict[str, pd.DataFrame]) -> list[str]:
             f"{r.drug} at half the reference dose, by a gradual curve: {_share(r.effect, r.effect_low, r.effect_high)} of the effect and "
             f"{_share(r.experience, r.experience_low, r.experience_high)} of the experience are there; "
             f"{'more of the effect than of the experience' if apart else 'the two cannot be told apart'}."
+        )
+    if "dose_without_experience" in tables:
+        sentences.append(
+            f"The acute experience is not set beside it: {tables['dose_without_experience']['reason'].iloc[0]}."
         )
     averaged, curves = tables["dose_averaged_share"].iloc[0], tables["dose_averaged_curves"]
     linear = curves.loc[np.isinf(curves["half_maximal"]), "share"]
@@ -97,7 +108,7 @@ def _share(mean: float, low: float, high: float) -> str:
     return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def _half_maximal(fit: xr.DataTree, acute: xr.DataTree, evidence: Evidence) -> pd.DataFrame:
+def _half_maximal(fit: xr.DataTree, acute: xr.DataTree | None, evidence: Evidence) -> pd.DataFrame:
     """Half-maximal dose of each drug's effect and experience beside the prior, and the trials that compared doses."""
     data = fit["constant_data"].dataset.to_dataframe()
     references = evidence.reference_doses.assign(
@@ -120,9 +131,9 @@ def _half_maximal(fit: xr.DataTree, acute: xr.DataTree, evidence: Evidence) -> p
             ("prior", fit, "prior"),
             ("experience", acute, "posterior"),
         ):
-            drawn = tree[group].dataset["half_maximal"]
-            known = drug in drawn["drug"].to_numpy()
-            values = np.quantile(drawn.sel(drug=drug), [0.5, 0.025, 0.975]) if known else np.full(3, np.nan)
+            values = np.full(3, np.nan)
+            if tree is not None and drug in tree[group].dataset["drug"].to_numpy():
+                values = np.quantile(tree[group].dataset["half_maximal"].sel(drug=drug), [0.5, 0.025, 0.975])
             row |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
         out.append(row)
     return pd.DataFrame(out)

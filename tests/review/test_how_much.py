@@ -1,5 +1,7 @@
 """How much of the drug does what in the report: the page's numbers are the tables', and rows that allow no dose curve say why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,6 +84,19 @@ def test_a_dose_that_keeps_the_effect_without_the_experience_would_be_said(real)
         in words[1]
     )
     assert "more of the effect than of the experience" in words[2]
+
+
+def test_without_acute_scores_the_effect_still_has_its_curve(real):
+    evidence, arms, differences, _ = real
+    own = arms[arms["study_drug"] == "MDMA"]
+    silent = replace(evidence, subjective=evidence.subjective[:0])
+    tables, fits = how_much(silent, own, differences[differences["study_drug"] == "MDMA"], seed=1)
+    assert set(fits) == {"dose_response"}
+    text, words = page(tables), " ".join(how_much_words(tables))
+    assert "The acute experience is not set beside it: no acute score can be put against its dose" in words
+    assert "no scores" in text
+    assert "Is there a dose that keeps the effect" not in text
+    assert "nan" not in text
 
 
 def test_rows_that_allow_no_dose_curve_say_why(build_evidence):
