@@ -68,7 +68,7 @@ def repeated_mediation(
     prior_a_sd, prior_b_sd, prior_c_sd, prior_interaction_sd, prior_intercept_sd, prior_covariate_sd, prior_sigma_sd
         As in `mediation`, in SD units (of the outcome: pooled within visit and arm); those of the outcome hold at each visit.
         ``prior_c_sd`` is wider: where many have left, treatment at equal mediators is known to half an SD or so, and at .7 the prior
-        would draw a total effect of 1 SD by .04 SD towards 0 in a trial of 300 people.
+        alone would draw a total effect of 1 SD by .04 SD towards 0 in a trial of 300 people.
     prior_visit_correlation
         Correlation of the prior of a coefficient between visits: near 1 the effects at all visits are one effect; with 0 the
         prior of their average would shrink as visits are added.
