@@ -1,4 +1,4 @@
-"""One clear sentence for an object of the wrong kind."""
+"""One clear sentence for an object of the wrong kind, or a name that is not known."""
 
 from collections.abc import Iterable
 
@@ -38,3 +38,12 @@ def need_columns(table: object, columns: Iterable[str], what: str) -> None:
     lacking = [c for c in columns if c not in getattr(table, "columns", ())]
     if lacking:
         raise ValueError(f"needed: {what}; this table lacks {', '.join(lacking)}")
+
+
+def check_choice(name: str, chosen: tuple[str, ...] | None, known: set[str]) -> None:
+    """Raise unless the chosen names are a tuple of known ones."""
+    if isinstance(chosen, str):
+        raise ValueError(f"{name} = {chosen!r}; give a tuple of names, such as ({chosen!r},)")
+    unknown = sorted(set(chosen or ()) - known)
+    if unknown:
+        raise ValueError(f"{name}: unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")

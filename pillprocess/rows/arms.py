@@ -13,6 +13,7 @@ import pandas as pd
 
 from pillprocess.evidence.drugs import known_drugs
 from pillprocess.evidence.tables import Evidence
+from pillprocess.output.kinds import check_choice
 from pillprocess.rows.change_scores import change_sd, learned_correlation, mean_change, scale_to_reference
 from pillprocess.rows.counted import counted_elsewhere
 from pillprocess.rows.terms import add_belief, add_dose, add_experience
@@ -284,13 +285,6 @@ def set_aside(evidence: Evidence, *, window: tuple[float, float] | None = None) 
     Returns
     -------
     DataFrame with columns ``trial``, ``arm``, ``reason``.
-
-    Examples
-    --------
-    >>> import pillprocess as pp
-    >>> evidence = pp.load_evidence()
-    >>> pp.set_aside(evidence).columns.tolist()
-    ['trial', 'arm', 'reason']
     """
     table = _candidates(evidence, "sd", window, None)
     relevant = (table["trial_include"] == 1) & (table["trial_population"] == "patients") & (table["reason"] != "")
@@ -300,12 +294,3 @@ def set_aside(evidence: Evidence, *, window: tuple[float, float] | None = None) 
 def is_published(of_trial: pd.Series, quality: pd.Series) -> pd.Series:
     """Whether a figure is in print (1) or known from the press, a sponsor or a congress alone (0)."""
     return (of_trial.eq(1) & quality.ne("press")).astype(int)
-
-
-def check_choice(name: str, chosen: tuple[str, ...] | None, known: set[str]) -> None:
-    """Raise unless the chosen names are a tuple of known ones."""
-    if isinstance(chosen, str):
-        raise ValueError(f"{name} = {chosen!r}; give a tuple of names, such as ({chosen!r},)")
-    unknown = sorted(set(chosen or ()) - known)
-    if unknown:
-        raise ValueError(f"{name}: unknown {', '.join(unknown)}; known are {', '.join(sorted(known))}")

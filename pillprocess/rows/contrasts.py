@@ -10,7 +10,8 @@ from scipy import special
 
 from pillprocess.evidence.drugs import known_drugs
 from pillprocess.evidence.tables import Evidence
-from pillprocess.rows.arms import COLUMNS, arm_changes, check_choice, describe_arms, is_published
+from pillprocess.output.kinds import check_choice
+from pillprocess.rows.arms import COLUMNS, arm_changes, describe_arms, is_published
 from pillprocess.rows.change_scores import scale_to_reference
 from pillprocess.rows.times import TIME_COLUMNS, Times, check_times, still_randomised, warn_of_late_rows, with_times
 
