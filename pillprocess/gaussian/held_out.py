@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.gaussian.design_checks import check_design
-from pillprocess.gaussian.fit import in_chunks, scale_priors, scales_at
+from pillprocess.gaussian.fit import in_chunks, log_posterior, scale_priors, scales_at
 from pillprocess.gaussian.normal_equations import (
     Array,
     Index,
@@ -211,7 +211,7 @@ def held_out_densities(
     priors = scale_priors(design, system)
     mirrored = np.array([prior.mirrored for prior in priors], dtype=bool)
     whole = [share(one, np.arange(len(one.rows))) for one in system.trials]
-    left = [(one.trial, share(system.trials[one.trial], one.kept)) for one in held_out]
+    left = [(one.trial, share(system.trials[one.trial], one.kept) if len(one.kept) else None) for one in held_out]
 
     def log_densities(x: Array) -> Array:
         tau, log_prior = scales_at(priors, x)
@@ -220,19 +220,24 @@ def held_out_densities(
         border = np.concatenate([reduced.sd[system.shared], np.ones((1, len(x)))])
         without = [reduce_share(one, reduced.sd) for one in whole]
         columns = [bordered_log_likelihood(bordered, log_det, system.n_row)]
-        for j, one in left:
-            products, own_log_det = reduce_share(one, reduced.sd)
-            a = border[one.touched]
+        for j, kept in left:
+            products, own_log_det = (0.0, 0.0) if kept is None else reduce_share(kept, reduced.sd)
+            touched = whole[j].touched
+            a = border[touched]
             changed = bordered.copy()
-            changed[one.touched[:, None], one.touched] += a[:, None] * (products - without[j][0]) * a
-            n_row = system.n_row - whole[j].n_row + one.n_row
+            changed[touched[:, None], touched] += a[:, None] * (products - without[j][0]) * a
+            n_row = system.n_row - whole[j].n_row + (0 if kept is None else kept.n_row)
             columns.append(bordered_log_likelihood(changed, log_det + own_log_det - without[j][1], n_row))
         return np.stack(columns, axis=1) + log_prior[:, None]
 
     def all_log_densities(x: Array) -> Array:
         return np.concatenate([log_densities(part) for part in in_chunks(x)])
 
-    total = log_sum(integrate_lattice(all_log_densities, mirrored, tolerance=tolerance).log_weight)
+    def whole_log_density(x: Array) -> Array:
+        return np.concatenate([log_posterior(system, priors, part) for part in in_chunks(x)])[:, None]
+
+    lattice = integrate_lattice(all_log_densities, mirrored, tolerance=tolerance, first=whole_log_density)
+    total = log_sum(lattice.log_weight)
     return total[0] - total[1:]
 
 

@@ -15,6 +15,8 @@ from pillprocess.gaussian.normal_equations import Array, assemble, combination_m
 
 COMBINATIONS_AT_ONCE = 16
 TOLERANCES = {"xatol": 1e-11, "xrtol": 1e-11, "fatol": 1e-12}
+BEYOND = 1e-9
+"""In posterior SDs: how far a bracket reaches beyond its ends, for ends at the answer bracket nothing."""
 
 
 def linear_summary(
@@ -79,18 +81,18 @@ def mixture_summary(mean: Array, sd: Array, probability: Array, *, level: float)
         standard = np.divide(distance, sd[:, of], out=np.copysign(np.inf, distance), where=sd[:, of] > 0)
         return (probability * ndtr(np.where(distance == 0, 0, standard))).sum(axis=0)
 
-    def quantile(p: float) -> Array:
-        low, high = (mean + ndtri(p) * sd).min(axis=0), (mean + ndtri(p) * sd).max(axis=0)
-        number, beyond = (
-            np.arange(len(low)),
-            1e-9 * (1 + np.abs(low) + sd.max(axis=0)),
-        )  # ends at the answer bracket nothing
-        return find_root(
-            lambda x, of: cdf(x, of) - p, (low - beyond, high + beyond), args=(number,), tolerances=TOLERANCES
-        ).x
-
     centre = (probability * mean).sum(axis=0)
     spread = np.sqrt((probability * (sd**2 + (mean - centre) ** 2)).sum(axis=0))
+    unit, number = np.where(spread > 0, spread, 1.0), np.arange(len(spread))
+
+    def quantile(p: float) -> Array:
+        ends = (mean + ndtri(p) * sd - centre) / unit
+        bracket = ends.min(axis=0) - BEYOND, ends.max(axis=0) + BEYOND
+        found = find_root(
+            lambda z, of: cdf(centre[of] + unit[of] * z, of) - p, bracket, args=(number,), tolerances=TOLERANCES
+        )
+        return np.where(spread > 0, centre + unit * found.x, centre)
+
     tail = (1 - level) / 2
     return np.stack([centre, spread, quantile(tail), quantile(1 - tail), cdf(np.zeros(len(centre)))])
 

@@ -56,6 +56,7 @@ def integrate_lattice(
     *,
     tolerance: float,
     spacing_factor: float = 1.0,
+    first: Callable[[Array], Array] | None = None,
 ) -> Lattice:
     """Find a lattice on which the integrals of one or several similar densities are accurate.
 
@@ -69,6 +70,8 @@ def integrate_lattice(
         the error of the whole (more, if the density is nearly normal), and is seen from the other half.
     spacing_factor : float
         Factor on the spacing to start from.
+    first : callable, optional
+        From x to the first density alone (node, 1), where that costs less than all of them: the start needs no other.
 
     Raises
     ------
@@ -80,9 +83,10 @@ def integrate_lattice(
         return explore(log_density, spacing=np.zeros(0), mirrored=mirrored, start=np.zeros((1, 0), int), depth=0.0)
     spacing = np.full(d, COARSE_SPACING)
     seeds = np.array(list(itertools.product(*[(0, 2, 4) if m else (-2, 0, 2) for m in mirrored])))
-    mode = seeds[log_density(seeds * spacing)[:, 0].argmax()]
+    first = first or log_density
+    mode = seeds[first(seeds * spacing)[:, 0].argmax()]
     for _ in range(NARROWINGS):
-        mode, sd = climb(log_density, spacing=spacing, mirrored=mirrored, mode=mode)
+        mode, sd = climb(first, spacing=spacing, mirrored=mirrored, mode=mode)
         finer = np.minimum(SPACING_PER_SD[d] * sd, WIDEST_SPACING[d]) / spacing
         mode, spacing = np.rint(mode / finer).astype(np.int64), spacing * finer
         if (np.abs(np.log(finer)) < log(1.5)).all():

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from functools import cache, partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pymc as pm
@@ -47,7 +47,8 @@ def compile_synthesis(model: pm.Model) -> Refit:
     prior_transport_sd or prior_therapy; by default the model's own. ``checked``: the fit passes :func:`pillprocess.check_fit` with R-hat of
     at most 1.02 (among a hundred parameters the largest of as many draws is often above 1.01 by chance); one that does not is
     drawn again, in smaller steps where it diverged and twice as long where it did not, at most twice, and then raises
-    ConvergenceError; one whose chains sit in different modes raises it at once.
+    ConvergenceError; one whose chains sit in different modes raises it at once. ``"outcomes"``: so do the log densities of the trials'
+    outcomes, where nothing else is used, as when predictions are compared; parameters that predict alike may then lie in several modes.
     """
     import nutpie
 
@@ -74,7 +75,7 @@ def compile_synthesis(model: pm.Model) -> Refit:
         chains: int = 4,
         target_accept: float = 0.95,
         progress: bool = False,
-        checked: bool = False,
+        checked: bool | Literal["outcomes"] = False,
         outcomes: bool = True,
         **chosen: Any,
     ) -> xr.DataTree:
@@ -98,7 +99,7 @@ def compile_synthesis(model: pm.Model) -> Refit:
             if not checked:
                 break
             try:
-                check_fit(idata, max_r_hat=REFIT_R_HAT)
+                check_fit(outcomes_of(idata) if checked == "outcomes" else idata, max_r_hat=REFIT_R_HAT)
                 break
             except ConvergenceError as error:
                 if attempt == ATTEMPTS - 1 or error.report["r_hat"].max() > SEVERAL_MODES:
@@ -110,6 +111,12 @@ def compile_synthesis(model: pm.Model) -> Refit:
         return idata
 
     return refit
+
+
+def outcomes_of(idata: xr.DataTree) -> xr.DataTree:
+    """Return the log density of every trial's outcomes in place of the parameters, to be checked."""
+    groups = {"/posterior": idata["log_likelihood"].dataset, "/sample_stats": idata["sample_stats"].dataset}
+    return xr.DataTree.from_dict(groups)
 
 
 def finish_synthesis(trace: xr.DataTree, items: xr.Dataset, *, seed: int, outcomes: bool = True) -> xr.DataTree:

@@ -41,7 +41,8 @@ def compare_synthesis(
     Raises
     ------
     ConvergenceError
-        A refit did not converge.
+        The predictions of a refit did not converge. Its parameters may lie in several modes that predict alike: without a drug term,
+        an experience of the other sign, whose association with the outcome then has the other sign too.
     """
     refit, items = refit or refit_of(idata), items_of(idata)
     fits, again, errors = {}, {}, {}
@@ -52,7 +53,7 @@ def compare_synthesis(
             "causal_share": None,
             "draws": draws,
             "chains": chains,
-            "checked": True,
+            "checked": "outcomes",
         }
         fits[name] = idata if _is_whole(items, terms) else refit(items, **settings)
         errors[name] = loo_errors(fits[name]["log_likelihood"].dataset["y_trial"])

@@ -288,8 +288,8 @@ def test_the_correlation_prior_is_lkj():
     ("arguments", "message"),
     [
         (
-            {"family_mediator": "poisson"},
-            "family_mediator = 'poisson'; it must be one of gaussian, probit, logit, student_t",
+            {"family_mediator": "gamma"},
+            "family_mediator = 'gamma'; it must be one of gaussian, probit, logit, student_t",
         ),
         ({"family_outcome": "probit"}, "family_outcome = 'probit' needs 0 or 1 in column 'y'; it holds"),
         ({"order": ["m0"]}, r"order = \['m0'\] must list each of \['m0', 'm1'\] once, causes first"),

@@ -9,10 +9,10 @@ from scipy import stats
 from scipy.special import ndtr
 
 from pillprocess.evidence.tables import load_evidence
-from pillprocess.inference.fit import fit
+from pillprocess.inference.fit import ConvergenceError, check_fit, fit
 from pillprocess.synthesis import hypotheses
 from pillprocess.synthesis.choices import settings_with
-from pillprocess.synthesis.compiled import compile_synthesis, prior_of
+from pillprocess.synthesis.compiled import compile_synthesis, outcomes_of, prior_of
 from pillprocess.synthesis.draws import expected_rows, trial_log_likelihood
 from pillprocess.synthesis.effects import mediated_share, path_effects
 from pillprocess.synthesis.fits import items_of, model_of
@@ -217,6 +217,23 @@ def test_one_fit_to_the_mixture_leaves_trials_out_as_refits_without_them_do(refi
         density = rest["log_likelihood"]["y_trial"].sel(trial=trial).to_numpy()
         assert left_out(trial) == pytest.approx(np.log(np.exp(density).mean()), abs=5 * errors[trial] + 0.02)
         assert errors[trial] < 0.1
+
+
+def test_modes_that_predict_alike_fail_the_check_of_parameters_and_pass_that_of_predictions():
+    rng, sizes = np.random.default_rng(1), ("chain", "draw")
+    noise = rng.standard_normal((2, 600))
+    groups = {
+        "/posterior": xr.Dataset({"a": (sizes, noise + [[-9.0], [9.0]])}),
+        "/log_likelihood": xr.Dataset({"y_trial": ((*sizes, "trial"), rng.standard_normal((2, 600, 3)))}),
+        "/sample_stats": xr.Dataset({"diverging": (sizes, np.zeros((2, 600), bool))}),
+    }
+    idata = xr.DataTree.from_dict(groups)
+    with pytest.raises(ConvergenceError, match="a: R-hat"):
+        check_fit(idata)
+    assert len(check_fit(outcomes_of(idata))) == 3
+    idata["sample_stats"]["diverging"][0, 0] = True
+    with pytest.raises(ConvergenceError, match="1 divergent"):
+        check_fit(outcomes_of(idata))
 
 
 def test_every_vector_has_named_dims_and_labels(model):

@@ -34,7 +34,7 @@ def table() -> pd.DataFrame:
 
 REFUSED = {
     "family": (ROLES, {"family_outcome": "probit"}, "family_outcome = 'probit' needs 0 or 1 in column 'madrs_6'"),
-    "unknown family": (ROLES, {"family_mediator": "poisson"}, "family_mediator = 'poisson'; it must be one of gaussian"),
+    "unknown family": (ROLES, {"family_mediator": "gamma"}, "family_mediator = 'gamma'; it must be one of gaussian"),
     "several mediators": (ROLES | SEVERAL, {"family_mediator": "student_t"}, "several mediators must be 'gaussian'"),
     "order": (ROLES | SEVERAL, {"order": ["meq30", "bdi"]}, r"order = \['meq30', 'bdi'\] must list each of"),
     "reference": (ROLES | {"reference": "Placebo"}, {}, "the reference 'Placebo' is none of its levels"),

@@ -185,7 +185,7 @@ def test_the_priors_are_listed_with_their_values():
     priors = default_priors().set_index("keyword")["value"]
     assert priors["prior_a_sd"] == 2.0
     assert (priors > 0).all()
-    assert len(priors) == 15  # two of them of models of times to an event
+    assert len(priors) == 16  # two of them of models of times to an event, one of excess zeros
 
 
 def test_a_table_that_cannot_be_used_leaves_nothing_behind(path, tmp_path):
