@@ -223,7 +223,7 @@ def test_modes_that_predict_alike_fail_the_check_of_parameters_and_pass_that_of_
     rng, sizes = np.random.default_rng(1), ("chain", "draw")
     noise = rng.standard_normal((2, 600))
     groups = {
-        "/posterior": xr.Dataset({"a": (sizes, noise + [[-9.0], [9.0]])}),
+        "/posterior": xr.Dataset({"a": (sizes, noise + np.array([[-9.0], [9.0]]))}),
         "/log_likelihood": xr.Dataset({"y_trial": ((*sizes, "trial"), rng.standard_normal((2, 600, 3)))}),
         "/sample_stats": xr.Dataset({"diverging": (sizes, np.zeros((2, 600), bool))}),
     }
