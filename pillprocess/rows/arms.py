@@ -1,8 +1,7 @@
 """Published numbers to one model row per arm.
 
-A row is the mean symptom change of an arm, post - baseline, so that negative is improvement, with its standard error, in
-units of the instrument's reference SD or in points; the columns ``y_from`` and ``se_from`` say how it was derived (see
-:mod:`pillprocess.change_scores`).
+A row is the mean symptom change of an arm, post - baseline, so that negative is improvement, with its standard error, in units of the
+instrument's reference SD or in points; ``y_from`` and ``se_from`` say how it was derived (see :mod:`pillprocess.change_scores`).
 No row is dropped in silence: :func:`set_aside` lists every included arm that has no model row, with the reason.
 """
 
@@ -231,8 +230,7 @@ def arm_changes(
     Examples
     --------
     >>> import pillprocess as pp
-    >>> evidence = pp.load_evidence()
-    >>> arms = pp.arm_changes(evidence)
+    >>> arms = pp.arm_changes(pp.load_evidence())
     >>> arms.loc[arms["trial"] == "goodwin2022", ["arm", "dose", "therapy", "n", "y", "se"]].round(2).reset_index(drop=True)
                    arm  dose  therapy     n     y    se
     0  psilocybin_10mg  0.40      1.0  75.0 -0.77  0.13
@@ -285,6 +283,12 @@ def set_aside(evidence: Evidence, *, window: tuple[float, float] | None = None) 
     Returns
     -------
     DataFrame with columns ``trial``, ``arm``, ``reason``.
+
+    Examples
+    --------
+    >>> import pillprocess as pp
+    >>> pp.set_aside(pp.load_evidence()).columns.tolist()
+    ['trial', 'arm', 'reason']
     """
     table = _candidates(evidence, "sd", window, None)
     relevant = (table["trial_include"] == 1) & (table["trial_population"] == "patients") & (table["reason"] != "")
