@@ -10,11 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy import optimize
 
 from pillprocess.mediation.model import mediation
 from pillprocess.participants.table import load_participants
-from tests.mediation.test_model import STABLE
+from tests.mediation.modes import posterior_mode
 
 PEOPLE, A, B, C, SDS = 3000, 2.5, -1.0, -0.5, (1.0, 1.6)
 NOISE: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
@@ -38,20 +37,7 @@ def modelled(table: pd.DataFrame) -> tuple[float, float]:
         table, treatment="arm", reference=0, outcome="y", mediators="depth", repeated_rows="different people", higher_is_worse=True
     )  # fmt: skip
     model = mediation(people, interaction=False, sd_by_arm=True, floor_mediator=0.0)
-    start = model.initial_point()
-    reported = model.replace_rvs_by_values([model["a"], model["b"], model["c"]])
-    compiled = model.compile_fn(
-        [model.logp(jacobian=False), *reported], inputs=model.value_vars, mode=STABLE, on_unused_input="ignore"
-    )
-    shapes = [(v.name, np.shape(start[v.name])) for v in model.value_vars]
-    ends = np.cumsum([0, *(int(np.prod(s)) for _, s in shapes)])
-
-    def at(x: np.ndarray) -> list[np.ndarray]:
-        return compiled({n: x[i:j].reshape(s) for (n, s), i, j in zip(shapes, ends[:-1], ends[1:], strict=True)})
-
-    x0 = np.concatenate([np.ravel(start[n]) for n, _ in shapes])
-    best = optimize.minimize(lambda x: -float(at(x)[0]), x0, method="BFGS", options={"gtol": 0.1}).x
-    a, b, c = (float(np.squeeze(u)) for u in at(best)[1:])
+    a, b, c = posterior_mode(model, ["a", "b", "c"])
     return a * b, a * b + c
 
 

@@ -3,14 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate, optimize, special, stats
+from scipy import integrate, special, stats
 
 from pillprocess.mediation.effects import natural_effects
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.sensitivity import mediation_sensitivity
 from pillprocess.mediation.sufficient import standardise
 from pillprocess.participants.table import load_participants
-from tests.mediation.test_model import STABLE, evaluate
+from tests.mediation.modes import posterior_mode
+from tests.mediation.test_model import evaluate
 from tests.mediation.trees import tree
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*it extrapolates:UserWarning")
@@ -102,20 +103,7 @@ def test_a_floor_that_is_ignored_biases_the_indirect_effect_and_one_that_is_mode
     assert ignored + b[1] == pytest.approx(C + A * B, abs=0.25)
 
     model = mediation(data, interaction=False, sd_by_arm=True, floor_mediator=0.0)
-    start = model.initial_point()
-    reported = model.replace_rvs_by_values([model["a"], model["b"], model["c"]])
-    compiled = model.compile_fn(
-        [model.logp(jacobian=False), *reported], inputs=model.value_vars, mode=STABLE, on_unused_input="ignore"
-    )
-    shapes = [(v.name, np.shape(start[v.name])) for v in model.value_vars]
-    ends = np.cumsum([0, *(int(np.prod(s)) for _, s in shapes)])
-
-    def at(x: np.ndarray) -> list[np.ndarray]:
-        return compiled({n: x[i:j].reshape(s) for (n, s), i, j in zip(shapes, ends[:-1], ends[1:], strict=True)})
-
-    x0 = np.concatenate([np.ravel(start[n]) for n, _ in shapes])
-    best = optimize.minimize(lambda x: -float(at(x)[0]), x0, method="BFGS", options={"gtol": 0.1}).x
-    a, slope, c = (float(np.squeeze(u)) for u in at(best)[1:])
+    a, slope, c = posterior_mode(model, ["a", "b", "c"])
     assert (a * slope, a * slope + c) == pytest.approx((A * B, C + A * B), abs=0.2)
 
 
