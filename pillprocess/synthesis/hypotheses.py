@@ -56,10 +56,9 @@ def compare_synthesis(
             "checked": "outcomes",
         }
         fits[name] = idata if _is_whole(items, terms) else refit(items, **settings)
-        errors[name] = loo_errors(fits[name]["log_likelihood"].dataset["y_trial"])
-        again[name] = _without_each(
-            refit, items, settings, fits[name]["log_likelihood"].dataset["y_trial"], errors[name]
-        )
+        log_likelihood = fits[name]["log_likelihood"].dataset["y_trial"]
+        errors[name] = loo_errors(log_likelihood)
+        again[name] = _without_each(refit, items, settings, log_likelihood, errors[name])
     table = compare(fits, unit="trial", refits=again)
     joined = table.reset_index()
     joined.insert(1, "terms", [", ".join(sorted(SYNTHESIS_HYPOTHESES[name])) for name in joined["model"]])
