@@ -179,12 +179,17 @@ def test_density_is_the_one_of_the_docstring(model, items, seed):
     assert log_likelihood(model)(point) + whitening == pytest.approx(expected, rel=1e-10)
 
 
-def test_rows_of_draws_give_the_same_trial_densities_as_the_model(model, items):
-    drawn, point = prior_point(model, 4)
+def trial_densities_at(model, items, drawn):
+    """Log density of every trial's outcomes at one draw of everything."""
     prior = prior_of(model, seed=1, draws=2)
     for name in prior.data_vars:
         prior[name] = prior[name].copy(data=np.broadcast_to(drawn[name], prior[name].shape).copy())
-    trials = trial_log_likelihood(prior, items, expected_rows(prior, items)).isel(chain=0, draw=0)
+    return trial_log_likelihood(prior, items, expected_rows(prior, items)).isel(chain=0, draw=0)
+
+
+def test_rows_of_draws_give_the_same_trial_densities_as_the_model(model, items):
+    drawn, point = prior_point(model, 4)
+    trials = trial_densities_at(model, items, drawn)
     alone = model.compile_logp(vars=[model["outcomes"]], mode="FAST_COMPILE", jacobian=False)
     whitening = np.log(np.diag(items["whitener"].to_numpy())).sum()
     assert float(trials.sum()) == pytest.approx(float(alone(point)) + whitening, rel=1e-10)
@@ -192,10 +197,7 @@ def test_rows_of_draws_give_the_same_trial_densities_as_the_model(model, items):
 
 def test_the_mixture_of_posteriors_without_each_trial_weighs_them_as_asked(model, items):
     drawn, point = prior_point(model, 5)
-    prior = prior_of(model, seed=1, draws=2)
-    for name in prior.data_vars:
-        prior[name] = prior[name].copy(data=np.broadcast_to(drawn[name], prior[name].shape).copy())
-    trials = trial_log_likelihood(prior, items, expected_rows(prior, items)).isel(chain=0, draw=0)
+    trials = trial_densities_at(model, items, drawn)
     names = trials["trial"].to_numpy()[:2]
     asked = pd.Series([-3.0, -1.0], index=names)
     mixture = synthesis(without_each(items, asked))
