@@ -115,7 +115,8 @@ def analyse_crossover(
     crossover, people
         From `load_crossover`, and its people each once, for the report.
     interaction, priors, m, at, seed, draws, step
-        As in `analyse_mediation`; the priors are those of `crossover_mediation`.
+        As in `analyse_mediation`; the priors are those of `crossover_mediation`. The first period alone has the same ones, but for those of
+        period, carry-over and persons, which it does not know.
 
     Returns
     -------
@@ -135,7 +136,7 @@ def analyse_crossover(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         effects = {arm: natural_effects(idata, m=m, at=at, arm=arm)}
-        first = fit(mediation(crossover.first, interaction=interaction), seed=seed, draws=draws)
+        first = fit(first_period(crossover, interaction=interaction, priors=priors or {}), seed=seed, draws=draws)
         check_fit(first)
         alone = natural_effects(first, m=m, at=at, arm=arm)
     tables = tabulated(
@@ -149,6 +150,15 @@ def analyse_crossover(
         "carry-over and persons' own levels of mediator and outcome, which may be correlated"
     )
     return MediationAnalysis(people, idata, tables, {}, _doubts(said, caught, NO_SENSITIVITY), design=design)
+
+
+def first_period(crossover: Crossover, *, interaction: bool, priors: Mapping[str, float]) -> pm.Model:
+    """Build the model of the first period alone, a parallel trial, with those of a crossover's priors that it has."""
+    build: Callable[..., pm.Model] = mediation
+    known = set(default_priors(mediation)["keyword"])
+    return build(
+        crossover.first, interaction=interaction, **{name: value for name, value in priors.items() if name in known}
+    )
 
 
 def _fitted(

@@ -9,6 +9,7 @@ from scipy import optimize, stats
 
 from pillprocess.mediation.crossover import crossover_mediation
 from pillprocess.mediation.effects import compute_effects
+from pillprocess.mediation.repeated_analysis import first_period
 from pillprocess.mediation.sufficient import standardise
 from pillprocess.participants.crossover import Crossover, both_periods, load_crossover, values_of
 from pillprocess.participants.table import ParticipantError
@@ -123,6 +124,15 @@ def test_the_first_period_alone_is_a_parallel_trial_of_everybody():
     assert crossover.second.outcome.isna().sum() == 1
     assert crossover.second.arm["S0003"] != crossover.first.arm["S0003"]
     assert crossover.first.outcome.to_numpy() == pytest.approx(data.loc[data["period"] == 1, "score"].to_numpy())
+
+
+def test_the_first_period_alone_has_the_priors_that_were_asked_for():
+    crossover = load_crossover(table(24), **ROLES)
+    asked = {"prior_b_sd": 0.2, "prior_sigma_sd": 3.0, "prior_person_sd": 2.0, "prior_carry_over_sd": 0.1}
+    model = first_period(crossover, interaction=True, priors=asked)
+    spread = {name: model[name].owner.inputs[-1].eval().max() for name in ("a_raw", "b_raw", "sigma_y_raw")}
+    assert spread == {"a_raw": 2.0, "b_raw": 0.2, "sigma_y_raw": 3.0}
+    assert "theta_raw" not in first_period(crossover, interaction=False, priors={}).named_vars
 
 
 def test_what_is_no_crossover_of_two_periods_is_named():
