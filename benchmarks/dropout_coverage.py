@@ -25,13 +25,15 @@ SIZES, TRUE = (1500, 300), -7.0
 VISITS = ["score_1", "score_2", "score_3"]
 
 
-def simulate(people: int, rng: np.random.Generator) -> pd.DataFrame:
+def simulate(people: int, rng: np.random.Generator, *, correlation: float = 0.6) -> pd.DataFrame:
+    """A trial; what treatment, baseline and experience leave of two visits of a person correlates as said."""
     arm, base = np.arange(people) % 2, rng.normal(30, 5, people)
     experience = 20 + 30 * arm + rng.normal(0, 10, people)
-    person = rng.normal(0, 5, people)
+    between = 40 * (correlation + (1 - correlation) * np.eye(3))
+    residual = rng.multivariate_normal(np.zeros(3), between, people)
     Y = np.empty((people, 3))
     for v, direct in enumerate((-1.0, -2.0, -4.0)):  # and -0.1 x 30 through the experience
-        Y[:, v] = 28 + 0.5 * (base - 30) + direct * arm - 0.1 * (experience - 20) + person + rng.normal(0, 4, people)
+        Y[:, v] = 28 + 0.5 * (base - 30) + direct * arm - 0.1 * (experience - 20) + residual[:, v]
     for v in (1, 2):
         leaves = rng.random(people) < 1 / (1 + np.exp(-0.5 * (Y[:, v - 1] - 27)))
         Y[leaves | np.isnan(Y[:, v - 1]), v:] = np.nan

@@ -9,10 +9,10 @@ For participant i with treatment T, covariates X (the baseline first) and mediat
 :math:`\Sigma_y` over visits is unstructured, or :math:`\sigma_u \sigma_v \rho^{|t_u - t_v| / g}` with g the mean gap of visits
 ("ar1"). Whoever has a mediator or any visit contributes: what is missing is integrated out exactly, which is right where it is
 missing at random given treatment, covariates, mediators and the visits that were seen (a person may leave because of a bad
-earlier visit). The coefficients of one kind have a normal prior at every visit, correlated over visits.
+earlier visit). The coefficients of one kind have a normal prior at every visit, correlated over visits; the prior of the residual
+correlations is in :mod:`pillprocess.mediation.visit_correlations`.
 """
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -20,7 +20,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.random_effects import correlation_cholesky, pair_labels
+from pillprocess.mediation.random_effects import correlation_cholesky
 from pillprocess.mediation.repeated_data import RepeatedUnits, add_repeated_constants, repeated_units, visit_design
 from pillprocess.mediation.stacked import (
     cells_log_likelihood,
@@ -30,6 +30,7 @@ from pillprocess.mediation.stacked import (
     in_order_log_likelihood,
     lower_inverse,
 )
+from pillprocess.mediation.visit_correlations import ar1_cholesky, unstructured_cholesky
 from pillprocess.participants.followup import FollowUp
 
 VisitCovariance = Literal["unstructured", "ar1"]
@@ -42,12 +43,13 @@ def repeated_mediation(
     covariance: VisitCovariance = "unstructured",
     prior_a_sd: float = 2.0,
     prior_b_sd: float = 0.5,
-    prior_c_sd: float = 1.5,
+    prior_c_sd: float = 2.5,
     prior_interaction_sd: float = 0.35,
     prior_intercept_sd: float = 2.0,
     prior_covariate_sd: float = 1.0,
     prior_sigma_sd: float = 1.0,
     prior_visit_correlation: float = 0.75,
+    prior_person_correlation: float = 0.5,
     prior_correlation_eta: float = 2.0,
 ) -> pm.Model:
     """Build the mediation model of a trial whose outcome was measured at several visits (Gaussian, MMRM-like).
@@ -68,12 +70,16 @@ def repeated_mediation(
     prior_a_sd, prior_b_sd, prior_c_sd, prior_interaction_sd, prior_intercept_sd, prior_covariate_sd, prior_sigma_sd
         As in `mediation`, in SD units (of the outcome: pooled within visit and arm); those of the outcome hold at each visit.
         ``prior_c_sd`` is wider: where many have left, treatment at equal mediators is known to half an SD or so, and at .7 the prior
-        alone would draw a total effect of 1 SD by .04 SD towards 0 in a trial of 300 people.
+        alone would draw a total effect of 1 SD by .04 SD towards 0 in a trial of 300 people, at 2.5 by .01.
     prior_visit_correlation
         Correlation of the prior of a coefficient between visits: near 1 the effects at all visits are one effect; with 0 the
         prior of their average would shrink as visits are added.
+    prior_person_correlation
+        How far two of a person's assessments correlate a priori, the baseline among them: what that leaves is the mean of the prior of the
+        residual correlations of visits (unstructured; :mod:`pillprocess.mediation.visit_correlations`). 0 centres them at 0, where
+        a person's good and bad visits are thought to follow one another as easily as not.
     prior_correlation_eta
-        LKJ concentration of the residual correlations of visits (unstructured) and of several mediators.
+        LKJ concentration of the residual correlations of several mediators.
 
     Returns
     -------
@@ -95,6 +101,8 @@ def repeated_mediation(
         problems.append(f"covariance = {covariance!r}; it must be one of {', '.join(get_args(VisitCovariance))}")
     if not 0 <= prior_visit_correlation < 1:
         problems.append(f"prior_visit_correlation = {prior_visit_correlation:g}; it must be at least 0 and below 1")
+    if not 0 <= prior_person_correlation < 1:
+        problems.append(f"prior_person_correlation = {prior_person_correlation:g}; it must be at least 0 and below 1")
     if problems:
         raise ValueError("\n".join([*problems, "no model was built"]))
 
@@ -130,7 +138,10 @@ def repeated_mediation(
             F_m = sigma_m[:, None] * correlation_cholesky(
                 "correlation_m", labels=mediators, eta=prior_correlation_eta, dim="mediator_pair"
             )
-        F_y = sigma_y[:, None] * _over_visits(covariance, visits, followup.time.to_numpy(), prior_correlation_eta)
+        if covariance == "unstructured":
+            F_y = sigma_y[:, None] * unstructured_cholesky(visits, prior_person_correlation)
+        else:
+            F_y = sigma_y[:, None] * ar1_cholesky(visits, followup.time.to_numpy())
         path = Paths(alpha_m, a, gamma_m, F_m, alpha_y, c, b, theta, gamma_y, F_y)
         pm.Potential("likelihood", _log_likelihood(units, path, interaction=interaction))
         _report(units, alpha_m, a, gamma_m, sigma_m, alpha_y, c, b, theta if interaction else None, gamma_y, sigma_y)
@@ -186,25 +197,6 @@ def _through(slope: TensorVariable, values: TensorVariable, mediators: int) -> T
     """Slopes (cell, visit, mediator) times values (cell, mediator, column), without a batched matrix product."""
     products = [slope[:, :, q][:, :, None] * values[:, q][:, None, :] for q in range(mediators)]
     return sum(products[1:], start=products[0])
-
-
-def _over_visits(covariance: str, visits: Sequence[str], time: np.ndarray, eta: float) -> TensorVariable:
-    """Cholesky factor of the residual correlation of visits; the correlations are recorded as ``correlation_y``."""
-    if covariance == "unstructured":
-        return correlation_cholesky("correlation_y", labels=visits, eta=eta, dim="visit_pair")
-    pm.modelcontext(None).add_coord("visit_pair", pair_labels(visits))
-    rho = pm.Uniform("rho", 0, 1)
-    gap = np.diff(time) / np.diff(time).mean()
-    kept = rho**gap
-    first, second = np.triu_indices(len(visits), 1)
-    apart = (time[second] - time[first]) / np.diff(time).mean()
-    pm.Deterministic("correlation_y", rho**apart, dims="visit_pair")
-    new = pt.concatenate([pt.ones(1), pt.sqrt(1 - kept**2)])
-    lower = [
-        [pt.prod(kept[j:i]) * new[j] if j <= i else pt.zeros(()) for j in range(len(visits))]
-        for i in range(len(visits))
-    ]
-    return pt.stack([pt.stack(row) for row in lower])
 
 
 def _report(

@@ -87,9 +87,10 @@ def analyse_repeated(
         curves = {arm: tipping_point(whole, followup, arm=arm, seed=seed) for arm in arms}
         tables["tipping"] = by_arm({arm: tipping_table(curve) for arm, curve in curves.items()})
         tables["tipping_curve"] = by_arm({arm: interval_table(curve) for arm, curve in curves.items()})
+    chosen = tables["priors"].set_index("keyword")["value"]
     design = (
-        f"{len(visits)} visits ({', '.join(visits)}); what a person's visits have in common is unstructured; the effects of one outcome "
-        f"are those at {visits[-1]}"
+        f"{len(visits)} visits ({', '.join(visits)}); what a person's visits have in common is unstructured, with a prior about what is left "
+        f"where assessments of one person correlate {chosen['prior_person_correlation']:g}; the effects of one outcome are those at {visits[-1]}"
     )
     return MediationAnalysis(
         people, last, tables, sensitivity, _doubts(said, caught, refusal), whole=whole, tipping=curves, design=design

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytest
 import xarray as xr
 from scipy import optimize, stats
@@ -14,6 +15,7 @@ import pillprocess as pp
 from pillprocess.mediation.repeated import repeated_mediation
 from pillprocess.mediation.repeated_data import repeated_units, trapezoid_weights
 from pillprocess.mediation.repeated_effects import at_visit, repeated_effects
+from pillprocess.mediation.visit_correlations import unstructured_cholesky
 from pillprocess.participants.followup import FollowUp, load_followup
 from pillprocess.participants.table import ParticipantError
 from tests.mediation.test_model import STABLE, evaluate
@@ -88,6 +90,47 @@ def test_the_density_from_cross_products_is_scipys_for_every_pattern_of_missing_
     [values] = evaluate(repeated_mediation(people, **model))
     expected = written_out(people, values, ar1="covariance" in model)
     assert values["likelihood"] == pytest.approx(expected, rel=1e-11, abs=1e-9)
+
+
+def partial_correlations(corr: np.ndarray) -> np.ndarray:
+    """Correlation of every two visits given those before the first of them, from the inverses of the blocks concerned."""
+    found = []
+    for u, v in itertools.combinations(range(len(corr)), 2):
+        own = [*range(u), u, v]
+        precision = np.linalg.inv(corr[np.ix_(own, own)])
+        found.append(-precision[-2, -1] / np.sqrt(precision[-2, -2] * precision[-1, -1]))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("person", [0.5, 0.0])
+def test_the_prior_of_four_visits_correlations_is_scipys_about_what_a_persons_level_leaves(person):
+    with pm.Model() as model:
+        unstructured_cholesky(["a", "b", "c", "d"], person)
+    [value] = model.value_vars
+    outputs = [*model.replace_rvs_by_values(model.deterministics), model.logp(jacobian=False)]
+    at = model.compile_fn(outputs, inputs=model.value_vars, mode=STABLE)
+    first, second = np.triu_indices(4, 1)
+    before = np.array([0, 0, 0, 1, 1, 2])
+
+    def matrix(pairs: np.ndarray) -> np.ndarray:
+        corr = np.eye(4)
+        corr[first, second] = corr[second, first] = pairs
+        return corr
+
+    point = np.array([0.4, -0.3, 0.8, 1.1, -0.6, 0.5])
+    pairs, logp = at({value.name: point})
+    partial = partial_correlations(matrix(pairs))
+    centre = person / (1 + (before + 1) * person)
+    prior = stats.beta(2 * (1 + centre) / (1 - centre), 2, loc=-1, scale=2)
+    assert logp == pytest.approx(prior.logpdf(partial).sum() + len(pairs) * np.log(2))  # the density of the Beta itself
+    assert prior.mean() == pytest.approx(centre)
+    level = matrix(np.full(6, person / (1 + person)))  # a constant level of the person, given the baseline
+    assert partial_correlations(level) == pytest.approx(prior.mean())
+
+    step = 1e-6 * np.eye(6)  # from correlations to partial correlations: the Jacobian, against its closed form
+    slopes = np.stack([partial_correlations(matrix(pairs + s)) - partial_correlations(matrix(pairs - s)) for s in step])
+    jacobian = np.linalg.slogdet(slopes / 2e-6)[1]
+    assert jacobian == pytest.approx(-((2 - before) / 2 * np.log1p(-(partial**2))).sum(), rel=1e-6)
 
 
 def fitted(*, draws: int = 3) -> tuple[FollowUp, xr.DataTree]:
@@ -227,7 +270,8 @@ def test_the_priors_draw_a_total_effect_after_dropout_by_less_than_a_seventh_of_
     """300 people, 59 % without the last visit, a total effect of -7 there; .7, the prior of a single visit's model, would by .28."""
     simulation = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "dropout_priors.py"))
     rng, own = np.random.default_rng(3), simulation["PRIORS"]["prior_c_sd"]
-    te = pd.DataFrame([simulation["total_effects"](300, rng, (0.7, own)) for _ in range(60)])
+    tables = [simulation["WORLD"]["simulate"](300, rng) for _ in range(60)]
+    te = pd.DataFrame([simulation["total_effects"](table, (0.7, own)) for table in tables])
     drawn = te.sub(te["maximum likelihood"], axis=0).mean()
     assert 0 < drawn[f"prior_c_sd = {own:g}"] < 0.14
     assert drawn["prior_c_sd = 0.7"] > 0.2
@@ -280,6 +324,8 @@ def test_wrong_choices_are_named_before_a_model_is_built():
         repeated_mediation(people, covariance="toeplitz")
     with pytest.raises(ValueError, match="prior_visit_correlation = 1; it must be at least 0 and below 1"):
         repeated_mediation(people, prior_visit_correlation=1.0)
+    with pytest.raises(ValueError, match="prior_person_correlation = -0.2; it must be at least 0 and below 1"):
+        repeated_mediation(people, prior_person_correlation=-0.2)
     with pytest.raises(ValueError, match="participants with visits from load_followup are needed; got a Participants"):
         repeated_mediation(people.people)
     without = load_followup(table(), outcomes=VISITS, treatment="arm", reference="t0")
