@@ -11,7 +11,7 @@ from pillprocess.participants.checked import Participants
 Scale = Literal["difference", "log_odds_ratio", "log_risk_ratio", "log_rate_ratio", "log_time_ratio"]
 Family = Literal[
     "gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit", "weibull", "hazard_logit",
-    "hazard_cloglog", "zero_inflated_poisson", "zero_inflated_negative_binomial", "poisson", "exponential",
+    "hazard_cloglog", "zero_inflated_poisson", "zero_inflated_negative_binomial", "poisson", "exponential", "log_binomial",
 ]  # fmt: skip
 QUANTITIES = ("at_least", "free_at", "up_to")
 type Of = Mapping[str, float]
@@ -20,6 +20,8 @@ type Of = Mapping[str, float]
 FAMILIES: tuple[str, ...] = get_args(Family)
 SCALES: tuple[str, ...] = get_args(Scale)
 BINARY = ("probit", "logit")
+RISKS = (*BINARY, "log_binomial")
+"""Families of an outcome of 0 and 1."""
 ZERO_INFLATED = ("zero_inflated_poisson", "zero_inflated_negative_binomial")
 COUNTS = ("negative_binomial", "poisson", *ZERO_INFLATED)
 ORDINAL = ("ordinal_probit", "ordinal_logit")
@@ -27,7 +29,7 @@ HAZARDS = ("hazard_logit", "hazard_cloglog")
 CONTINUOUS_TIMES = ("weibull", "exponential")
 TIMES = (*CONTINUOUS_TIMES, *HAZARDS)
 """Families of the time to an event, which may not have been seen when follow-up ended."""
-LINKED = (*BINARY, *COUNTS, *ORDINAL, *TIMES)
+LINKED = (*RISKS, *COUNTS, *ORDINAL, *TIMES)
 """Families whose mean is no straight line of the linear predictor."""
 CHANCES = {"at_least", "free_at"}
 """What is compared of an outcome that is a chance."""
@@ -48,6 +50,8 @@ def check_family(family: str, role: str, values: pd.DataFrame) -> list[str]:
         ]
     if family in ORDINAL and role == "mediator":
         return [f"family_{role} = {family!r} is for outcomes; an ordered score that mediates may be gaussian"]
+    if family == "log_binomial" and role == "mediator":
+        return [f"family_{role} = {family!r} is for outcomes; a mediator of 0 and 1 may be probit or logit"]
     if family in TIMES:
         return _time_problems(family, role, values)
     if family in ORDINAL:
@@ -68,7 +72,7 @@ def check_family(family: str, role: str, values: pd.DataFrame) -> list[str]:
             for name, column in values.items()
             for value in column[column.notna() & ((column < 0) | (column % 1 != 0))].head(1)
         ]
-    if family not in BINARY:
+    if family not in RISKS:
         return []
     return [
         f"family_{role} = {family!r} needs 0 or 1 in column {str(name)!r}; it holds {value:g}"
@@ -135,10 +139,10 @@ def choice_problems(
     problems = [] if names else ["no mediator was named"]
     problems += check_family(family_mediator, "mediator", mediators)
     problems += check_family(family_outcome, "outcome", outcome.to_frame()) or event_mismatch(family_outcome, event)
-    if family_outcome in (*COUNTS, *CONTINUOUS_TIMES) and family_mediator == "student_t":
+    if family_outcome in (*COUNTS, *CONTINUOUS_TIMES, "log_binomial") and family_mediator == "student_t":
+        mean = "time" if family_outcome in TIMES else "count" if family_outcome in COUNTS else "risk"
         problems.append(
-            f"family_outcome = {family_outcome!r} with a student_t mediator: the mean {'time' if family_outcome in TIMES else 'count'} "
-            "is infinite; use a gaussian mediator"
+            f"family_outcome = {family_outcome!r} with a student_t mediator: the mean {mean} is infinite; use a gaussian mediator"
         )
     if len(ordered) > 1 and family_outcome in ZERO_INFLATED:
         problems.append(f"family_outcome = {family_outcome!r}: it takes one mediator; fit the others singly")
@@ -166,9 +170,10 @@ def unknown_covariates(at: Mapping[str, float] | None, covariates: Sequence[str]
 
 def scale_problems(scale: str, family_outcome: str, of: Mapping[str, float] | None = None) -> list[str]:
     """A scale that does not exist, or not for this outcome or what is compared of it."""
-    chance = family_outcome in BINARY or bool(CHANCES & set(of or {}))
+    chance = family_outcome in RISKS or bool(CHANCES & set(of or {}))
     suits = {
-        "log_odds_ratio": chance, "log_risk_ratio": chance, "log_rate_ratio": family_outcome in COUNTS and not chance,
+        "log_odds_ratio": chance and family_outcome != "log_binomial", "log_risk_ratio": chance,
+        "log_rate_ratio": family_outcome in COUNTS and not chance,
         "log_time_ratio": family_outcome in TIMES and not chance,
     }  # fmt: skip
     if scale == "difference" or suits.get(scale, False):
@@ -229,6 +234,21 @@ def spread_problems(
         for a, n in above.items()
         if n < FEW_ABOVE
     ]  # fmt: skip
+    return problems
+
+
+def case_control_problems(people: Participants, *, family_outcome: str) -> list[str]:
+    """Samples by outcome whose model is not known."""
+    if family_outcome not in ("logit", "log_binomial"):
+        return [
+            f"case_control with a {family_outcome} outcome: who is sampled by an outcome of 0 or 1 needs family_outcome = 'logit' or "
+            "'log_binomial'"
+        ]
+    problems = []
+    if len(people.clusters.columns) or people.trial.nunique() > 1:
+        problems.append("case_control: one sample is needed, without clusters and of one trial")
+    if missing := int(people.mediators.isna().any(axis=1).sum()) + int(people.outcome.isna().sum()):
+        problems.append(f"case_control: {missing} mediators or outcomes are missing; both must be known of everybody")
     return problems
 
 

@@ -20,6 +20,7 @@ def add_constants(
     family_mediator: str,
     family_outcome: str,
     groups: np.ndarray | None = None,
+    controls: np.ndarray | None = None,
 ) -> None:
     """Register constant data of the model in context.
 
@@ -30,6 +31,8 @@ def add_constants(
     ----------
     groups
         Trial and clusters of each group that ``data.trial`` numbers, (group, grouping); None without clusters.
+    controls
+        Rows of those without the outcome, where people were sampled by it.
     """
     model = pm.modelcontext(None)
     compared = ~people.trial.isin(single_arm_trials(people.treatment, people.trial)).to_numpy()
@@ -60,6 +63,9 @@ def add_constants(
     pm.Data("family_mediator", FAMILIES.index(family_mediator))
     pm.Data("family_outcome", FAMILIES.index(family_outcome))
     pm.Data("higher_is_worse", int(people.higher_is_worse))
+    if controls is not None:
+        pm.Data("case_control", 1.0)
+        pm.Data("covariate_mean_controls", people.covariates.iloc[controls].mean().to_numpy(), dims="covariate")
     if people.event is not None:
         pm.Data("time_end", float(people.outcome.max()))
     if groups is not None:

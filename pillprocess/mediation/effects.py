@@ -155,6 +155,10 @@ def compute_effects(
     mediators = [str(name) for name in data["mediator"].to_numpy()]
     value = mediator_values(m, mediators)
     several, groups = "trial" in draws.dims, data.get("group_members")
+    if "case_control" in data:
+        raise ValueError(
+            "these people were sampled by their outcome, so risks are not known; rare_outcome_effects has their odds ratios"
+        )
     if problems := asked_problems(data, scale, of):
         raise ValueError(problems[0])
     population = pair()

@@ -18,6 +18,7 @@ LATENT_SD = {
     "hazard_cloglog": np.pi / np.sqrt(6),
 }
 """Residual SD on the scale of a binary, ordinal or hazard family's linear predictor."""
+TINY = 1e-12
 FAR_OFF = 1e3
 """Where the lowest and the highest category end, on the scale of the linear predictor."""
 
@@ -41,6 +42,8 @@ def rows(
         return pm.Bernoulli.dist(logit_p=pt.log(pt.erfc(-z)) - pt.log(pt.erfc(z)))
     if family == "logit":
         return pm.Bernoulli.dist(logit_p=eta)
+    if family == "log_binomial":
+        return pm.CustomDist.dist(eta, logp=log_binomial, dist=draw_log_binomial, signature="()->()", class_name=family)
     if family in ZERO_INFLATED and zero is not None:
         counted = pt.sigmoid(-zero)
         if family == "zero_inflated_poisson":
@@ -59,6 +62,17 @@ def rows(
     if family in TIMES:
         return times(family, eta, shape, event)
     return pm.Normal.dist(eta, sd)
+
+
+def log_binomial(value: TensorVariable, eta: TensorVariable) -> TensorVariable:
+    """Log density of 0 or 1 whose chance of 1 is exp(eta), impossible where that is 1 or more."""
+    inside = pt.minimum(eta, -TINY)
+    return pt.switch(pt.lt(eta, 0), value * inside + (1 - value) * pt.log1mexp(inside), -np.inf)
+
+
+def draw_log_binomial(eta: TensorVariable, size: TensorVariable) -> TensorVariable:
+    """Draw 0 or 1 with a chance of exp(eta)."""
+    return pm.Bernoulli.dist(p=pt.exp(pt.minimum(eta, 0.0)), size=size)
 
 
 def cut_logistic(eta: TensorVariable, ends: TensorVariable, size: TensorVariable) -> TensorVariable:

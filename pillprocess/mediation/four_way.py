@@ -16,6 +16,12 @@ from pillprocess.mediation.draws import coefficients, compared_arm, profiles, st
 from pillprocess.mediation.effects import compute_effects, mediator_values
 from pillprocess.mediation.gcomputation import Coefficients, probability
 
+OF_RARE = {
+    "logit": "log_odds_ratio of a rare outcome", "log_binomial": "log_risk_ratio",
+    "hazard_cloglog": "log_hazard_ratio of a rare event",
+}  # fmt: skip
+"""Scales of `rare_outcome_effects` by family of the outcome."""
+
 
 def four_way(
     idata: xr.DataTree,
@@ -70,13 +76,16 @@ def rare_outcome_effects(
 
     at the covariates' means (or ``at``): odds stand for risks (VanderWeele & Vansteelandt 2010, doi:10.1093/aje/kwq332). For an
     outcome that is not rare, ``natural_effects(scale="log_odds_ratio")`` has the marginal odds ratios without this approximation.
+    Of a log_binomial outcome they are log risk ratios, without it; of proportional hazards log hazard ratios of a rare event
+    (VanderWeele 2011, doi:10.1097/EDE.0b013e31821db37e).
 
     Parameters
     ----------
     idata
-        Fit of `mediation` with a logit outcome and one Gaussian or binary mediator.
+        Fit of `mediation` with a logit, log_binomial or hazard_cloglog outcome and one Gaussian or binary mediator.
     m, at, arm
-        As in `natural_effects`; covariates that ``at`` does not name are at their means.
+        As in `natural_effects`; covariates that ``at`` does not name are at their means, those of the controls where people were sampled
+        by their outcome.
 
     Returns
     -------
@@ -90,12 +99,16 @@ def rare_outcome_effects(
     arm = compared_arm(idata, arm)
     data = idata["constant_data"].dataset
     k = coefficients(idata, arm)
-    if k.family_outcome != "logit" or k.family_mediator not in ("gaussian", *BINARY) or k.b.shape[1] > 1:
+    if k.family_outcome not in OF_RARE or k.family_mediator not in ("gaussian", *BINARY) or k.b.shape[1] > 1:
         raise ValueError(
-            f"odds ratios of a rare outcome need a logit outcome and one gaussian, probit or logit mediator; this fit has "
+            "odds ratios of a rare outcome need a logit, log_binomial or hazard_cloglog outcome and one gaussian, probit or logit "
+            f"mediator; this fit has "
             f"{k.b.shape[1]} of family {k.family_mediator} and a {k.family_outcome} outcome"
         )
     X = profiles(idata, at, linear=True)[0][0]
+    if "case_control" in data:
+        named = [str(x) in (at or {}) for x in data["covariate"].to_numpy()]
+        X = np.where(named, X, data["covariate_mean_controls"].to_numpy())
     value = mediator_values(m, [str(q) for q in data["mediator"].to_numpy()])
     y = {(t, s): _log_odds(k, X, t, s) for t in (0, 1) for s in (0, 1)}
     gamma = k.c + k.theta @ value + (0 if k.c_x is None else k.c_x @ X)
@@ -103,9 +116,7 @@ def rare_outcome_effects(
         "te": y[1, 1] - y[0, 0], "pnde": y[1, 0] - y[0, 0], "tnie": y[1, 1] - y[1, 0], "tnde": y[1, 1] - y[0, 1],
         "pnie": y[0, 1] - y[0, 0], "cde": gamma,
     }  # fmt: skip
-    return stack(idata, effects, "posterior").assign_attrs(
-        arm=arm, m=value.tolist(), scale="log_odds_ratio of a rare outcome"
-    )
+    return stack(idata, effects, "posterior").assign_attrs(arm=arm, m=value.tolist(), scale=OF_RARE[k.family_outcome])
 
 
 def _log_odds(k: Coefficients, X: np.ndarray, t: int, t_m: int) -> np.ndarray:

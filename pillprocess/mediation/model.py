@@ -10,8 +10,7 @@ With several trials :math:`(\alpha_{m,j}, a_j, \alpha_{y,j}, c_j, b_j) \sim N(\c
 :math:`M_{iq} = \dots + \sum_{r<q} d_{qr} M_{ir}` in place of a residual correlation. A probit or logit family puts the
 linear predictor on that link, of the chance of each category or more where an outcome is ordinal, of
 the hazard or of the log time where it is a time to an event (:mod:`pillprocess.mediation.times`); a Student-t family has heavier
-tails. Priors are in SD units (pooled SD within trial and
-arm; the latent residual SD where a family is binary); results are in the units of the data.
+tails. Priors are in SD units (pooled SD within trial and arm; the latent residual SD where a family is binary); results in the data's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from pillprocess.mediation.choices import (
     LINKED,
     ZERO_INFLATED,
     Family,
+    case_control_problems,
     choice_problems,
     read_vary,
     spread_problems,
@@ -69,6 +69,7 @@ def mediation(
     cluster_correlations: Correlations = "all",
     sd_by_arm: bool = False,
     floor_mediator: float | None = None,
+    case_control: bool = False,
     collapsed: bool = True,
     prior_a_sd: float = 2.0,
     prior_b_sd: float = 0.5,
@@ -100,7 +101,9 @@ def mediation(
     interaction
         Let the outcome's slope on the mediator differ between arms.
     family_mediator, family_outcome
-        ``"gaussian"``, ``"student_t"`` (robust to outliers and skew), or for 0/1 columns ``"probit"`` or ``"logit"``; for an
+        ``"gaussian"``, ``"student_t"`` (robust to outliers and skew), or for 0/1 columns ``"probit"`` or ``"logit"``, and for an
+        outcome ``"log_binomial"`` (:math:`P(Y = 1) = e^\eta`, whose coefficients are log risk ratios; it does not converge where chances
+        come near 1, and then the log_risk_ratio of a logit outcome is the answer); for an
         outcome of counts ``"poisson"`` or ``"negative_binomial"`` (log link; variance mu + mu^2/size, 1/size half-normal(1)), or
         with more zeros than that ``"zero_inflated_poisson"`` or ``"zero_inflated_negative_binomial"``
         (:mod:`pillprocess.mediation.zero_part`); for one of 2 to 25 ordered categories ``"ordinal_probit"`` or ``"ordinal_logit"``
@@ -123,6 +126,9 @@ def mediation(
     floor_mediator
         The lowest score of the mediator, in its units, where people sit on it: they have it or less, on the scale of the model
         (:mod:`pillprocess.mediation.floor`). For a Gaussian mediator and outcome.
+    case_control
+        People were sampled by their outcome of 0 or 1, rare in the population: the mediator's equation is that of those with 0, and
+        `rare_outcome_effects` are what is known.
     collapsed
         Use sufficient statistics where both families are Gaussian. False writes every participant's row into the model:
         the same posterior, for predictive checks and log-likelihoods person by person.
@@ -175,6 +181,7 @@ def mediation(
     problems += spread_problems(
         people, sd_by_arm=sd_by_arm, floor_mediator=floor_mediator, family_mediator=family_mediator, family_outcome=family_outcome
     )  # fmt: skip
+    problems += case_control_problems(people, family_outcome=family_outcome) if case_control else []
     varying, unfit = read_vary(people, vary)
     problems += unfit
     if problems:
@@ -205,7 +212,7 @@ def mediation(
         alpha_y = pm.Normal("alpha_y_raw", 0, prior_intercept_sd * link_y)
         gamma_m = pm.Normal("gamma_m_raw", 0, prior_covariate_sd * link_m, dims=("mediator", "covariate"))
         a_x, c_x, b_x = moderation(people, prior_moderation_sd, link_m, link_y)
-        measured = None
+        measured = np.flatnonzero((people.outcome == 0).to_numpy()) if case_control else None
         if level is not None:  # one row per cluster, and what varies within clusters does not enter
             label = people.clusters[level]
             measured = np.flatnonzero(~label.duplicated().to_numpy())
@@ -284,7 +291,10 @@ def mediation(
                 event=None if people.event is None else people.event.to_numpy(float), floor=floor_mediator,
             )  # fmt: skip
         data = data if groups is None else replace(data, trial=rows.trial)
-        add_constants(people, data, family_mediator=family_mediator, family_outcome=family_outcome, groups=groups)
+        add_constants(
+            people, data, family_mediator=family_mediator, family_outcome=family_outcome, groups=groups,
+            controls=measured if case_control else None,
+        )  # fmt: skip
         if floor_mediator is not None:
             pm.Data("floor_mediator", float(floor_mediator))
     return model

@@ -17,7 +17,7 @@ from pillprocess.participants.table import Participants
 def outcome_data(people: Participants, data: Standardised, family: str) -> Standardised:
     """Ordered categories by number; where the linear predictor is a logarithm, the prior of its intercept lies about that of the data."""
     y = people.outcome
-    if family in COUNTS:
+    if family in COUNTS or family == "log_binomial":
         return replace(data, y_mean=float(np.log(y.mean())))
     if family in CONTINUOUS_TIMES and people.event is not None:  # the mean time under a constant rate of events
         return replace(data, y_mean=float(np.log(y.sum() / people.event.sum())))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.mediation.choices import BINARY, CHANCES, FAMILIES, LINKED, Of
+from pillprocess.mediation.choices import CHANCES, FAMILIES, LINKED, RISKS, Of
 from pillprocess.mediation.draws import compared_arm
 from pillprocess.mediation.effects import compute_effects
 from pillprocess.output.tables import effect_table
@@ -18,6 +18,7 @@ UNITS = {
     "exponential": "log time",
     "hazard_logit": "logit hazard",
     "hazard_cloglog": "log hazard",
+    "log_binomial": "log risk",
 }
 """Units of the linear predictor where the family's name does not say them."""
 
@@ -65,7 +66,9 @@ def mediation_paths(idata: xr.DataTree, *, arm: str | None = None, of: Of | None
         kind, name = ("d", "d") if "d" in posterior else ("correlation", "correlation_m")
         rows.append((first, second, kind, "", "data", posterior[name].isel(mediator_pair=pair)))
     pnde = compute_effects(idata, arm=arm, of=of)["pnde"]
-    unit = "risk" if link_y in BINARY else "chance" if of and set(of) <= CHANCES else "data"
+    unit = (
+        "risk" if FAMILIES[int(data["family_outcome"])] in RISKS else "chance" if of and set(of) <= CHANCES else "data"
+    )
     rows.append((treatment, outcome, "direct", "", unit, pnde))
     tables = [effect_table(draws).assign(start=s, end=e, kind=k, given=g, unit=u) for s, e, k, g, u, draws in rows]
     table = pd.concat(tables, ignore_index=True)

@@ -66,6 +66,8 @@ def response_of(family: str, shape: Mapping[str, Array], of: Mapping[str, float]
     link = family.removeprefix("ordinal_")
     if family in BINARY:
         return _chance(link)
+    if family == "log_binomial":
+        return EXPONENTIAL
     if family in ORDINAL:
         thresholds, scores = shape["threshold_y"], shape["category_score"]
         if of:
@@ -75,7 +77,7 @@ def response_of(family: str, shape: Mapping[str, Array], of: Mapping[str, float]
         at_least = _tail(shape.get("size_y"), np.ceil(of["at_least"])) if of else np.exp
         if family in ZERO_INFLATED:
             return by_quadrature(lambda eta, zero: special.expit(-zero) * at_least(eta))
-        return by_quadrature(at_least) if of else COUNT
+        return by_quadrature(at_least) if of else EXPONENTIAL
     if family in TIMES:
         what, time = next(iter((of or {"up_to": float(shape["time_end"])}).items()))
         survival = _periods(family, shape["period_y"]) if family in HAZARDS else _weibull(shape["shape_y"])
@@ -93,7 +95,7 @@ def by_quadrature(at: Callable[..., Array]) -> Response:
     return Response(at, averaged)
 
 
-COUNT = Response(np.exp, lambda centre, variance: np.exp(centre + variance / 2))
+EXPONENTIAL = Response(np.exp, lambda centre, variance: np.exp(centre + variance / 2))
 
 
 def probability(family: str, eta: Array) -> Array:

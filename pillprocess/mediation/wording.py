@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pillprocess.mediation.choices import BINARY, ORDINAL
+from pillprocess.mediation.choices import ORDINAL, RISKS
 
 RATIOS = {
     "log_odds_ratio": "log odds ratio", "log_risk_ratio": "log risk ratio", "log_rate_ratio": "log rate ratio",
@@ -16,7 +16,7 @@ def scale_words(
     """Say the scale of effects on an outcome: ``difference of means of madrs``, ``log odds ratio of the chance of at least 4 on cgi``."""
     if not of:
         means = f"means of {outcome}" if family_outcome not in ORDINAL else f"mean scores of {outcome}"
-        return RATIOS.get(scale, f"difference of {'risks' if family_outcome in BINARY else means}")
+        return RATIOS.get(scale, f"difference of {'risks' if family_outcome in RISKS else means}")
     what, value = next(iter(of.items()))
     compared = {
         "at_least": f"the chance of at least {value:g} on {outcome}",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Family = Literal[  # as in mediation.choices, which imports NumPy
     "gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit", "weibull", "hazard_logit",
     "hazard_cloglog", "zero_inflated_poisson", "zero_inflated_negative_binomial",
-    "poisson", "exponential",
+    "poisson", "exponential", "log_binomial",
 ]  # fmt: skip
 COLUMNS, FILE, ROWS, MODEL, RUN = "Columns", "The file", "Rows and arms", "Model", "The run"
 """Topics of the help."""

@@ -29,7 +29,8 @@ from pillprocess.trial.belief_report import WHEN, belief_answers, belief_axes
 from pillprocess.trial.further_answers import on_floor
 
 FAMILY_WORDS = {
-    "gaussian": "Gaussian", "probit": "binary (probit)", "logit": "binary (logit)", "student_t": "Student-t (robust)",
+    "gaussian": "Gaussian", "student_t": "Student-t (robust)", "probit": "binary (probit)", "logit": "binary (logit)",
+    "log_binomial": "binary (log link: risk ratios)",
     "poisson": "counts (Poisson, log link)", "exponential": "time to an event (exponential; censored where follow-up ended first)",
     "negative_binomial": "counts (negative binomial, log link)", "ordinal_probit": "ordered categories (cumulative probit)",
     "ordinal_logit": "ordered categories (cumulative logit, proportional odds)",

@@ -60,7 +60,7 @@ def test_odds_ratios_of_a_rare_outcome_with_a_binary_mediator_are_those_of_valer
 def test_a_rare_outcome_agrees_with_the_marginal_odds_ratio_and_other_families_are_refused():
     with pytest.raises(
         ValueError,
-        match="odds ratios of a rare outcome need a logit outcome and one gaussian, probit or logit mediator",
+        match="need a logit, log_binomial or hazard_cloglog outcome and one gaussian, probit or logit mediator",
     ):
         rare_outcome_effects(fit())
     idata = fit(family_outcome="logit")
