@@ -14,6 +14,7 @@ In a linear model :math:`iie = a_M (b_M + \theta_M + \sum_r d_{rM} (b_r + \theta
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -73,10 +74,13 @@ def interventional_effects(
     base = str(data["level"].to_numpy()[0])
     k = of_pair(lambda level: coefficients(idata, level, of=of), arm, reference, base)
     X, weight, _ = profiles(idata, at, linear=k.linear and not k.moderated)
-    D = np.eye(len(mediators)) - np.linalg.inv(through_earlier(posterior, k.b.shape))
+    D = direct_slopes(posterior, k)
     place = mediators.index(mediator)
     on = TRANSFORMS[scale]
-    y00, y10, y11 = (on(_outcome(k, D, X, weight, place, t=t, t_m=s)) for t, s in ((0, 0), (1, 0), (1, 1)))
+    y00, y10, y11 = (
+        on(mean_outcome(k, drawn(k, D, X, np.array([place]), t=t, t_m=np.array([s])), X, weight, t=t))
+        for t, s in ((0, 0), (1, 0), (1, 1))
+    )
     effects = stack(idata, {"oe": y11 - y00, "ide": y10 - y00, "iie": y11 - y10}, "posterior")
     ordered = "d" in posterior
     what, value = next(iter(compared_of(data, of).items()), ("", 0.0))
@@ -98,31 +102,46 @@ def interventional_table(
     return pd.concat(parts, ignore_index=True)
 
 
-def _outcome(
-    k: Coefficients, D: np.ndarray, X: np.ndarray, weight: np.ndarray, q: int, *, t: float, t_m: float
-) -> np.ndarray:
-    """E[Y(t, G(t_m))] of every draw, G a draw of mediator q from its distribution under t_m.
+class Drawn(NamedTuple):
+    """Mediators of which some were drawn: their means (draw, profile, mediator) and covariance (draw, mediator, mediator)."""
 
-    ``D`` holds the coefficients of earlier on later mediators (draw, later, earlier).
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
+def direct_slopes(posterior: xr.Dataset, k: Coefficients) -> np.ndarray:
+    """Slopes of later on earlier mediators (draw, later, earlier), 0 where they are parallel."""
+    return np.asarray(np.eye(k.b.shape[1]) - np.linalg.inv(through_earlier(posterior, k.b.shape)))
+
+
+def drawn(k: Coefficients, D: np.ndarray, X: np.ndarray, moved: np.ndarray, *, t: float, t_m: np.ndarray) -> Drawn:
+    """Mediators under treatment t, of which those at ``moved`` are drawn together from what treatments ``t_m`` bring.
+
+    The drawn ones do not know of the others; the others follow from t, from what came before them and from what was drawn. ``D`` are
+    `direct_slopes`.
     """
-    direct = np.eye(D.shape[1]) - D
+    Q = D.shape[1]
+    direct = np.eye(Q) - D
     cut = direct.copy()
-    cut[:, q] = np.eye(D.shape[1])[q]
+    cut[:, moved] = np.eye(Q)[moved]
     through = np.linalg.inv(cut)
-    own, drawn = (_location(k, X, level) for level in (t, t_m))
-    start = np.einsum("sqr,snr->snq", direct, own)
-    start[:, :, q] = drawn[:, :, q]
-    location = np.einsum("sqr,snr->snq", through, start)
+    start = np.einsum("sqr,snr->snq", direct, _location(k, X, t))
+    for q, s in zip(moved, t_m, strict=True):
+        start[:, :, q] = _location(k, X, s)[:, :, q]
     noise = direct @ k.sigma_m @ direct.transpose(0, 2, 1)
-    variance = k.sigma_m[:, q, q].copy()
-    noise[:, q], noise[:, :, q] = 0, 0
-    noise[:, q, q] = variance
-    spread = through @ noise @ through.transpose(0, 2, 1)
+    noise[:, moved], noise[:, :, moved] = 0, 0
+    together = np.ix_(range(len(D)), moved, moved)
+    noise[together] = k.sigma_m[together]
+    return Drawn(np.einsum("sqr,snr->snq", through, start), through @ noise @ through.transpose(0, 2, 1))
+
+
+def mean_outcome(k: Coefficients, M: Drawn, X: np.ndarray, weight: np.ndarray, *, t: float) -> np.ndarray:
+    """Mean outcome of every draw under treatment t and these mediators."""
     slope = (k.b + k.theta * t)[:, None]
     slope = slope if k.b_x is None else slope + np.einsum("np,sqp->snq", X, k.b_x)
     gamma_y = k.gamma_y if k.c_x is None else k.gamma_y + k.c_x * t
-    centre = (k.alpha_y + k.c * t)[:, None] + gamma_y @ X.T + (location * slope).sum(2)
-    return k.response.averaged(centre, np.einsum("snq,sqr,snr->sn", slope, spread, slope)) @ weight
+    centre = (k.alpha_y + k.c * t)[:, None] + gamma_y @ X.T + (M.mean * slope).sum(2)
+    return np.asarray(k.response.averaged(centre, np.einsum("snq,sqr,snr->sn", slope, M.covariance, slope)) @ weight)
 
 
 def _location(k: Coefficients, X: np.ndarray, t: float) -> np.ndarray:
