@@ -200,7 +200,7 @@ def test_a_run_with_visits_reports_every_visit_and_what_those_who_left_must_have
     last = pd.read_csv(tmp_path / "out" / "tables" / "effects.csv").set_index("estimand").loc["te"]
     assert last["mean"] == pytest.approx(effects.loc[("te", "madrs_6"), "mean"])
     assert "3 visits (madrs_1, madrs_3, madrs_6)" in text
-    assert "prior_c_sd = 1.5" in text
+    assert "prior_c_sd = 2.5" in text and "where assessments of one person correlate 0.5" in text
     assert "If those of drug who left did worse" in text
     assert {"tipping.csv", "tipping_curve.csv"} <= {p.name for p in (tmp_path / "out" / "tables").iterdir()}
 
