@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.comparison.comparability import ComparisonError, check_comparable, check_named, has_design
-from pillprocess.gaussian.design import data_attrs
+from pillprocess.comparison.comparability import ComparisonError, as_fit, check_comparable, check_named, has_design
 from pillprocess.gaussian.design_checks import DesignError
 from pillprocess.gaussian.fit import integrate
 from pillprocess.gaussian.posterior_columns import design_of
@@ -51,7 +50,7 @@ def bayes_factors(
         Fits of different data, or without a design; a model without a prior probability; an unknown reference.
     """
     check_named(fits)
-    trees = {name: _as_fit(fit) if isinstance(fit, xr.Dataset) else fit for name, fit in fits.items()}
+    trees = {name: as_fit(fit) for name, fit in fits.items()}
     check_comparable(trees, unit="trial")
     problems = [
         f"'{n}' carries no design; its marginal likelihood has no closed form"
@@ -109,7 +108,7 @@ def bayes_factor_curve(
     DesignError
         The design has no such coefficient, or a prior SD is not > 0.
     """
-    check_comparable({"with": _as_fit(design), "without": _as_fit(null)}, unit="trial")
+    check_comparable({"with": as_fit(design), "without": as_fit(null)}, unit="trial")
     here = design["coefficient_variable"] == variable
     if not here.any():
         known = ", ".join(dict.fromkeys(design["coefficient_variable"].to_numpy()))
@@ -129,13 +128,6 @@ def _with_prior_sd(design: xr.Dataset, variable: str, sd: float) -> xr.Dataset:
     ratio = sd / float(design["prior_sd"].to_numpy()[here.to_numpy()].max())
     belongs = design["effect_mean"] == variable
     return changed.assign(Z=design["Z"].where(~belongs, design["Z"] * ratio))
-
-
-def _as_fit(design: xr.Dataset) -> xr.DataTree:
-    """Put a design where a fit carries it, so that one guard serves both."""
-    outcome = xr.Dataset({"y": ("row", design["y"].to_numpy())}, coords={"row": design["row"].to_numpy()})
-    root = xr.Dataset(attrs=data_attrs(design))
-    return xr.DataTree.from_dict({"/": root, "/observed_data": outcome, "/constant_data": design})
 
 
 def _log_marginal_likelihood(fit: xr.DataTree) -> float:

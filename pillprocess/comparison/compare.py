@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from pillprocess.comparison.comparability import ComparisonError, check_comparable, has_design, unit_density
+from pillprocess.comparison.comparability import (
+    ComparisonError,
+    as_fit,
+    check_comparable,
+    check_named,
+    has_design,
+    unit_density,
+)
 from pillprocess.gaussian.held_out import HeldOut, held_out_densities, held_out_sets
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, Index, System, Trial, assemble
 from pillprocess.gaussian.posterior_columns import columns, design_of
@@ -19,7 +26,7 @@ SMALL_DIFFERENCE = 4.0
 
 
 def compare(
-    fits: Mapping[str, xr.DataTree],
+    fits: Mapping[str, xr.DataTree | xr.Dataset],
     *,
     unit: str = "trial",
     refits: Mapping[str, Callable[[str], float]] | None = None,
@@ -33,7 +40,7 @@ def compare(
     Parameters
     ----------
     fits : mapping
-        Fits by name, all of the same outcomes.
+        Fits or designs by name, all of the same outcomes. A design is scored like its fit by the exact route, which needs no draws.
     unit : str
         What is left out: ``"trial"`` (all arms of a trial), ``"contrast"`` (a trial's other arms, given its own control
         arm; trials without one are not scored) or ``"arm"`` (one row, given the rest of its trial).
@@ -71,17 +78,19 @@ def compare(
     {'pill': 0.0, 'course': -5.0}
     """
     check_unit(unit)
-    check_comparable(fits, unit=unit)
-    scores = {name: unit_scores(fit, unit, name=name, refit=(refits or {}).get(name)) for name, fit in fits.items()}
+    check_named(fits)
+    trees = {name: as_fit(fit) for name, fit in fits.items()}
+    check_comparable(trees, unit=unit)
+    scores = {name: unit_scores(fit, unit, name=name, refit=(refits or {}).get(name)) for name, fit in trees.items()}
     table = arviz_table({name: score["elpd"] for name, score in scores.items()})
     table["k_hat"] = [scores[name]["k_hat"].max() for name in table.index]
     n_units = len(next(iter(scores.values())))
     not_scored = 0
     if unit == "contrast":
-        not_scored = len(np.unique(design_of(next(iter(fits.values())))["trial"])) - n_units
+        not_scored = len(np.unique(design_of(next(iter(trees.values())))["trial"])) - n_units
     n_refits = {name: int((score["k_hat"] > LARGEST_K).sum()) for name, score in scores.items()}
     table.attrs = {"unit": unit, "n_units": n_units, "not_scored": not_scored, "n_refits": n_refits}
-    table.attrs["arviz"] = arviz_words(fits, unit)
+    table.attrs["arviz"] = arviz_words(trees, unit)
     return table
 
 

@@ -21,7 +21,8 @@ def draw_nodes(lattice: Lattice, n: int, rng: np.random.Generator) -> Array:
     for i, h in enumerate(lattice.spacing):
         rows = log_sum(table, axis=tuple(range(i + 1, d)))[None]
         for weight in weights:
-            rows = np.einsum("sn,sn...->s...", weight, np.broadcast_to(rows, (n, *rows.shape[1:])))
+            flat = rows.reshape(len(rows), weight.shape[1], -1)
+            rows = (weight @ flat[0] if len(rows) == 1 else (weight[:, None] @ flat)[:, 0]).reshape(n, *rows.shape[2:])
         place = invert_cdf(rows, uniform[:, i])
         weights.append(cubic_weights(rows.shape[1], place))
         x[:, i] = h * (low[i] + place)

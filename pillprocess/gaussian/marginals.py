@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.optimize.elementwise import find_root
 from scipy.special import ndtr, ndtri
 
 from pillprocess.gaussian.design_checks import parameter_names
@@ -84,6 +83,8 @@ def mixture_summary(mean: Array, sd: Array, probability: Array, *, level: float)
     centre = (probability * mean).sum(axis=0)
     spread = np.sqrt((probability * (sd**2 + (mean - centre) ** 2)).sum(axis=0))
     unit, number = np.where(spread > 0, spread, 1.0), np.arange(len(spread))
+
+    from scipy.optimize.elementwise import find_root  # here, as few commands need it and it loads slowly
 
     def quantile(p: float) -> Array:
         ends = (mean + ndtri(p) * sd - centre) / unit

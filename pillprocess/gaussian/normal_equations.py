@@ -203,6 +203,19 @@ def invert(matrices: Array) -> tuple[Array, Array]:
     return matrices, log_det
 
 
+def eliminate(matrices: Array, count: int) -> tuple[Array, Array]:
+    """Eliminate the first places of symmetric positive definite matrices (p, p, ...) in place: what is left, and ``log|.|``."""
+    log_det = np.zeros(matrices.shape[2:])
+    for _ in range(count):
+        pivot, row = matrices[0, 0], matrices[0, 1:]
+        if not (pivot > 0).all():
+            raise np.linalg.LinAlgError("the precision of the shared parameters is not positive definite")
+        log_det += np.log(pivot)
+        matrices = matrices[1:, 1:]
+        matrices -= row[:, None] * (row / pivot)
+    return matrices, log_det
+
+
 def log_likelihood(system: System, tau: Array) -> Array:
     """Return log p(y | tau) (node,), every parameter integrated out."""
     reduced = reduce(system, tau)

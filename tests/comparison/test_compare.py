@@ -68,6 +68,10 @@ def test_exact_fits_are_compared_by_exact_leave_one_trial_out(fits, designs):
     assert list(table.columns) == ["rank", "elpd", "elpd_diff", "se_diff", "p_worse", "weight", "k_hat"]
 
 
+def test_designs_are_scored_like_their_fits(fits, designs):
+    pd.testing.assert_frame_equal(compare(designs), compare(fits))
+
+
 def test_arms_and_contrasts_are_units_too(fits, designs):
     by_arm, by_contrast = compare(fits, unit="arm"), compare(fits, unit="contrast")
     assert by_arm.loc["full", "elpd"] == pytest.approx(loro_exact(designs["full"]).sum(), abs=1e-3)

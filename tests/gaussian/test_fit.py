@@ -12,6 +12,7 @@ from pillprocess.gaussian.design_checks import DesignError, check_design, parame
 from pillprocess.gaussian.fit import fit_exact, integrate
 from pillprocess.gaussian.held_out import loro_exact, loto_exact
 from pillprocess.gaussian.marginals import linear_summary, scale_summary
+from pillprocess.gaussian.normal_equations import eliminate
 from pillprocess.gaussian.quadrature import QuadratureError, integrate_lattice
 from tests.gaussian.cases import NAN, eight_schools, headline_like, parkinson, schools, without_rows
 
@@ -385,6 +386,11 @@ def test_a_headline_of_45_trials_takes_a_fraction_of_a_second():
 def test_a_combination_of_an_unknown_parameter_is_refused():
     with pytest.raises(ValueError, match=r"no such parameter: x: d\[9\]; the design has .*d\[5\]"):
         linear_summary(parkinson(), {"x": {"d[9]": 1.0}})
+
+
+def test_a_precision_that_is_not_positive_definite_is_reported():
+    with pytest.raises(np.linalg.LinAlgError, match="precision of the shared parameters is not positive definite"):
+        eliminate(np.array([[[1.0], [2.0]], [[2.0], [1.0]]]), 2)
 
 
 def test_a_density_that_is_not_smooth_is_reported():
