@@ -1,6 +1,8 @@
 """Shared fixtures: reference data outside the repository, small evidence written by hand, and a place for figures."""
 
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, and end with the one that waits for the main job, so that no processor waits."""
+    """Begin with the files that take longest, and end with those that wait for the main job, so that no processor waits."""
     long = {item.path for item in items if item.get_closest_marker("slow")}
-    waits = Path(__file__).parent / "review" / "test_analysis.py"
-    items.sort(key=lambda item: (item.path == waits, item.path.stem != "test_notebooks", item.path not in long))
+    waiting = {Path(__file__).parent / "review" / name for name in ("test_analysis.py", "test_notebooks.py")}
+    items.sort(key=lambda item: (item.path in waiting, item.path.stem != "test_notebooks", item.path not in long))
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +50,17 @@ def shared() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def main_job() -> Path | None:
+    """Results of the main job that CI names, once it has ended; None where there is none."""
+    if not (named := os.environ.get("PILLPROCESS_RESULTS")):
+        return None
+    results = Path(named)
+    while list(results.parent.glob(f".{results.name}.*.partial")):
+        time.sleep(1)
+    return results
 
 
 @pytest.fixture

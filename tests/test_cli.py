@@ -1,28 +1,50 @@
-"""The command line, run in processes of its own."""
+"""The command line: a command of each kind in a process of its own, the others by the same ``main`` in this one."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
 import pillprocess as pp
+from pillprocess import cli
 from pillprocess.evidence.tables import embedded_folder
+
+TERMINAL = {"COLUMNS": "200", "NO_COLOR": "1"}
+
+
+def run_alone(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command from a cold shell."""
+    command = [sys.executable, "-m", "pillprocess", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | TERMINAL, check=False)
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "pillprocess", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment,
-        check=False,
-    )
+    """The same command without a new process, which would import everything again: its status, and what it prints."""
+    said, complained, handler = io.StringIO(), io.StringIO(), signal.getsignal(signal.SIGTERM)
+    status: object = 0
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("default")
+        patch.setattr(sys, "argv", ["pillprocess", *arguments])
+        for name, value in TERMINAL.items():
+            patch.setenv(name, value)
+        if cwd:
+            patch.chdir(cwd)
+        try:
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
+                cli.main()
+        except SystemExit as end:
+            status = end.code or 0
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+    return subprocess.CompletedProcess(arguments, status, said.getvalue(), complained.getvalue())
 
 
 @pytest.fixture
@@ -31,9 +53,9 @@ def evidence_folder(tmp_path: Path) -> Path:
 
 
 def test_help_lists_the_commands_and_the_version_is_the_packages():
-    text = run("--help").stdout
+    text = run_alone("--help").stdout
     assert all(command in text for command in ("evidence", "reproduce", "decompose"))
-    assert run("--version").stdout.strip() == f"pillprocess {pp.__version__}"
+    assert run_alone("--version").stdout.strip() == f"pillprocess {pp.__version__}"
 
 
 def test_neither_the_package_nor_the_help_imports_anything_heavy():
@@ -44,7 +66,7 @@ def test_neither_the_package_nor_the_help_imports_anything_heavy():
 
 
 def test_the_embedded_evidence_has_no_problems():
-    done = run("evidence")
+    done = run_alone("evidence")
     assert done.returncode == 0, done.stderr
     assert "psilocybin" in done.stdout
     assert "No problems. " in done.stdout
@@ -59,7 +81,7 @@ def test_problems_in_a_folder_are_all_listed_and_the_exit_status_is_1(evidence_f
     lines[at] = lines[at].replace("31.3,3.8", "31.3,-3.8")
     lines.append(lines[at])
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    done = run("evidence", str(evidence_folder))
+    done = run_alone("evidence", str(evidence_folder))
     assert done.returncode == 1
     assert f"outcomes.csv row {at + 1}, trial 'daly2018', arm 'esketamine_28mg'" in done.stderr
     assert "-3.8" in done.stderr
@@ -85,7 +107,7 @@ def test_decompose_prints_terms_effects_and_heterogeneity():
 
 
 def test_compare_ranks_the_hypotheses_and_says_what_that_decides():
-    done = run("compare", "--construct", "ptsd", "--unit", "contrast")
+    done = run_alone("compare", "--construct", "ptsd", "--unit", "contrast")
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in ("pill", "additive", "course"))
     assert "Weights are shares in the best predictive mixture" in done.stdout
@@ -95,7 +117,7 @@ def test_json_holds_the_tables_and_nothing_else_is_printed():
     counts = json.loads(run("evidence", "--json").stdout)
     assert sum(row["arms"] for row in counts["counts"]) == pp.evidence_counts(pp.load_evidence())["arms"].sum()
     assert counts["checksum"] == pp.load_evidence().checksum
-    done = run("decompose", "--terms", "drug", "--construct", "ptsd", "--json")
+    done = run_alone("decompose", "--terms", "drug", "--construct", "ptsd", "--json")
     tables = json.loads(done.stdout)
     assert done.stderr == ""
     assert set(tables) == {"terms", "drug_effects", "heterogeneity"}

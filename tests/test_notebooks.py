@@ -1,29 +1,20 @@
-"""The rules of the notebooks; and every committed notebook runs from start to end, on reduced draws."""
+"""The rules of the notebooks; and every one runs from start to end on fewer draws, those whose fits others make too beside these."""
 
 import ast
 import base64
 import importlib.util
 import io
 import re
-import shutil
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
 from PIL import Image
 
 import pillprocess as pp
+from tests.notebooks import NOTEBOOKS, OF_THE_MAIN_JOB, OF_THE_MICRODOSE_TRIAL, run_notebook
 
-PUBLIC = (
-    "cases/mediation_jobs/jobs.csv",
-    "evidence/public/szb37_mcrds_public/pacutes.csv",
-    "evidence/public/openneuro_ds006110_psiconnect/participants.csv",
-)
-"""Files that the notebooks read where there is no network."""
-
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+NUMBERS = [path.name[:2] for path in NOTEBOOKS]
 
 
 def code(notebook: nbformat.NotebookNode) -> str:
@@ -31,9 +22,8 @@ def code(notebook: nbformat.NotebookNode) -> str:
 
 
 def test_there_are_notebooks_in_order():
-    numbers = [int(path.stem[:2]) for path in NOTEBOOKS]
-    assert {1, 2, 3, 6} <= set(numbers)
-    assert len(set(numbers)) == len(numbers)
+    assert {"01", "02", "03", "06"} <= set(NUMBERS)
+    assert len(set(NUMBERS)) == len(NUMBERS)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -81,13 +71,6 @@ def test_an_image_written_small_shows_the_same_and_is_written_once():
     assert (base64.b64decode(data["image/png"]), data["text/plain"]) == (small, "<Figure>")
 
 
-LOCAL = {
-    "MICRODOSE": "evidence/public/szb37_mcrds_public",
-    "KETAMINE": "evidence/public/openneuro_ds005917",
-}
-"""Where copies of the public data lie, by the name a notebook sets to None to fetch them."""
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_notebook_uses_the_public_names_only_and_seeds_every_draw(path):
     tree = ast.parse(code(nbformat.read(path, as_version=4)))
@@ -110,20 +93,8 @@ def test_a_notebook_uses_the_public_names_only_and_seeds_every_draw(path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # the kernel's own libraries warn in their own process
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_a_notebook_runs(path, tmp_path, shared):
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        cell.source = re.sub(r"^DRAWS = \d+", "DRAWS = 1000", cell.source, flags=re.MULTILINE)
-        cell.source = re.sub(r"^REFITS = \d+", "REFITS = 800", cell.source, flags=re.MULTILINE)
-        cell.source = re.sub(r"^OUTCOMES = .+", 'OUTCOMES = ["PANAS"]', cell.source, flags=re.MULTILINE)
-        if "DATA = None" in cell.source:
-            for file in PUBLIC:
-                shutil.copy(shared(file), tmp_path)
-            cell.source = cell.source.replace("DATA = None", f"DATA = {str(tmp_path)!r}")
-        for name, folder in LOCAL.items():
-            if f"{name} = None" in cell.source:
-                cell.source = cell.source.replace(f"{name} = None", f"{name} = {str(shared(folder))!r}")
-    NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+@pytest.mark.parametrize(
+    "number", [number for number in NUMBERS if number not in {*OF_THE_MAIN_JOB, OF_THE_MICRODOSE_TRIAL}]
+)
+def test_a_notebook_runs(number, tmp_path, shared):
+    run_notebook(number, tmp_path, shared)

@@ -456,8 +456,8 @@ def test_a_table_unfit_for_moderation_is_refused(change, roles: dict[str, object
 def test_an_effect_that_is_all_belief_is_recovered() -> None:
     """150 people, three visits: the drug shifts belief, belief moves the outcome by -1 SD, the drug does nothing else."""
     rows = simulate(150, c=0.0, b=-1.0, visits=3, seed=11)
-    idata = fit(unblinding(loaded(rows), **GUESS, person=rows["id"]), seed=1, target_accept=0.8)
-    check_fit(idata)
+    idata = fit(unblinding(loaded(rows), **GUESS, person=rows["id"]), seed=1, draws=500, tune=500, target_accept=0.8)
+    check_fit(idata, min_ess=200, max_r_hat=1.03)  # means to .07 posterior SDs
     effects = belief_effects(idata)
     shift = stats.norm.cdf(0.7 / np.sqrt(1.25)) - stats.norm.cdf(-0.5 / np.sqrt(1.25))
     for name, truth in (("through_belief", -10 * shift), ("not_through_belief", 0.0), ("te", -10 * shift)):
@@ -471,7 +471,7 @@ def test_a_guess_that_follows_improvement_is_recovered_and_the_wrong_order_overs
     """The drug improves the outcome by 1 SD and people guess from that alone: belief carries nothing."""
     rows = simulate(400, c=-1.0, b=0.0, a=0.0, d=-1.0, seed=12)
     fits = {
-        order: fit(unblinding(loaded(rows), **GUESS, order=order), seed=1, draws=500, tune=700)
+        order: fit(unblinding(loaded(rows), **GUESS, order=order), seed=1, draws=400, tune=400)
         for order in ("outcome_first", "belief_first")
     }
     bounds = belief_bounds(fits).set_index(["order", "estimand"])
@@ -489,8 +489,8 @@ def test_a_guess_that_follows_improvement_is_recovered_and_the_wrong_order_overs
 
 @pytest.mark.slow
 def test_drug_by_expectancy_is_recovered() -> None:
-    idata = fit(expectancy_moderation(expecting(300), **MODERATED), seed=1, target_accept=0.99)
-    check_fit(idata)
+    idata = fit(expectancy_moderation(expecting(300), **MODERATED), seed=1, draws=500, tune=500, target_accept=0.95)
+    check_fit(idata, min_ess=200, max_r_hat=1.03)  # means to .07 posterior SDs
     h = idata["posterior"].dataset["h"]
     unit = np.sqrt(0.4**2 + 0.7**2 + 0.7**2 + 0.35**2)
     for name, truth in (("hope", -0.5 / unit), ("other", 0.0)):

@@ -55,7 +55,7 @@ def test_intervals_cover_the_truth_and_under_confounding_they_do_so_at_the_true_
     }
     labels = {d: list(v) for d, v in model.coords.items() if any(d in dims for dims, _ in constants.values())}
     constant_data = xr.Dataset(constants, coords=labels)
-    trials = 24
+    trials = 16
     covered = {name: 0 for name in [*TRUTH, "tnie at rho", "naive tnie"]}
     for trial in range(trials):
         for rho in (0.0, RHO):
@@ -67,7 +67,7 @@ def test_intervals_cover_the_truth_and_under_confounding_they_do_so_at_the_true_
             grams = collapse(data, interaction=True)
             draws = nutpie.sample(
                 compiled.with_data(mediator_gram=grams.mediator, outcome_gram=grams.outcome),
-                draws=400, tune=300, chains=2, seed=trial, progress_bar=False,
+                draws=500, tune=300, chains=1, seed=trial, progress_bar=False,
             )  # fmt: skip
             idata = xr.DataTree.from_dict({"/posterior": draws["posterior"].dataset, "/constant_data": constant_data})
             if rho == 0:
@@ -82,10 +82,10 @@ def test_intervals_cover_the_truth_and_under_confounding_they_do_so_at_the_true_
                 inside = {"tnie at rho": within[rho], "naive tnie": within[0.0]}
             for name, yes in inside.items():
                 covered[name] += bool(yes)
-    # 95 % of 24 is 22.8, with a binomial SD of 1.1: 19 is more than three of these below.
+    # 95 % of 16 is 15.2, with a binomial SD of .87: 12 is more than three of these below. Without rho about half are covered.
     for name in [*TRUTH, "tnie at rho"]:
-        assert covered[name] >= 19, (name, covered)
-    assert covered["naive tnie"] < 16, covered
+        assert covered[name] >= 12, (name, covered)
+    assert covered["naive tnie"] < 11, covered
 
 
 def test_effects_over_trials_with_values_missing_at_random_come_back():

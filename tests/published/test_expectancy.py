@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pillprocess.published.datasets import fetch_microdose
-from pillprocess.published.expectancy import MICRODOSE, reproduce_expectancy
+from pillprocess.published.expectancy import reproduce_expectancy
 from pillprocess.published.random_intercept import random_intercept_reml
 from pillprocess.published.unblinding import microdose_mediation
 
@@ -125,21 +125,3 @@ def test_guesses_of_both_sessions_are_those_the_index_counts(shared) -> None:
 def test_a_scale_without_published_figures_is_refused() -> None:
     with pytest.raises(ValueError, match="outcomes focus: published figures are known for PANAS, intensity"):
         microdose_mediation(seed=1, outcomes=["focus"])
-
-
-@pytest.mark.slow
-def test_the_mediator_model_bounds_what_belief_carries_in_the_microdose_trial(shared) -> None:
-    table = microdose_mediation(seed=1, outcomes=["PANAS"], folder=shared(MICRODOSE_FOLDER), draws=450, tune=400)
-    bounds = table.set_index(["order", "estimand"])
-    without, adjusted, guess = MICRODOSE["PANAS"]
-    first, last = bounds.loc["belief_first"], bounds.loc["outcome_first"]
-    # The drug moves belief by a quarter, so belief carries about a quarter of the guess's coefficient.
-    assert first.loc["belief_difference", "mean"] == pytest.approx(0.246, abs=0.01)
-    assert first.loc["through_belief", "mean"] == pytest.approx(guess * 0.246, abs=first.loc["through_belief", "sd"])
-    assert first.loc["not_through_belief", "mean"] == pytest.approx(
-        adjusted, abs=0.2 * first.loc["not_through_belief", "sd"]
-    )
-    for order in (first, last):
-        assert order.loc["te", "mean"] == pytest.approx(without, abs=0.2 * order.loc["te", "sd"])
-    assert last.loc["not_through_belief", "mean"] == last.loc["te", "mean"]
-    assert set(table["published_with_guess"]) == {adjusted}
