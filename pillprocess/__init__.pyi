@@ -167,6 +167,7 @@ from .participants.table import load_participants as load_participants
 # mediation: mediation in participants: model, effects, sensitivity, figures
 from .mediation.between_clusters import cluster_variation as cluster_variation
 from .mediation.between_clusters import natural_effects_by_cluster as natural_effects_by_cluster
+from .mediation.between_clusters import visit_cluster_variation as visit_cluster_variation
 from .mediation.crossover import crossover_mediation as crossover_mediation
 from .mediation.dropout import tipping_point as tipping_point
 from .mediation.dropout import tipping_table as tipping_table

@@ -8,6 +8,7 @@ r"""How much effects differ between clusters: the effects in each, and the sprea
 import numpy as np
 import xarray as xr
 
+from pillprocess.mediation.clusters import variable_part
 from pillprocess.mediation.draws import cluster_keys, coefficients, compared_arm, flat, in_clusters, profiles, stack
 from pillprocess.mediation.effects import effects_of
 
@@ -98,6 +99,38 @@ def cluster_variation(idata: xr.DataTree, *, cluster: str | None = None, arm: st
         1,
     )
     return out.merge(stack(idata, {"tnie_sd": spread}, "posterior", mediator=mediators))
+
+
+def visit_cluster_variation(idata: xr.DataTree, *, cluster: str | None = None) -> xr.Dataset:
+    """Compute how much clusters of one kind differ in the level of mediators and of the outcome at several visits.
+
+    Parameters
+    ----------
+    idata
+        Fit of `repeated_mediation` to people with clusters.
+    cluster
+        Column of the clusters; needed where there are several.
+
+    Returns
+    -------
+    Dataset of draws: ``sd`` (dim effect), the SD of each level between clusters, in the units of the data; ``share`` (dim of: mediators
+    and visits), the share of the variance between people of one arm, covariates and (of a visit) mediators that lies between clusters.
+
+    Raises
+    ------
+    ValueError
+        The fit has no clusters, or several kinds and none is named.
+    """
+    posterior = idata["posterior"].dataset
+    kinds = [str(d).removeprefix("cluster_") for d in posterior.dims if str(d).startswith("cluster_")]
+    key = kinds[_which(None if cluster is None else variable_part(cluster), kinds)]
+    tau = posterior[f"tau_{key}"].rename({f"effect_{key}": "effect"})
+    of_m = tau.isel(effect=slice(0, -1)).rename(effect="of").assign_coords(of=posterior["mediator"].to_numpy()) ** 2
+    of_y = tau.isel(effect=-1, drop=True) ** 2
+    within_m = posterior["sigma_m"].rename(mediator="of") ** 2
+    within_y = posterior["sigma_y"].rename(visit="of") ** 2
+    share = xr.concat([of_m / (of_m + within_m), of_y / (of_y + within_y)], dim="of")
+    return xr.Dataset({"sd": tau, "share": share})
 
 
 def _indirect_sd(

@@ -1,8 +1,8 @@
 r"""What if those who left did worse than the model says? Outcomes missing not at random, imputed and analysed again.
 
 For every posterior draw of `repeated_mediation` the missing values are drawn, and the completed visit is analysed: mediators on
-treatment and covariates, outcome on those and the mediators (least squares, flat priors). One draw from that posterior per
-imputation gives stacked draws that hold both the imputation's and the sampling uncertainty.
+treatment and covariates, outcome on those and the mediators (least squares, flat priors; clusters' levels normal, with the draw's
+SDs). One draw from that posterior per imputation gives stacked draws that hold both the imputation's and the sampling uncertainty.
 
 Values before a person's last visit seen, and mediators, are always missing at random. Of a person in an arm of ``applied_to``
 who left after visit d, with :math:`\mu^1, \mu^0` the mean paths of that arm and of the reference given covariates, the later visits
@@ -23,9 +23,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from pillprocess.mediation.clusters import Clusters
 from pillprocess.mediation.draws import compared_arm
-from pillprocess.mediation.imputing import coefficients_of, complete, from_reference, thinned
+from pillprocess.mediation.imputing import OneDraw, coefficients_of, complete, from_reference, thinned
 from pillprocess.mediation.repeated_effects import at_visit
+from pillprocess.mediation.visit_clusters import indicators, visit_clusters
 from pillprocess.output.tables import interval_table
 from pillprocess.participants.followup import FollowUp
 
@@ -101,6 +103,9 @@ def tipping_point(
 
     rng, v = np.random.default_rng(seed), visits.index(visit)
     T, X = followup.people.treatment.to_numpy(float), followup.people.covariates.to_numpy(float)
+    kinds = visit_clusters(followup.people)
+    C, keys = indicators(kinds, len(X)), [kind.key for kind in kinds]
+    wide = np.hstack([X, C])
     values = np.hstack([followup.people.mediators.to_numpy(float), followup.outcomes.to_numpy(float)])
     Q, seen = len(mediators), np.isfinite(values)
     last = len(visits) - seen[:, Q:][:, ::-1].argmax(axis=1)
@@ -110,13 +115,16 @@ def tipping_point(
     k = [str(a) for a in followup.people.treatment.columns].index(arm)
     curves = []
     for i in range(posterior.sizes["chain"] * posterior.sizes["draw"]):
-        one = coefficients_of(posterior, i)
-        completed = complete(one, T, X, values, rng)
+        one = coefficients_of(posterior, i, keys)
+        completed = complete(one, T, wide, values, rng)
         if imputation != "at_random":
             completed = from_reference(
-                one, T, X, completed, reached, left, Q, rng, jump=imputation == "jump_to_reference"
+                one, T, wide, completed, reached, left, Q, rng, jump=imputation == "jump_to_reference"
             )
-        curves.append(_analysed(T, X, completed[:, :Q], completed[:, Q + v], left, grid, k, one.theta is not None, rng))
+        ratios = _ratios(posterior, i, kinds, one, v)
+        curves.append(
+            _analysed(T, X, C, ratios, completed[:, :Q], completed[:, Q + v], left, grid, k, one.theta is not None, rng)
+        )
     shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(grid))
     arrays = {
         n: (("chain", "draw", "delta"), np.array([c[j] for c in curves]).reshape(shape)) for j, n in enumerate(NAMES)
@@ -183,17 +191,30 @@ def _first_crossing(x: np.ndarray, y: np.ndarray) -> float:
     return float(x[j - 1] + (x[j] - x[j - 1]) * y[j - 1] / (y[j - 1] - y[j]))
 
 
+def _ratios(posterior: xr.Dataset, i: int, kinds: Sequence[Clusters], one: OneDraw, v: int) -> np.ndarray:
+    """Residual SD over the SD between clusters in draw i, of every mediator and of visit v, (equation, cluster)."""
+    chain, draw = divmod(i, posterior.sizes["draw"])
+    residual = np.sqrt(np.append(np.diag(one.S_m), one.S_y[v, v]))
+    each = [
+        np.repeat((residual / posterior[f"tau_{kind.key}"].to_numpy()[chain, draw])[:, None], len(kind.labels), axis=1)
+        for kind in kinds
+    ]
+    return np.hstack([np.zeros((len(residual), 0)), *each])
+
+
 def _analysed(
-    T: np.ndarray, X: np.ndarray, M: np.ndarray, y: np.ndarray, left: np.ndarray, delta: np.ndarray, k: int, interaction: bool,
-    rng: np.random.Generator,
+    T: np.ndarray, X: np.ndarray, C: np.ndarray, ratios: np.ndarray, M: np.ndarray, y: np.ndarray, left: np.ndarray, delta: np.ndarray,
+    k: int, interaction: bool, rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """te, pnde and tnie (delta,) of one completed data set: one draw from its posterior under flat priors."""
     n, K, Q = len(y), T.shape[1], M.shape[1]
     base = np.column_stack([np.ones(n), T, X - X.mean(0)])
     products = [T[:, [j]] * M for j in range(K)] if interaction else []
-    of_m = np.stack([_regression(base, M[:, [q]], rng)[:, 0] for q in range(Q)], axis=1)  # at mean covariates
+    of_m = np.stack(
+        [_regression(base, M[:, [q]], rng, C, ratios[q])[:, 0] for q in range(Q)], axis=1
+    )  # at mean covariates
     shifted = y[:, None] + delta * left[:, None]
-    of_y = _regression(np.column_stack([base, M, *products]), shifted, rng)
+    of_y = _regression(np.column_stack([base, M, *products]), shifted, rng, C, ratios[-1])
     start = base.shape[1]
     c, b = of_y[1 + k], of_y[start : start + Q]
     theta = of_y[start + Q * (k + 1) : start + Q * (k + 2)] if interaction else np.zeros_like(b)
@@ -201,10 +222,17 @@ def _analysed(
     return pnde + tnie, pnde, tnie
 
 
-def _regression(A: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Coefficients (column, outcome) drawn from their posterior; the same random numbers serve every outcome."""
-    Q, R = np.linalg.qr(A)
+def _regression(A: np.ndarray, y: np.ndarray, rng: np.random.Generator, C: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """Coefficients (column, outcome) drawn from their posterior; the same random numbers serve every outcome.
+
+    Those of A have flat priors. Those of the clusters C, which come last, are normal with mean 0 and an SD of sigma / ratio: a row more
+    for each, which is 0.
+    """
     free = len(A) - A.shape[1]
+    if C.shape[1]:
+        A = np.block([[A, C], [np.zeros((C.shape[1], A.shape[1])), np.diag(ratio)]])
+        y = np.vstack([y, np.zeros((C.shape[1], y.shape[1]))])
+    Q, R = np.linalg.qr(A)
     z, chi = np.asarray(rng.standard_normal(A.shape[1])), rng.chisquare(free)
     fitted = Q.T @ y
     residual = np.sqrt((((y - Q @ fitted) ** 2).sum(0)) / chi)

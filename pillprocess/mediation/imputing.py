@@ -1,5 +1,6 @@
 """Drawing the missing values of people with several visits, given one draw of the model's coefficients."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -36,8 +37,8 @@ def thinned(idata: xr.DataTree, imputations: int) -> xr.Dataset:
     return posterior.isel(draw=np.linspace(0, posterior.sizes["draw"] - 1, per_chain).round().astype(int))
 
 
-def coefficients_of(posterior: xr.Dataset, i: int) -> OneDraw:
-    """Take draw i, counted over the chains."""
+def coefficients_of(posterior: xr.Dataset, i: int, clusters: Sequence[str] = ()) -> OneDraw:
+    """Take draw i, counted over the chains; levels of these kinds of clusters are coefficients after those of the covariates."""
     chain, draw = divmod(i, posterior.sizes["draw"])
     one = {str(n): v.to_numpy()[chain, draw] for n, v in posterior.items() if not str(n).endswith("_raw")}
 
@@ -48,9 +49,12 @@ def coefficients_of(posterior: xr.Dataset, i: int) -> OneDraw:
             matrix[first, second] = matrix[second, first] = correlation
         return sd[:, None] * matrix * sd
 
+    Q = len(one["alpha_m"])
+    gamma_m = np.hstack([one["gamma_m"], *(one[f"deviation_{key}"][:, :Q].T for key in clusters)])
+    gamma_y = np.hstack([one["gamma_y"], *(one[f"deviation_{key}"][:, Q:].T for key in clusters)])
     return OneDraw(
-        one["alpha_m"], one["a"], one["gamma_m"], covariance(one["sigma_m"], one.get("correlation_m")), one["alpha_y"], one["c"],
-        one["b"], one.get("theta"), one["gamma_y"], covariance(one["sigma_y"], one["correlation_y"]),
+        one["alpha_m"], one["a"], gamma_m, covariance(one["sigma_m"], one.get("correlation_m")), one["alpha_y"], one["c"],
+        one["b"], one.get("theta"), gamma_y, covariance(one["sigma_y"], one["correlation_y"]),
     )  # fmt: skip
 
 

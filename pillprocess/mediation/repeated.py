@@ -13,6 +13,7 @@ earlier visit). The coefficients of one kind have a normal prior at every visit,
 correlations is in :mod:`pillprocess.mediation.visit_correlations`.
 """
 
+from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -30,6 +31,7 @@ from pillprocess.mediation.stacked import (
     in_order_log_likelihood,
     lower_inverse,
 )
+from pillprocess.mediation.visit_clusters import cluster_levels, cluster_problems, indicators, visit_clusters
 from pillprocess.mediation.visit_correlations import ar1_cholesky, unstructured_cholesky
 from pillprocess.participants.followup import FollowUp
 
@@ -48,6 +50,7 @@ def repeated_mediation(
     prior_intercept_sd: float = 2.0,
     prior_covariate_sd: float = 1.0,
     prior_sigma_sd: float = 1.0,
+    prior_tau_intercept_sd: float = 1.0,
     prior_visit_correlation: float = 0.75,
     prior_person_correlation: float = 0.5,
     prior_correlation_eta: float = 2.0,
@@ -61,7 +64,8 @@ def repeated_mediation(
     Parameters
     ----------
     followup
-        From `load_followup`.
+        From `load_followup`; its clusters (therapists, sites) differ in the level of mediators and of the outcome at every visit
+        (:mod:`pillprocess.mediation.visit_clusters`).
     interaction
         Let the outcome's slope on the mediators differ between arms, at every visit.
     covariance
@@ -71,25 +75,29 @@ def repeated_mediation(
         As in `mediation`, in SD units (of the outcome: pooled within visit and arm); those of the outcome hold at each visit.
         ``prior_c_sd`` is wider: where many have left, treatment at equal mediators is known to half an SD or so, and at .7 the prior
         alone would draw a total effect of 1 SD by .04 SD towards 0 in a trial of 300 people, at 2.5 by .01.
+    prior_tau_intercept_sd
+        Half-normal scale of the SDs of levels between clusters, in SD units.
     prior_visit_correlation
         Correlation of the prior of a coefficient between visits: near 1 the effects at all visits are one effect; with 0 the
-        prior of their average would shrink as visits are added.
+        prior of their average would shrink as visits are added. It is the correlation of what a cluster's own levels at the visits have
+        beyond the mediator's as well.
     prior_person_correlation
         How far two of a person's assessments correlate a priori, the baseline among them: what that leaves is the mean of the prior of the
         residual correlations of visits (unstructured; :mod:`pillprocess.mediation.visit_correlations`). 0 centres them at 0, where
         a person's good and bad visits are thought to follow one another as easily as not.
     prior_correlation_eta
-        LKJ concentration of the residual correlations of several mediators.
+        LKJ concentration of the residual correlations of several mediators, and of clusters' levels of mediators and outcome.
 
     Returns
     -------
     ``pm.Model`` with dims visit, mediator, arm and covariate. Variables that end in ``_raw`` are scaled by their priors; the
-    others are in the units of the data: ``a``, ``b``, ``c``, ``theta``, ``sigma_y``, ``correlation_y`` and so on.
+    others are in the units of the data: ``a``, ``b``, ``c``, ``theta``, ``sigma_y``, ``correlation_y`` and so on. Clusters of column f
+    add ``tau_f`` (dim effect_f), ``correlation_f`` and ``deviation_f`` (dims cluster_f, level_f).
 
     Raises
     ------
     ValueError
-        No mediator, an unknown covariance, or a prior correlation outside 0 to 1.
+        No mediator, one that was measured on clusters, an unknown covariance, or a prior correlation outside 0 to 1.
     """
     if not isinstance(followup, FollowUp):
         raise ValueError(
@@ -103,6 +111,7 @@ def repeated_mediation(
         problems.append(f"prior_visit_correlation = {prior_visit_correlation:g}; it must be at least 0 and below 1")
     if not 0 <= prior_person_correlation < 1:
         problems.append(f"prior_person_correlation = {prior_person_correlation:g}; it must be at least 0 and below 1")
+    problems += cluster_problems(followup.people)
     if problems:
         raise ValueError("\n".join([*problems, "no model was built"]))
 
@@ -142,15 +151,28 @@ def repeated_mediation(
             F_y = sigma_y[:, None] * unstructured_cholesky(visits, prior_person_correlation)
         else:
             F_y = sigma_y[:, None] * ar1_cholesky(visits, followup.time.to_numpy())
-        path = Paths(alpha_m, a, gamma_m, F_m, alpha_y, c, b, theta, gamma_y, F_y)
-        pm.Potential("likelihood", _log_likelihood(units, path, interaction=interaction))
+        clusters, of_m, of_y = visit_clusters(followup.people), [gamma_m], [gamma_y]
+        for kind in clusters:
+            levels = cluster_levels(
+                kind, mediators, visits, over_visits=over_visits, prior_tau_sd=prior_tau_intercept_sd, eta=prior_correlation_eta,
+                m_sd=units.m_sd, y_sd=units.y_sd,
+            )  # fmt: skip
+            of_m.append(levels[:, :Q].T)
+            of_y.append(levels[:, Q:].T)
+        indicated = replace(units, X=np.hstack([units.X, indicators(clusters, len(units.X))]))
+        wide = pt.concatenate(of_m, axis=1), pt.concatenate(of_y, axis=1)
+        path = Paths(alpha_m, a, wide[0], F_m, alpha_y, c, b, theta, wide[1], F_y)
+        pm.Potential("likelihood", _log_likelihood(indicated, path, interaction=interaction))
         _report(units, alpha_m, a, gamma_m, sigma_m, alpha_y, c, b, theta if interaction else None, gamma_y, sigma_y)
         add_repeated_constants(followup)
     return model
 
 
 class Paths(NamedTuple):
-    """Coefficients in SD units by their name in the formula; F_m and F_y are Cholesky factors of the residual covariances."""
+    """Coefficients in SD units by their name in the formula, those of clusters' indicators after the covariates' in gamma.
+
+    F_m and F_y are Cholesky factors of the residual covariances.
+    """
 
     alpha_m: TensorVariable
     a: TensorVariable

@@ -16,6 +16,7 @@ from pillprocess.mediation.analysis import (
     sensitivities,
     with_prior,
 )
+from pillprocess.mediation.between_clusters import visit_cluster_variation
 from pillprocess.mediation.crossover import crossover_mediation
 from pillprocess.mediation.dropout import tipping_point, tipping_table
 from pillprocess.mediation.effects import natural_effects
@@ -80,6 +81,14 @@ def analyse_repeated(
         last, people, effects, sensitivity, convergence, family_outcome="gaussian",
         priors=default_priors(repeated_mediation, chosen=priors), m=m, at=at, scale="difference",
     )  # fmt: skip
+    if len(people.clusters.columns):
+        tables["between_clusters"] = pd.concat(
+            [
+                effect_table(visit_cluster_variation(whole, cluster=c)).assign(cluster=c)
+                for c in people.clusters.columns
+            ],
+            ignore_index=True,
+        )
     each = {arm: repeated_effects(whole, m=m, at=at, arm=arm)[EFFECTS] for arm in arms}
     tables["effects_by_visit"] = by_arm({arm: effect_table(draws) for arm, draws in each.items()})
     curves = {}
@@ -87,10 +96,10 @@ def analyse_repeated(
         curves = {arm: tipping_point(whole, followup, arm=arm, seed=seed) for arm in arms}
         tables["tipping"] = by_arm({arm: tipping_table(curve) for arm, curve in curves.items()})
         tables["tipping_curve"] = by_arm({arm: interval_table(curve) for arm, curve in curves.items()})
-    chosen = tables["priors"].set_index("keyword")["value"]
+    alike = tables["priors"].set_index("keyword")["value"]["prior_person_correlation"]
     design = (
-        f"{len(visits)} visits ({', '.join(visits)}); what a person's visits have in common is unstructured, with a prior about what is left "
-        f"where assessments of one person correlate {chosen['prior_person_correlation']:g}; the effects of one outcome are those at {visits[-1]}"
+        f"{len(visits)} visits ({', '.join(visits)}); what a person's visits have in common is unstructured, with a prior about what is "
+        f"left where assessments of one person correlate {alike:g}; the effects of one outcome are those at {visits[-1]}"
     )
     return MediationAnalysis(
         people, last, tables, sensitivity, _doubts(said, caught, refusal), whole=whole, tipping=curves, design=design

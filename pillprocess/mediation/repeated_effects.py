@@ -74,7 +74,7 @@ def at_visit(idata: xr.DataTree, visit: str) -> xr.DataTree:
 def _of_visit(draws: xr.Dataset, weight: xr.DataArray) -> xr.Dataset:
     """Coefficients of the weighted visits."""
     own = [str(v) for v in draws.data_vars if not str(v).endswith("_raw") and "visit" not in draws[v].dims]
-    single = draws[[v for v in own if v not in ("correlation_y", "rho")]]
+    single = draws[[v for v in own if v not in ("correlation_y", "rho") and not v.startswith("deviation_")]]
     single = single.assign({v: (draws[v] * weight).sum("visit") for v in BY_VISIT if v in draws})
     return single.assign(sigma_y=_weighted_sd(draws, weight.to_numpy()))
 

@@ -56,6 +56,8 @@ def load_followup(
     higher_is_worse: bool | None = None,
     randomised: bool | None = None,
     incomplete: Literal["error", "set_aside"] | None = None,
+    clusters: str | Sequence[str] = (),
+    cluster_labels: Literal["unique", "within"] | None = None,
     codebook: Codebook | str | Path | None = None,
 ) -> FollowUp:
     """Check a table of participants whose outcome was measured at several visits.
@@ -70,8 +72,10 @@ def load_followup(
     outcomes
         The outcome's columns in order of time; or column to time of the visit, in a unit of your own, which sets the distances
         between visits. Without times the visits are evenly spaced. All are on one scale.
-    treatment, mediators, reference, active, treatment_kind, baseline, covariates, id, higher_is_worse, randomised, incomplete, codebook
+    treatment, mediators, reference, active, treatment_kind, baseline, covariates, id, higher_is_worse, randomised, incomplete
         As in `load_participants`. The mediators are measured before the first visit.
+    clusters, cluster_labels, codebook
+        As in `load_participants`. Clusters differ in their levels, not in their effects.
 
     Returns
     -------
@@ -113,7 +117,8 @@ def load_followup(
                     load_participants(
                         table, treatment=treatment, outcome=visit, mediators=mediators, reference=reference, active=active,
                         treatment_kind=treatment_kind, baseline=baseline, covariates=covariates, id=id,
-                        higher_is_worse=higher_is_worse, randomised=randomised, incomplete=incomplete, codebook=book,
+                        higher_is_worse=higher_is_worse, randomised=randomised, incomplete=incomplete,
+                        clusters=clusters, cluster_labels=cluster_labels, codebook=book,
                     )
                 )  # fmt: skip
             except ParticipantError as error:

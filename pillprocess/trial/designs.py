@@ -73,7 +73,7 @@ def design_problems(
         ]
     model = "several visits" if visits else "a crossover"
     asked = dict(beside) | {
-        "--trial": roles.trial, "--cluster": roles.clusters, "--treatment-moderator": roles.treatment_moderators,
+        "--trial": roles.trial, "--cluster": () if visits else roles.clusters, "--treatment-moderator": roles.treatment_moderators,
         "--mediator-moderator": roles.mediator_moderators, "--mediator-time": roles.mediator_time, "--outcome-time": roles.outcome_time,
         "--event": roles.event,
     }  # fmt: skip
@@ -115,7 +115,8 @@ def read_design(
     return load_followup(
         table, outcomes=visits, treatment=roles.treatment, mediators=roles.mediators, reference=roles.reference, active=roles.active,
         treatment_kind=roles.treatment_kind, baseline=roles.baseline, covariates=roles.covariates, id=roles.id,
-        higher_is_worse=roles.higher_is_worse, randomised=roles.randomised, incomplete=roles.incomplete, codebook=book,
+        higher_is_worse=roles.higher_is_worse, randomised=roles.randomised, incomplete=roles.incomplete, clusters=roles.clusters,
+        cluster_labels=roles.cluster_labels, codebook=book,
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def open_questions(
     free = [str(c) for c in table.columns if c not in taken and codebook.of(c).use != "none"]
     several = bool(visits) or period is not None
     questions = [
-        *(_cluster(table[c], several=several) for c in free if _is_cluster(table[c])),
+        *(_cluster(table[c], visits=bool(visits), period=period) for c in free if _is_cluster(table[c])),
         *([] if several else _other_visits(table, roles.outcome, free)),
         *(
             _order(c)
@@ -49,12 +49,13 @@ def _is_cluster(column: pd.Series) -> bool:
     return bool(CLUSTER.search(plain_name(column.name))) and 2 <= count <= len(column) / 2
 
 
-def _cluster(column: pd.Series, *, several: bool) -> str:
+def _cluster(column: pd.Series, *, visits: bool, period: str | None) -> str:
     count, none = labels(column).nunique(), _none(str(column.name))
-    how = (
-        f"name it with --cluster {column.name} (codebook: [trial] clusters), with --trial or --covariate" if not several
-        else "the model of visits or periods has no clusters: a covariate is the most it can be"
-    )  # fmt: skip
+    how = f"name it with --cluster {column.name} (codebook: [trial] clusters), with --trial or --covariate"
+    if visits:
+        how = f"name it with --cluster {column.name} (codebook: [trial] clusters), or with --covariate"
+    elif period is not None:
+        how = "the model of periods has no clusters: a covariate is the most it can be"
     return (
         f"column {str(column.name)!r} has {count} labels on {len(column)} rows and no role: people who share a therapist or a site may do "
         f"alike, and intervals that leave this out are too narrow. Is it one? Then {how}; {none} where it is nothing of the kind"

@@ -1,5 +1,7 @@
 """Those who left, imputed otherwise: the curves are those of closed forms, and pooled files obey the rules they name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ import xarray as xr
 from scipy import stats
 
 from pillprocess.mediation import imputed
-from pillprocess.mediation.dropout import tipping_point, tipping_table
+from pillprocess.mediation.dropout import _regression, tipping_point, tipping_table
 from pillprocess.mediation.imputed import pool_imputed_estimates, pool_imputed_fits
 from pillprocess.mediation.plot_dropout import plot_tipping
 from pillprocess.mediation.repeated import repeated_mediation
@@ -89,6 +91,50 @@ def test_the_spread_of_stacked_draws_is_rubins_total_variance(trial):
     complete = 5.1**2 * np.linalg.inv(X.T @ X)[1, 1]  # residual SD of s3 given baseline: 25 + (.1 x 10)^2
     spread = float(curve["te"].std())
     assert 0.7 * np.sqrt(complete) < spread < 1.3 * np.sqrt(complete)
+
+
+def test_a_completed_visit_is_analysed_with_clusters_levels_as_a_mixed_model_is():
+    """Draws have mean and covariance of generalised least squares, the variance between clusters in it."""
+    rng, tau, sigma = np.random.default_rng(7), 2.0, 1.5
+    A = np.column_stack([np.ones(60), np.arange(60) % 2, rng.normal(size=60)])
+    C = (rng.integers(0, 6, 60)[:, None] == np.arange(6)).astype(float)
+    y = A @ [1.0, -2.0, 0.5] + C @ rng.normal(0, tau, 6) + rng.normal(0, sigma, 60)
+    draws = np.array([_regression(A, y[:, None], rng, C, np.full(6, sigma / tau))[:3, 0] for _ in range(8000)])
+    V = np.eye(60) + (tau / sigma) ** 2 * C @ C.T
+    weighed = np.linalg.solve(V, A)
+    precision = A.T @ weighed
+    beta = np.linalg.solve(precision, weighed.T @ y)
+    error = y - A @ beta
+    variance = error @ np.linalg.solve(V, error) / 57 * 57 / 55  # of a t with 57 degrees of freedom
+    assert draws.mean(0) == pytest.approx(beta, abs=0.04)
+    assert draws.std(0) == pytest.approx(np.sqrt(variance * np.diag(np.linalg.inv(precision))), rel=0.03)
+
+
+def test_people_who_left_a_therapist_are_imputed_at_that_therapists_level(trial):
+    people, idata = trial
+    therapist = pd.DataFrame({"therapist": np.where(np.arange(PEOPLE) % 3 == 0, "good", "bad")})
+    clustered = replace(people, people=replace(people.people, clusters=therapist))
+    model = repeated_mediation(people)
+    levels = np.array([[0.0, -6, -6, -6], [0.0, 3, 3, 3]])  # of the outcome: on average 0
+    posterior = idata["posterior"].dataset.isel(chain=0)
+    values = {str(n): v.to_numpy() for n, v in posterior.items()}
+    fitted = tree(model, values)
+    size = len(posterior["draw"])
+    fitted["posterior"] = xr.DataTree(
+        fitted["posterior"].dataset.assign(
+            deviation_therapist=(("chain", "draw", "cluster", "level"), np.tile(levels, (1, size, 1, 1))),
+            tau_therapist=(("chain", "draw", "effect"), np.full((1, size, 2), 5.0)),
+        )
+    )
+    shifted = replace(clustered, outcomes=clustered.outcomes + np.where(therapist == "good", -6, 3))
+    plain = tipping_point(idata, people, delta=[0], imputations=40, seed=4)["te"].to_numpy()
+    own = tipping_point(fitted, shifted, delta=[0], imputations=40, seed=4)["te"].to_numpy()
+    ignored = tipping_point(idata, replace(shifted, people=people.people), delta=[0], imputations=40, seed=4)[
+        "te"
+    ].to_numpy()
+    assert own.mean() == pytest.approx(plain.mean(), abs=0.03)  # the levels are known, and taken out again
+    assert own.std() == pytest.approx(plain.std(), rel=0.2)
+    assert ignored.std() > 1.1 * plain.std()
 
 
 def test_conclusions_turn_where_the_table_and_the_figure_say(save_figure):

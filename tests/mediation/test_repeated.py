@@ -2,6 +2,7 @@
 
 import itertools
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from pillprocess.mediation.repeated_effects import at_visit, repeated_effects
 from pillprocess.mediation.visit_correlations import unstructured_cholesky
 from pillprocess.participants.followup import FollowUp, load_followup
 from pillprocess.participants.table import ParticipantError
-from tests.mediation.test_model import STABLE, evaluate
+from tests.mediation.test_model import STABLE, evaluate, random_point
 from tests.mediation.trees import tree
 
 VISITS = {"score_1": 1.0, "score_2": 2.0, "score_3": 6.0}
@@ -44,10 +45,19 @@ def table(n: int = 64, *, arms: int = 2, mediators: int = 1, seed: int = 4) -> p
     return data
 
 
-def followup(n: int = 64, *, arms: int = 2, mediators: int = 1, **columns: object) -> FollowUp:
+def followup(
+    n: int = 64, *, arms: int = 2, mediators: int = 1, clusters: tuple[str, ...] = (), **columns: object
+) -> FollowUp:
+    """The made-up trial; five sites are crossed with therapists, of whom arm t0 has none."""
+    data = table(n, arms=arms, mediators=mediators).assign(**columns)
+    if clusters:
+        therapist = np.array(["abcdefg"[i % 7] for i in range(n)], dtype=object)
+        data = data.assign(
+            site=[f"s{i % 5}" for i in range(n)], therapist=np.where(data["arm"] == "t0", None, therapist)
+        )
     return load_followup(
-        table(n, arms=arms, mediators=mediators).assign(**columns), outcomes=VISITS, treatment="arm", reference="t0",
-        mediators=[f"m{q}" for q in range(mediators)], covariates=["age"],
+        data, outcomes=VISITS, treatment="arm", reference="t0", mediators=[f"m{q}" for q in range(mediators)], covariates=["age"],
+        clusters=clusters, cluster_labels="unique" if clusters else None,
     )  # fmt: skip
 
 
@@ -68,7 +78,13 @@ def written_out(people: FollowUp, v: dict[str, np.ndarray], *, ar1: bool) -> flo
         T, X = people.people.treatment.iloc[i].to_numpy(), people.people.covariates.iloc[i].to_numpy()
         B = v["b"] + (v["theta"] @ T if "theta" in v else 0)
         mean_m = v["alpha_m"] + v["a"] @ T + v["gamma_m"] @ X
-        mean = np.append(mean_m, v["alpha_y"] + v["c"] @ T + B @ mean_m + v["gamma_y"] @ X)
+        level = np.zeros(V)
+        for name in people.people.clusters:
+            label = people.people.clusters[name].iloc[i]
+            if isinstance(label, str):
+                deviation = v[f"deviation_{name}"][list(people.people.clusters[name].dropna().unique()).index(label)]
+                mean_m, level = mean_m + deviation[:Q], level + deviation[Q:]
+        mean = np.append(mean_m, v["alpha_y"] + v["c"] @ T + B @ mean_m + v["gamma_y"] @ X + level)
         covariance = np.block([[S_m, S_m @ B.T], [B @ S_m, B @ S_m @ B.T + S_y]])
         value = np.append(people.people.mediators.iloc[i], people.outcomes.iloc[i])
         seen = np.isfinite(value)
@@ -80,16 +96,37 @@ def written_out(people: FollowUp, v: dict[str, np.ndarray], *, ar1: bool) -> flo
 
 @pytest.mark.parametrize(
     ("data", "model"),
-    [({}, {}), ({"arms": 3, "mediators": 2}, {"covariance": "ar1"})],
-    ids=["unstructured", "two mediators, three arms, ar1"],
+    [({}, {}), ({"arms": 3, "mediators": 2, "clusters": ("site", "therapist")}, {"covariance": "ar1"})],
+    ids=["unstructured", "two mediators, three arms, ar1, sites crossed with therapists of two arms"],
 )
 def test_the_density_from_cross_products_is_scipys_for_every_pattern_of_missing_values(data, model):
     people = followup(**data)
     seen = pd.concat([people.people.mediators, people.outcomes], axis=1).notna()
     assert len(seen.drop_duplicates()) == 2 ** seen.shape[1]
-    [values] = evaluate(repeated_mediation(people, **model))
+    built = repeated_mediation(people, **model)
+    [values] = evaluate(built)
     expected = written_out(people, values, ar1="covariance" in model)
     assert values["likelihood"] == pytest.approx(expected, rel=1e-11, abs=1e-9)
+    for name in people.people.clusters:
+        check_levels(values, random_point(built), str(name), mediators=people.people.mediators.shape[1])
+
+
+def check_levels(values: dict[str, np.ndarray], point: dict[str, np.ndarray], name: str, *, mediators: int) -> None:
+    """Levels of clusters have the covariance of the docstring: they are its square root times the standard normal draws."""
+    Q, u = mediators, point[f"u_{name}_raw"]
+    tau, pairs = values[f"tau_{name}"], values[f"correlation_{name}"]
+    corr = np.eye(Q + 1)
+    corr[np.triu_indices(Q + 1, 1)] = pairs
+    corr = np.triu(corr, 1).T + corr
+    over_visits = np.full((3, 3), 0.75) + 0.25 * np.eye(3)
+    k = np.linalg.solve(np.linalg.cholesky(corr[:Q, :Q]), corr[:Q, Q])  # of the outcome's level with independent ones
+    full = np.zeros((Q + 3, Q + 3))
+    full[:Q, :Q] = corr[:Q, :Q]
+    full[:Q, Q:] = corr[:Q, [Q]]
+    full[Q:, :Q] = full[:Q, Q:].T
+    full[Q:, Q:] = k @ k + (1 - k @ k) * over_visits
+    sd = np.append(tau[:Q], np.full(3, tau[Q]))
+    assert values[f"deviation_{name}"] == pytest.approx(u @ np.linalg.cholesky(np.outer(sd, sd) * full).T)
 
 
 def partial_correlations(corr: np.ndarray) -> np.ndarray:
@@ -331,6 +368,12 @@ def test_wrong_choices_are_named_before_a_model_is_built():
     without = load_followup(table(), outcomes=VISITS, treatment="arm", reference="t0")
     with pytest.raises(ValueError, match="no mediator was named"):
         repeated_mediation(without)
+    shared = followup(m0=[20.0 + i % 4 for i in range(64)])
+    shared = replace(
+        shared, people=replace(shared.people, clusters=pd.DataFrame({"ward": [f"w{i % 4}" for i in range(64)]}))
+    )
+    with pytest.raises(ValueError, match="mediator 'm0' is the same for everybody of one 'ward'"):
+        repeated_mediation(shared)
 
 
 def test_fits_of_another_kind_and_unknown_visits_are_refused():

@@ -124,7 +124,9 @@ def test_columns_that_may_change_the_model_are_asked_about_until_somebody_answer
     answered = check_trial(TrialChoices(**plain, codebook=book, clusters=("therapist",)))
     assert not any("ASKED" in line for line in answered)
     visits = check_trial(TrialChoices(source=plain["source"], outcomes=TIMED, **ROLES))
-    assert [line for line in visits if "ASKED" in line and "has no clusters" in line]
+    assert [line for line in visits if "ASKED" in line and "--cluster therapist" in line and "--trial" not in line]
+    known = check_trial(TrialChoices(source=plain["source"], outcomes=TIMED, clusters=("therapist",), **ROLES))
+    assert any("5 clusters of 'therapist': how much they differ leans on the prior" in line for line in known)
 
 
 def test_the_draft_of_a_codebook_suggests_clusters_visits_and_a_period(tmp_path):
@@ -167,7 +169,7 @@ def by_hand(monkeypatch):
         rng, values = np.random.default_rng(1), {}
         for variable in model.deterministics:
             shape = tuple(len(model.coords[d]) for d in model.named_vars_to_dims.get(variable.name, ()))
-            centre = 3.0 if variable.name.startswith(("sigma", "person_m", "person_y")) else -0.1
+            centre = 3.0 if variable.name.startswith(("sigma", "tau", "person_m", "person_y")) else -0.1
             values[variable.name] = centre + 0.05 * rng.normal(size=(400, *shape))
         if "person_correlation" in model.named_vars:
             values["person_correlation"] = 0.1 + 0.0 * values["person_m"]
@@ -192,15 +194,20 @@ def words(page: Path) -> str:
 
 
 def test_a_run_with_visits_reports_every_visit_and_what_those_who_left_must_have_done(by_hand, path, tmp_path):
-    choices = TrialChoices(source=path, outcomes=TIMED, **ROLES)
+    wide().assign(therapist=[f"t{i % 7}" for i in range(40)]).to_csv(path, index=False)
+    choices = TrialChoices(source=path, outcomes=TIMED, clusters=("therapist",), **ROLES)
     text = words(run_mediate(choices, out=tmp_path / "out", seed=1, progress=False))
+    between = pd.read_csv(tmp_path / "out" / "tables" / "between_clusters.csv").set_index("of")["mean"]
+    assert between[["meq30", *VISITS]].to_numpy() == pytest.approx(0.5, abs=0.01)  # the SDs written down are all 3
+    assert "with random intercepts of therapist" in text
     effects = pd.read_csv(tmp_path / "out" / "tables" / "effects_by_visit.csv").set_index(["estimand", "visit"])
     assert list(effects.loc["te"].index) == [*VISITS, "average"]
     assert f"te at madrs_3: {estimate_text(effects.loc[('te', 'madrs_3')])}" in text
     last = pd.read_csv(tmp_path / "out" / "tables" / "effects.csv").set_index("estimand").loc["te"]
     assert last["mean"] == pytest.approx(effects.loc[("te", "madrs_6"), "mean"])
     assert "3 visits (madrs_1, madrs_3, madrs_6)" in text
-    assert "prior_c_sd = 2.5" in text and "where assessments of one person correlate 0.5" in text
+    assert "prior_c_sd = 2.5" in text
+    assert "where assessments of one person correlate 0.5" in text
     assert "If those of drug who left did worse" in text
     assert {"tipping.csv", "tipping_curve.csv"} <= {p.name for p in (tmp_path / "out" / "tables").iterdir()}
 
