@@ -211,10 +211,12 @@ def groups_of(system: System, held_out: Sequence[HeldOut]) -> list[Group]:
         touched = np.append(np.flatnonzero(np.frombuffer(touches, bool)), p)
         trials = sorted({held_out[number].trial for number in sets})
         keeping = [place for place, number in enumerate(sets) if len(held_out[number].kept)]
+        whole = share([(system.trials[j], np.arange(len(system.trials[j].rows))) for j in trials], touched)
+        assert whole is not None  # every group has a trial
         groups.append(
             Group(
                 touched,
-                share([(system.trials[j], np.arange(len(system.trials[j].rows))) for j in trials], touched),
+                whole,
                 np.array(sets),
                 np.array([trials.index(held_out[number].trial) for number in sets]),
                 np.array(keeping, dtype=np.int64),
@@ -235,8 +237,8 @@ def share(parts: list[tuple[Trial, Index]], touched: Index) -> Share | None:
         information, cross, rest = trial_equations(kept, trial.loadings.shape[1] - len(trial.own))
         equations.append((trial.own, information, cross[:, touched], rest[touched[:, None], touched]))
         log_det.append(2 * float(np.log(np.diag(factor)).sum()))
-    stacked = [np.stack(part, axis=-1) for part in zip(*equations, strict=True)]
-    return Share(*stacked, np.array(log_det), np.array([len(rows) for _, rows in parts]))
+    own, information, cross, rest = (np.stack(part, axis=-1) for part in zip(*equations, strict=True))
+    return Share(own, information, cross, rest, np.array(log_det), np.array([len(rows) for _, rows in parts]))
 
 
 def reduce_share(one: Share, sd: Array) -> tuple[Array, Array]:
