@@ -21,6 +21,7 @@ from pillprocess.mediation.moderated import moderated_table
 from pillprocess.mediation.proportional import proportional_doubt
 from pillprocess.mediation.sensitivity import mediation_sensitivity
 from pillprocess.mediation.tabulated import by_arm, contrast_table, tabulated
+from pillprocess.mediation.trajectory import trajectory_effects
 from pillprocess.mediation.trial_effects import natural_effects_by_trial
 from pillprocess.output.tables import effect_table
 from pillprocess.participants.table import Participants
@@ -74,6 +75,7 @@ def analyse_mediation(
     vary: Sequence[str] | Mapping[str, Sequence[str]] = (),
     sd_by_arm: bool = False,
     floor_mediator: float | None = None,
+    course: Sequence[str] = (),
     priors: Mapping[str, float] | None = None,
     m: float | Mapping[str, float] | None = None,
     at: Mapping[str, float] | None = None,
@@ -91,6 +93,8 @@ def analyse_mediation(
         From `load_participants`.
     interaction, family_mediator, family_outcome, order, vary, sd_by_arm, floor_mediator
         As in `mediation`.
+    course
+        Mediators that are one measure over sessions, for `trajectory_effects`; needs ``order``.
     priors
         Values of the prior_ keywords of `mediation`, by keyword.
     m, at, scale, of
@@ -139,6 +143,12 @@ def analyse_mediation(
     if len(people.mediators.columns) > 1 and people.trial.nunique() == 1 and not len(people.clusters.columns):
         asked: dict[str, Any] = {"at": at, "scale": scale, "of": of}
         tables["interventional"] = by_arm({arm: interventional_table(idata, arm=arm, **asked) for arm in arms})
+    if course:
+        asked = {"mediators": course, "at": at, "scale": scale, "of": of}
+        through = {
+            arm: effect_table(trajectory_effects(idata, arm=arm, **asked).squeeze("visit", drop=True)) for arm in arms
+        }
+        tables["trajectory"] = by_arm({arm: table.fillna({"mediator": ""}) for arm, table in through.items()})
     if people.trial.nunique() > 1:
         tables["effects_by_trial"] = by_arm(
             {arm: effect_table(natural_effects_by_trial(idata, arm=arm, of=of)) for arm in arms}

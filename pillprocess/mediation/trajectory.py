@@ -27,6 +27,7 @@ import numpy as np
 import xarray as xr
 
 from pillprocess.mediation.choices import Of
+from pillprocess.mediation.course import course_problems
 from pillprocess.mediation.draws import coefficients, compared_pair, profiles, stack
 from pillprocess.mediation.effects import TRANSFORMS, Scale, asked_problems, compared_of
 from pillprocess.mediation.interventional import direct_slopes, drawn, mean_outcome
@@ -105,6 +106,8 @@ def trajectory_effects(
     effects = {"oe": steps[-1] - start, "ide": steps[0] - start, "iie": steps[-1] - steps[0]}
     labels = [*(names[q] for q in seen), str(data["outcome"].to_numpy()[0])]
     parts = np.stack([after - before for before, after in pairwise(steps)], axis=2)
+    later = np.append(seen, len(names))[:, None] < moved
+    parts[:, later] = 0.0  # a visit before a session, but for rounding
     sessions = {"visit": labels, "mediator": [names[q] for q in moved]}
     found = stack(idata, effects, "posterior", visit=labels).merge(
         stack(idata, {"session": parts}, "posterior", **sessions)
@@ -119,17 +122,7 @@ def trajectory_effects(
 def _problems(posterior: xr.Dataset, data: xr.Dataset, mediators: list[str], visits: list[str]) -> list[str]:
     """Fits whose mediators have no order in time, and names that they do not have."""
     names = [str(q) for q in data["mediator"].to_numpy()]
-    if "d" not in posterior:
-        return [
-            "a course over sessions needs mediators that follow one another: fit mediation(people, order=[...]) with every session's, and "
-            "what was measured between them"
-        ]
     if "trial" in posterior.dims or "group_members" in data:
         return ["effects through a course over sessions are computed for one trial without clusters"]
-    asked = [*mediators, *visits]
-    if not mediators or len(set(asked)) < len(asked) or not set(asked) <= set(names):
-        return [
-            f"mediators = {mediators}, visits = {visits}: name at least one mediator, and each of the fit's at most once, which are "
-            f"{', '.join(names)}"
-        ]
-    return []
+    parts = f" with visits {', '.join(visits)}" if visits else ""
+    return course_problems([*mediators, *visits] if mediators else [], names, ordered="d" in posterior, parts=parts)

@@ -9,7 +9,7 @@ from pillprocess.mediation.analysis import MediationAnalysis
 from pillprocess.mediation.paths import estimate_text
 from pillprocess.participants.followup import AVERAGE
 from pillprocess.trial.belief_report import rests_on, total_of
-from pillprocess.trial.further_answers import between_arms, each_mediator, floor_answer, on_floor
+from pillprocess.trial.further_answers import between_arms, each_mediator, floor_answer, on_floor, through_course
 
 
 def answers(analysis: MediationAnalysis) -> Iterator[str]:
@@ -38,6 +38,7 @@ def answers(analysis: MediationAnalysis) -> Iterator[str]:
         else:
             yield f"No proportion mediated is reported: {proportion_withheld(rows)}."
         yield from each_mediator(analysis.tables, arm)
+        yield from through_course(analysis.tables, arm, list(map(str, people.mediators.columns)))
         yield from _over_visits(analysis, arm)
         yield from _moderation(analysis, arm)
         yield from _far(analysis.tables["extrapolation"], arm)

@@ -27,6 +27,8 @@ class TrialChoices:
     outcomes, period
         Outcome's columns at several visits in order of time, ``COLUMN=TIME`` or ``COLUMN``: `repeated_mediation` is fitted; or the column
         of a crossover's period: `crossover_mediation`.
+    course
+        Mediators that are one measure over sessions: effects through all of them together (`trajectory_effects`).
     guess, guess_timing
         Column of a treatment guess or expectation, and when it was measured. ``"post_dose"`` or ``"endpoint"``: a label of
         an arm, 0/1, or "don't know"; belief is fitted as a mediator in both orders (`unblinding`), together with the
@@ -42,6 +44,7 @@ class TrialChoices:
     outcomes: Sequence[str] = ()
     period: str | None = None
     mediators: Sequence[str] = ()
+    course: Sequence[str] = ()
     guess: str | None = None
     guess_timing: Timing | None = None
     reference: str | None = None

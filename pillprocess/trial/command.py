@@ -5,16 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from pillprocess.trial.option_values import mediator_level, named_values, varying_paths
+from pillprocess.trial.option_values import Family, mediator_level, named_values, varying_paths
 
 if TYPE_CHECKING:
     from pillprocess.mediation.choices import Of
 
-Family = Literal[  # as in mediation.choices, which imports NumPy
-    "gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit", "weibull", "hazard_logit",
-    "hazard_cloglog", "zero_inflated_poisson", "zero_inflated_negative_binomial",
-    "poisson", "exponential", "log_binomial",
-]  # fmt: skip
 COLUMNS, FILE, ROWS, MODEL, RUN = "Columns", "The file", "Rows and arms", "Model", "The run"
 """Topics of the help."""
 
@@ -177,6 +172,10 @@ def mediate(
             help="The mediators, causes first; parallel by default. Repeat per mediator.", rich_help_panel=MODEL
         ),
     ] = None,
+    course: Annotated[
+        list[str] | None,
+        typer.Option(help="Mediator measured in every session: one of its columns; repeat.", rich_help_panel=MODEL),
+    ] = None,
     family_mediator: Annotated[
         Family, typer.Option(help="Distribution of the mediator.", rich_help_panel=MODEL)
     ] = "gaussian",
@@ -256,7 +255,7 @@ def mediate(
         higher_is_worse=None if higher_is_better is None else not higher_is_better, randomised=randomised,
         single_arm=single_arm, incomplete=incomplete, treatment_kind=treatment_kind, clusters=cluster or (),
         cluster_labels=cluster_labels, treatment_moderators=treatment_moderator or (), mediator_moderators=mediator_moderator or (),
-        event=event,
+        event=event, course=course or (),
     )  # fmt: skip
     levels = mediator_level(m or [])
     paths = varying_paths(vary or [])

@@ -1,6 +1,6 @@
 """Sentences on what goes beyond one arm and one mediator: each of several mediators, arms against each other, a mediator's floor."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 import xarray as xr
@@ -21,6 +21,24 @@ def each_mediator(tables: Mapping[str, pd.DataFrame], arm: str) -> Iterator[str]
         yield (
             f"Through {mediator} alone{others}: {estimate_text(own['iie'])}; not through it: {estimate_text(own['ide'])} (interventional)."
         )
+
+
+def through_course(tables: Mapping[str, pd.DataFrame], arm: str, mediators: Sequence[str]) -> Iterator[str]:
+    """The interventional effects through one measure over sessions, and what each session adds."""
+    table = tables.get("trajectory", NOTHING)
+    rows = table[table["arm"] == arm].to_dict("records")
+    if not rows:
+        return
+    own = {row["estimand"]: row for row in rows if not row["mediator"]}
+    sessions = {row["mediator"]: estimate_text(row) for row in rows if row["mediator"]}
+    between = " and ".join(m for m in mediators if m not in sessions)
+    causes = f", with {between} as common causes that treatment may itself have changed" if between else ""
+    told = ", ".join(f"{name} {text}" for name, text in sessions.items())
+    yield (
+        f"Through the course of {', '.join(sessions)}{causes}: {estimate_text(own['iie'])}, to which each session adds: {told}. Not "
+        f"through it: {estimate_text(own['ide'])} (interventional). It is assumed that nothing unmeasured affects a session's experience "
+        "and what comes after it."
+    )
 
 
 def between_arms(tables: Mapping[str, pd.DataFrame], mediators: str) -> Iterator[str]:

@@ -1,6 +1,14 @@
 """What the mediate command's options of names and numbers say."""
 
+from typing import Literal
+
 import typer
+
+Family = Literal[  # as in mediation.choices, which imports NumPy
+    "gaussian", "probit", "logit", "student_t", "negative_binomial", "ordinal_probit", "ordinal_logit", "weibull", "hazard_logit",
+    "hazard_cloglog", "zero_inflated_poisson", "zero_inflated_negative_binomial",
+    "poisson", "exponential", "log_binomial",
+]  # fmt: skip
 
 
 def named_values(given: list[str], option: str) -> dict[str, float]:

@@ -11,6 +11,7 @@ import pandas as pd
 from pillprocess.belief.coding import Timing, coded_guesses, guess_problems
 from pillprocess.belief.readiness import belief_problems, moderation_problems, with_outcome_and_experience
 from pillprocess.mediation.choices import FAMILIES, Family, choice_problems, spread_problems, vary_problems
+from pillprocess.mediation.course import course_problems
 from pillprocess.participants.checked import Participants
 from pillprocess.participants.codebook import MANY, Codebook, Visits, read_codebook
 from pillprocess.participants.crossover import Crossover
@@ -140,6 +141,7 @@ def load_trial(
     beside = {
         "--guess": guess, "--order": order, "--vary": vary, "--scale": scale != "difference", "--of": of,
         "--family-mediator": family_mediator != "gaussian", "--family-outcome": family_outcome != "gaussian",
+        "--course": choices.course,
     }  # fmt: skip
     if problems := design_problems(roles, visits, period, beside, one_outcome=choices.outcome):
         raise ParticipantError(problems, Path(choices.source).name)
@@ -189,6 +191,14 @@ def load_trial(
             order=order, m=m, at=at, scale=scale, of=of, event=experienced.event, covariates=list(map(str, experienced.covariates.columns)),
         )  # fmt: skip
         problems += vary_problems(experienced, vary)
+        if choices.course:
+            problems += course_problems(
+                choices.course, list(map(str, experienced.mediators.columns)), ordered=order is not None
+            )
+            if roles.trial is not None or roles.clusters:
+                problems.append(
+                    "--course: effects through a course over sessions are computed for one trial without clusters"
+                )
         problems += spread_problems(
             experienced, sd_by_arm=sd_by_arm, floor_mediator=floor_mediator, family_mediator=family_mediator,
             family_outcome=family_outcome,

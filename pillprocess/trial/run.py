@@ -102,8 +102,8 @@ def run_mediate(
         elif trial.roles.mediators:
             mediation = analyse_mediation(
                 trial.experienced, interaction=interaction, family_mediator=family_mediator, family_outcome=family_outcome,
-                order=order, vary=vary, sd_by_arm=sd_by_arm, floor_mediator=floor_mediator, priors=priors, m=m, at=at, scale=scale, of=of,
-                seed=seed, draws=draws, step=step,
+                order=order, vary=vary, sd_by_arm=sd_by_arm, floor_mediator=floor_mediator, course=choices.course, priors=priors, m=m,
+                at=at, scale=scale, of=of, seed=seed, draws=draws, step=step,
             )  # fmt: skip
         step("figures and report")
         report = MediationReport(people, mediation, belief)

@@ -37,6 +37,11 @@ REFUSED = {
     "unknown family": (ROLES, {"family_mediator": "gamma"}, "family_mediator = 'gamma'; it must be one of gaussian"),
     "several mediators": (ROLES | SEVERAL, {"family_mediator": "student_t"}, "several mediators must be 'gaussian'"),
     "order": (ROLES | SEVERAL, {"order": ["meq30", "bdi"]}, r"order = \['meq30', 'bdi'\] must list each of"),
+    "course without an order": (ROLES | SEVERAL | {"course": ["meq30", "age"]}, {}, "a course over sessions needs mediators that follow"),
+    "course of others": (ROLES | SEVERAL | {"course": ["bdi"]}, {"order": ["meq30", "age"]}, "course of bdi: name at least one mediator"),
+    "course of two trials": (
+        ROLES | SEVERAL | {"course": ["meq30"], "trial": "site"}, {"order": ["meq30", "age"]}, "--course: effects through a course",
+    ),
     "reference": (ROLES | {"reference": "Placebo"}, {}, "the reference 'Placebo' is none of its levels"),
     "active": (ROLES | {"active": "lsd"}, {}, "the active arm 'lsd' is none of its other levels"),
     "guess of two trials": (ROLES | GUESS | {"trial": "site"}, {}, "--guess: 2 trials .* within one trial"),

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import xarray as xr
 
-from pillprocess.trial.further_answers import between_arms, each_mediator, floor_answer, on_floor
+from pillprocess.trial.further_answers import between_arms, each_mediator, floor_answer, on_floor, through_course
 
 
 def rows(**labels: list[str]) -> pd.DataFrame:
@@ -31,6 +31,24 @@ def test_each_mediator_and_every_pair_of_arms_has_its_sentence():
         "-2.00 [-4.00, 0.10] not through it."
     ]
     assert list(between_arms({}, "depth")) == []
+
+
+def test_a_course_over_sessions_has_its_sentence():
+    table = rows(
+        arm=["high"] * 6,
+        estimand=["oe", "ide", "iie", *["session"] * 3],
+        mediator=["", "", "", "depth_1", "depth_2", "depth_3"],
+    )
+    [said] = through_course({"trajectory": table}, "high", ["depth_1", "change", "depth_2", "depth_3"])
+    assert said.startswith(
+        "Through the course of depth_1, depth_2, depth_3, with change as common causes that treatment may itself have changed: "
+        "-1.00 [-4.00, 0.10], to which each session adds: depth_1 -3.00 [-4.00, 0.10], depth_2 -2.00 [-4.00, 0.10], depth_3 -1.00"
+    )
+    assert (
+        list(through_course({}, "high", ["depth_1"]))
+        == list(through_course({"trajectory": table}, "low", ["depth_1"]))
+        == []
+    )
 
 
 def test_a_floor_is_told_with_the_people_on_it():

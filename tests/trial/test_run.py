@@ -67,7 +67,7 @@ def off_screen():
 
 @pytest.fixture
 def by_hand(monkeypatch):
-    """Replace the sampler by draws written down, so that what is made of a fit can be tested in a moment."""
+    """Replace the sampler, and the draws of the prior, by draws written down, so that what is made of a fit can be tested in a moment."""
 
     def drawn(model, **_) -> xr.DataTree:
         rng = np.random.default_rng(1)
@@ -80,7 +80,12 @@ def by_hand(monkeypatch):
                 values[name] = 3 + np.abs(values[name])
         return tree(model, values)
 
+    def no_prior(model, idata, variables, **_) -> xr.DataTree:
+        idata["prior"] = idata["posterior"].to_dataset()[[v.name for v in variables]]
+        return idata
+
     monkeypatch.setattr(analysis, "fit", drawn)
+    monkeypatch.setattr(analysis, "with_prior", no_prior)
     monkeypatch.setattr(
         analysis, "check_fit", lambda _: pd.DataFrame({"r_hat": [1.0]}, index=pd.Index(["a"], name="parameter"))
     )
@@ -179,6 +184,19 @@ def test_several_mediators_arms_and_trials_are_all_in_the_tables(by_hand, path):
     page = render_mediation(report, figures, source=path, seed=1)
     assert "belief → meq30 in this order" in page
     assert "of 6 sites" in page
+
+
+def test_a_course_over_sessions_is_in_the_tables_and_on_the_page(by_hand, path):
+    rng, n = np.random.default_rng(5), 60
+    course = ["depth_1", "early", "depth_2"]
+    table = pd.DataFrame(rng.normal(size=(n, 4)), columns=[*course, "madrs"]).assign(arm=np.arange(n) % 2)
+    people = load_participants(table, treatment="arm", reference=0, outcome="madrs", mediators=course)
+    analysis = analyse_mediation(people, order=course, course=course[::2], seed=1)
+    rows = analysis.tables["trajectory"].set_index(["estimand", "mediator"])["mean"]
+    assert rows["iie", ""] == pytest.approx(rows["session", "depth_1"] + rows["session", "depth_2"])
+    page = render_mediation(MediationReport(people, analysis), {}, source=path, seed=1)
+    assert "Through the course of depth_1, depth_2, with early as common causes" in page
+    assert "Interventional effects of the whole course of a mediator" in page
 
 
 def test_the_priors_are_listed_with_their_values():
