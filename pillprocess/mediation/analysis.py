@@ -20,6 +20,7 @@ from pillprocess.mediation.model import mediation
 from pillprocess.mediation.moderated import moderated_table
 from pillprocess.mediation.proportional import proportional_doubt
 from pillprocess.mediation.sensitivity import mediation_sensitivity
+from pillprocess.mediation.slopes_over_time import order_doubts
 from pillprocess.mediation.tabulated import by_arm, contrast_table, tabulated
 from pillprocess.mediation.trajectory import trajectory_effects
 from pillprocess.mediation.trial_effects import natural_effects_by_trial
@@ -173,8 +174,10 @@ def analyse_mediation(
             ],
             ignore_index=True,
         )
+    ordered = order if order and people.trial.nunique() == 1 and not len(people.clusters.columns) else ()
     doubted = proportional_doubt(people, interaction=interaction) if family_outcome in ORDINAL else ""
-    said = [str(w.message) for w in caught if w.category is UserWarning] + [s for s in (refusal, doubted) if s]
+    said = [str(w.message) for w in caught if w.category is UserWarning]
+    said += [s for s in (refusal, doubted, *order_doubts(people, ordered)) if s]
     return MediationAnalysis(people, idata, tables, sensitivity, tuple(dict.fromkeys(said)))
 
 

@@ -190,10 +190,14 @@ def test_a_course_over_sessions_is_in_the_tables_and_on_the_page(by_hand, path):
     rng, n = np.random.default_rng(5), 60
     course = ["depth_1", "early", "depth_2"]
     table = pd.DataFrame(rng.normal(size=(n, 4)), columns=[*course, "madrs"]).assign(arm=np.arange(n) % 2)
+    table["early"] += 2 * table["arm"] * table["depth_1"]
     people = load_participants(table, treatment="arm", reference=0, outcome="madrs", mediators=course)
     analysis = analyse_mediation(people, order=course, course=course[::2], seed=1)
     rows = analysis.tables["trajectory"].set_index(["estimand", "mediator"])["mean"]
     assert rows["iie", ""] == pytest.approx(rows["session", "depth_1"] + rows["session", "depth_2"])
+    assert any(
+        doubt.startswith("early follows from what came before it differently in the arms") for doubt in analysis.doubts
+    )
     page = render_mediation(MediationReport(people, analysis), {}, source=path, seed=1)
     assert "Through the course of depth_1, depth_2, with early as common causes" in page
     assert "Interventional effects of the whole course of a mediator" in page
