@@ -179,6 +179,7 @@ from .mediation.imputed import pool_imputed_estimates as pool_imputed_estimates
 from .mediation.imputed import pool_imputed_fits as pool_imputed_fits
 from .mediation.interventional import interventional_effects as interventional_effects
 from .mediation.trajectory import trajectory_effects as trajectory_effects
+from .mediation.trajectory_sensitivity import trajectory_sensitivity as trajectory_sensitivity
 from .mediation.model import mediation as mediation
 from .mediation.moderated import moderated_effects as moderated_effects
 from .mediation.paths import mediation_paths as mediation_paths

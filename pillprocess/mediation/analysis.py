@@ -23,13 +23,16 @@ from pillprocess.mediation.sensitivity import mediation_sensitivity
 from pillprocess.mediation.slopes_over_time import order_doubts
 from pillprocess.mediation.tabulated import by_arm, contrast_table, tabulated
 from pillprocess.mediation.trajectory import trajectory_effects
+from pillprocess.mediation.trajectory_sensitivity import trajectory_sensitivity
 from pillprocess.mediation.trial_effects import natural_effects_by_trial
-from pillprocess.output.tables import effect_table
+from pillprocess.output.tables import effect_table, interval_table
 from pillprocess.participants.table import Participants
 
 type Step = Callable[[str], None]
 
 PRIOR_DRAWS = 4000
+TABULATED = (-0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6)
+"""Strengths of an unmeasured trait at which effects through a course are tabulated."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,17 @@ def analyse_mediation(
         through = {
             arm: effect_table(trajectory_effects(idata, arm=arm, **asked).squeeze("visit", drop=True)) for arm in arms
         }
+        if family_outcome == "gaussian" and not (people.treatment_moderators or people.mediator_moderators):
+            tables["trajectory_sensitivity"] = by_arm(
+                {
+                    arm: interval_table(
+                        trajectory_sensitivity(idata, mediators=course, at=at, arm=arm, strengths=TABULATED)[
+                            ["iie", "ide"]
+                        ]
+                    )
+                    for arm in arms
+                }
+            )
         tables["trajectory"] = by_arm({arm: table.fillna({"mediator": ""}) for arm, table in through.items()})
     if people.trial.nunique() > 1:
         tables["effects_by_trial"] = by_arm(

@@ -81,7 +81,7 @@ def trajectory_effects(
     """
     arm, reference = compared_pair(idata, arm, reference)
     posterior, data = idata["posterior"].dataset, idata["constant_data"].dataset
-    if problems := _problems(posterior, data, list(mediators), list(visits)) or asked_problems(data, scale, of):
+    if problems := fit_problems(posterior, data, list(mediators), list(visits)) or asked_problems(data, scale, of):
         raise ValueError(problems[0])
     base = str(data["level"].to_numpy()[0])
     k = of_pair(lambda level: coefficients(idata, level, of=of), arm, reference, base)
@@ -119,7 +119,7 @@ def trajectory_effects(
     )
 
 
-def _problems(posterior: xr.Dataset, data: xr.Dataset, mediators: list[str], visits: list[str]) -> list[str]:
+def fit_problems(posterior: xr.Dataset, data: xr.Dataset, mediators: list[str], visits: list[str]) -> list[str]:
     """Fits whose mediators have no order in time, and names that they do not have."""
     names = [str(q) for q in data["mediator"].to_numpy()]
     if "trial" in posterior.dims or "group_members" in data:

@@ -39,6 +39,15 @@ def through_course(tables: Mapping[str, pd.DataFrame], arm: str, mediators: Sequ
         f"through it: {estimate_text(own['ide'])} (interventional). It is assumed that nothing unmeasured affects a session's experience "
         "and what comes after it."
     )
+    curve = tables.get("trajectory_sensitivity", NOTHING)
+    of_trait = {
+        round(r["strength"], 2): r for r in curve[curve["arm"] == arm].to_dict("records") if r["estimand"] == "iie"
+    }
+    if of_trait:
+        yield (
+            "An unmeasured trait that raises every session by .3 of its residual SD and lowers the outcome by .3 of its own would leave "
+            f"{estimate_text(of_trait[-0.3])} through the course; one that raises both, {estimate_text(of_trait[0.3])}."
+        )
 
 
 def between_arms(tables: Mapping[str, pd.DataFrame], mediators: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Potential outcomes: everybody is given the whole course of experience of a stranger with the same covariate, from the arm it comes from.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,7 @@ def outcome_course(
     return np.column_stack([experience, changes, y + 0.6 * change - u + rng.normal(0, 1.5, n)])
 
 
+@functools.cache
 def true_effects(world: World, n: int = 300_000, seed: int = 5) -> dict[str, np.ndarray]:
     """Effects on both early changes and the outcome, and what each session adds to the effect on the outcome."""
     rng = np.random.default_rng(seed)

@@ -5,10 +5,12 @@ import functools
 import numpy as np
 import pytest
 
+from pillprocess.mediation.draws import coefficients, profiles
 from pillprocess.mediation.effects import compute_effects
-from pillprocess.mediation.interventional import interventional_effects
+from pillprocess.mediation.interventional import direct_slopes, drawn, interventional_effects, mean_outcome
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.trajectory import trajectory_effects
+from pillprocess.mediation.trajectory_sensitivity import trajectory_sensitivity, with_trait
 from pillprocess.output.tables import effect_table
 from pillprocess.participants.table import load_participants
 from tests.mediation.sessions import ORDER, SESSIONS, VISITS, World, least_squares_course, trial, true_effects
@@ -29,9 +31,14 @@ def stand_in(order: tuple[str, ...], ordered: bool = True, family: str = "gaussi
     return mediation(people, order=list(order) if ordered else None, family_outcome=family)
 
 
+@functools.cache
+def coefficients_of(world: World, order: tuple[str, ...], n: int) -> dict[str, np.ndarray]:
+    return least_squares_course(trial(world, n, 3), order)
+
+
 def fitted(world: World = ASSUMED, order: tuple[str, ...] = ORDER, n: int = 200_000, family: str = "gaussian"):
     """A fit whose one draw are the least-squares coefficients of a large trial; x is on average what it is there."""
-    return tree(stand_in(order, family=family), least_squares_course(trial(world, n, 3), order))
+    return tree(stand_in(order, family=family), coefficients_of(world, order, n))
 
 
 def test_effects_at_every_visit_are_those_of_people_who_are_given_a_stranger_s_course():
@@ -85,6 +92,54 @@ def test_a_chance_is_averaged_over_strangers_courses():
 def test_what_the_effects_assume_can_be_seen_to_matter(world, order, least):
     found = trajectory_effects(fitted(world, order), mediators=SESSIONS)["iie"].item()
     assert abs(found - true_effects(world)["iie"][2]) > least
+
+
+def test_effects_with_a_trait_of_known_strength_are_the_true_ones():
+    """.7 of a trait in every session and -.7 in the outcome: with these taken off, what is left is the truth."""
+    world = World(trait=0.7)
+    idata = fitted(world)
+    k, posterior = coefficients(idata, "1"), idata["posterior"].dataset
+    loadings = 0.7 * np.isin(ORDER, SESSIONS)[None]
+    changed, D = with_trait(k, direct_slopes(posterior, k), loadings, np.array([-0.7]))
+    X, weight, _ = profiles(idata, None, linear=True)
+    moved = np.array([0, 2, 4])
+    y = {
+        way: mean_outcome(changed, drawn(changed, D, X, moved, t=way[0], t_m=np.full(3, way[1])), X, weight, t=way[0])[0]
+        for way in ((0, 0), (1, 0), (1, 1))
+    }  # fmt: skip
+    truth = true_effects(world)
+    assert y[1, 1] - y[1, 0] == pytest.approx(truth["iie"][2], abs=0.05)
+    assert y[1, 0] - y[0, 0] == pytest.approx(truth["ide"][2], abs=0.05)
+
+
+def test_a_trait_moves_what_goes_through_the_course_and_not_the_overall_effect():
+    idata = fitted(n=2_000)
+    found, plain = trajectory_sensitivity(idata, mediators=SESSIONS), trajectory_effects(idata, mediators=SESSIONS)
+    assert found["iie"].sel(strength=0).item() == pytest.approx(plain["iie"].item())
+    assert (found["iie"] + found["ide"]).to_numpy() == pytest.approx(plain["oe"].item())
+    iie = found["iie"][0, 0]
+    assert (
+        iie.sel(strength=-0.5) > iie.sel(strength=0) > iie.sel(strength=0.5)
+    )  # a trait against symptoms explains a part of it
+    assert found["strength_tipping"].item() == np.inf  # in these sessions no trait of equal strength would do
+    weak = {"b": np.array([[-0.1, 0.3, -0.1, 0.3, -0.1]]), "theta": np.zeros((1, 5, 1))}
+    found = trajectory_sensitivity(
+        tree(stand_in(ORDER), coefficients_of(ASSUMED, ORDER, 2_000) | weak), mediators=SESSIONS
+    )
+    tipping, iie = found["strength_tipping"].item(), found["iie"][0, 0].to_numpy()
+    assert -0.95 < tipping < 0
+    low, high = iie[np.searchsorted(found["strength"], tipping) - 1 :][:2]
+    assert low > 0 > high
+
+
+def test_strengths_and_outcomes_that_are_not_known_are_refused():
+    idata = fitted(n=500)
+    with pytest.raises(ValueError, match="they must increase through 0, between -1 and 1"):
+        trajectory_sensitivity(idata, mediators=SESSIONS, strengths=(0.1, 0.2))
+    with pytest.raises(ValueError, match="known for a gaussian outcome without moderators; this one is logit"):
+        trajectory_sensitivity(fitted(n=500, family="logit"), mediators=SESSIONS)
+    with pytest.raises(ValueError, match="course of awe: name at least one mediator"):
+        trajectory_sensitivity(idata, mediators=["awe"])
 
 
 def test_what_has_no_course_is_refused():

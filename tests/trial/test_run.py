@@ -201,6 +201,9 @@ def test_a_course_over_sessions_is_in_the_tables_and_on_the_page(by_hand, path):
     page = render_mediation(MediationReport(people, analysis), {}, source=path, seed=1)
     assert "Through the course of depth_1, depth_2, with early as common causes" in page
     assert "Interventional effects of the whole course of a mediator" in page
+    curve = analysis.tables["trajectory_sensitivity"].query("estimand == 'iie'").set_index("strength")["mean"]
+    assert curve[0.0] == pytest.approx(rows["iie", ""])
+    assert "An unmeasured trait that raises every session by .3 of its residual SD" in page
 
 
 def test_the_priors_are_listed_with_their_values():
