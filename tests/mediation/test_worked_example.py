@@ -1,4 +1,4 @@
-"""The worked example of baseline severity runs as it stands on its page, and its effects are those of the people it simulates."""
+"""The worked examples run as they stand on their pages, and their effects are those of the people they simulate."""
 
 import re
 import warnings
@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 
 import pillprocess as pp
+from tests.mediation.sessions import least_squares_course
 from tests.mediation.trees import tree
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "baseline_severity.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+SESSIONS = ["insight_1", "insight_2", "insight_3"]
+
+
+def blocks(page: str) -> list[str]:
+    """The Python of a page of the documentation."""
+    if not (DOCS / page).is_file():
+        pytest.skip("docs/ is not here")
+    return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
 def least_squares(model, people):
@@ -32,15 +41,12 @@ def least_squares(model, people):
 
 
 def test_the_page_of_baseline_severity_runs_and_gives_the_effects_it_promises(monkeypatch, capsys):
-    if not PAGE.is_file():
-        pytest.skip("docs/ is not here")
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, object] = {}
     monkeypatch.setattr(pp, "fit", lambda model, **_: least_squares(model, names["people"]))
     monkeypatch.setattr(pp, "check_fit", lambda _: None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*it extrapolates", category=UserWarning)
-        for block in blocks:
+        for block in blocks("baseline_severity.md"):
             exec(block, names)
         for value, true in ((27, -0.5), (32, -3.0), (37, -5.5)):
             effects = pp.natural_effects(names["idata"], at={"severity": value})
@@ -48,3 +54,32 @@ def test_the_page_of_baseline_severity_runs_and_gives_the_effects_it_promises(mo
     moderated = names["moderated"].set_index("estimand")
     assert moderated.loc["tnie_difference", "mean"] == pytest.approx(-5, abs=1.5)
     assert "tnie_difference" in capsys.readouterr().out
+
+
+def test_the_page_of_sessions_runs_and_gives_the_effects_it_promises(monkeypatch):
+    """With least squares in place of a fit, of the page's 240 people and, for the truth it names, of 200,000."""
+    names: dict[str, object] = {}
+
+    def fitted(model, **_):
+        drug = (names["table"]["arm"] == "psilocybin").astype(float)
+        table = names["table"].assign(arm=drug, x=np.arange(len(drug)) % 3 - 1.0)  # a covariate that does nothing
+        draws = least_squares_course(table, tuple(model.coords["mediator"]))
+        none = {"gamma_m": np.zeros((1, len(model.coords["mediator"]), 0)), "gamma_y": np.zeros((1, 0))}
+        return tree(model, {name: np.repeat(value, 2, axis=0) for name, value in (draws | none).items()})
+
+    monkeypatch.setattr(pp, "fit", fitted)
+    monkeypatch.setattr(pp, "check_fit", lambda _: None)
+    code = blocks("sessions.md")
+    for block in code:
+        exec(block, names)
+    assert names["effects"]["iie"][0, 0, 2].item() == pytest.approx(-5.2, abs=0.6)
+    exec(code[0].replace("240", "200_000"), names)
+    model = pp.mediation(names["people"], order=names["course"])
+    found = pp.trajectory_effects(fitted(model), mediators=SESSIONS, visits=["madrs_1", "madrs_2"])
+    for name, truth in {"oe": (-5.0, -8.8, -9.4), "ide": (-2.0, -3.0, -3.1), "iie": (-3.0, -5.8, -6.3)}.items():
+        assert found[name][0, 0].to_numpy() == pytest.approx(truth, abs=0.15)
+    short = pp.load_participants(
+        names["table"][:240], treatment="arm", reference="placebo", outcome="madrs_6", mediators=SESSIONS, higher_is_worse=True
+    )  # fmt: skip
+    without = pp.trajectory_effects(fitted(pp.mediation(short, order=SESSIONS)), mediators=SESSIONS)
+    assert without["iie"][0, 0, 0].item() == pytest.approx(-8.7, abs=0.15)
