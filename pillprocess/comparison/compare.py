@@ -16,7 +16,8 @@ from pillprocess.comparison.comparability import (
     has_design,
     unit_density,
 )
-from pillprocess.gaussian.held_out import HeldOut, held_out_densities, held_out_sets
+from pillprocess.gaussian.held_out import held_out_sets
+from pillprocess.gaussian.held_out_density import HeldOut, held_out_densities
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, Index, System, Trial, assemble
 from pillprocess.gaussian.posterior_columns import columns, design_of
 
