@@ -11,10 +11,13 @@ between trials, which every set of terms has.
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.sparse import csr_array
 
 from pillprocess.gaussian.design import data_hash
+from pillprocess.gaussian.matrices import Stored, stored
 
 type Values = pd.Series | np.ndarray
+type Entries = tuple[np.ndarray, np.ndarray]
 
 
 class Columns:
@@ -25,31 +28,38 @@ class Columns:
 
     def __init__(self, n_rows: int) -> None:
         self.n_rows = n_rows
-        self.coefficients: list[tuple[str, str, str, str, np.ndarray, float, float]] = []
-        self.effects: list[tuple[str, str, str, str, np.ndarray, str, str]] = []
+        self.coefficients: list[tuple[str, str, str, str, Entries, float, float]] = []
+        self.effects: list[tuple[str, str, str, str, Entries, str, str]] = []
 
     def coefficient(
         self, variable: str, dim: str, label: str, term: str, values: Values, prior_sd: float, *, prior_mean: float = 0.0,
         kept: bool = False,
     ) -> None:  # fmt: skip
         """Add a fixed effect with prior Normal(prior_mean, prior_sd)."""
-        column = np.asarray(values, float)
-        if kept or column.any():
+        column = entries(values)
+        if kept or len(column[0]):
             self.coefficients.append((variable, dim, label, term, column, prior_sd, prior_mean))
 
     def effect(
         self, variable: str, dim: str, label: str, term: str, values: Values, scale: str, *, mean: str = "", kept: bool = False
     ) -> None:  # fmt: skip
         """Add a random effect with the SD named by ``scale``; ``mean`` names the coefficient whose mean it differentiates."""
-        column = np.asarray(values, float)
-        if kept or column.any():
+        column = entries(values)
+        if kept or len(column[0]):
             self.effects.append((variable, dim, label, term, column, scale, mean))
+
+
+def entries(values: Values) -> Entries:
+    """Rows of a column that are not zero, and what stands there."""
+    column = np.asarray(values, float)
+    rows = np.flatnonzero(column)
+    return rows, column[rows]
 
 
 def design_dataset(
     rows: pd.DataFrame,
     columns: Columns,
-    covariance: np.ndarray,
+    covariance: Stored,
     prior_scale: tuple[str, float, float],
     *,
     attrs: dict[str, str | list[str]],
@@ -77,11 +87,11 @@ def design_dataset(
     family, a, b = prior_scale
     y = rows["y"].to_numpy(float)
 
-    def stack(
-        collected: list[tuple[str, str, str, str, np.ndarray, float, float]]
-        | list[tuple[str, str, str, str, np.ndarray, str, str]],
-    ) -> np.ndarray:
-        return np.column_stack([c[4] for c in collected]) if collected else np.zeros((columns.n_rows, 0))
+    def stack(columns_of: list[Entries]) -> Stored:
+        row = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _ in columns_of)])
+        value = np.concatenate([np.zeros(0), *(values for _, values in columns_of)])
+        column = np.repeat(np.arange(len(columns_of)), [len(rows) for rows, _ in columns_of])
+        return stored(csr_array((value, (row, column)), shape=(columns.n_rows, len(columns_of))))
 
     def strings(kind: str, position: int) -> np.ndarray:
         collected = columns.coefficients if kind == "coefficient" else columns.effects
@@ -92,8 +102,8 @@ def design_dataset(
         {
             "y": ("row", y),
             "covariance": (("row", "row_"), covariance),
-            "X": (("row", "coefficient"), stack(columns.coefficients)),
-            "Z": (("row", "effect"), stack(columns.effects)),
+            "X": (("row", "coefficient"), stack([c[4] for c in columns.coefficients])),
+            "Z": (("row", "effect"), stack([e[4] for e in columns.effects])),
             "prior_mean": ("coefficient", np.array([c[6] for c in columns.coefficients], float)),
             "prior_sd": ("coefficient", np.array([c[5] for c in columns.coefficients], float)),
             **{f"{kind}_{what}": (kind, strings(kind, i)) for kind in names for i, what in enumerate(("variable", "dim", "label", "term"))},
@@ -112,7 +122,7 @@ def design_dataset(
     return dataset.assign_attrs(attrs | {"data_hash": data_hash(dataset), "scale": str(rows["unit"].iloc[0])})
 
 
-def differences_covariance(rows: pd.DataFrame) -> np.ndarray:
+def differences_covariance(rows: pd.DataFrame) -> Stored:
     r"""Sampling covariance: independent arms; differences of one trial share the error of the arms they have in common.
 
     With :math:`z_a` one standard error for each arm of the trial, a difference of the arms a and c has the error
@@ -126,7 +136,7 @@ def differences_covariance(rows: pd.DataFrame) -> np.ndarray:
         one, in whichever direction it is written.
     """
     se = rows["se"].to_numpy(float)
-    covariance = np.diag(se**2)
+    found = [(np.arange(len(se)), np.arange(len(se)), se**2)]
     contrast = rows.reset_index(drop=True)[(rows["kind"] == "contrast").to_numpy()]
     problems = []
     for trial, group in contrast[contrast["trial"].duplicated(keep=False)].groupby("trial"):
@@ -142,11 +152,13 @@ def differences_covariance(rows: pd.DataFrame) -> np.ndarray:
             problems.append(f"trial '{trial}': its differences follow from one another ({labels}); leave one out")
         error = signs * np.sqrt(parts) * group["se"].to_numpy(float)[:, None]
         shared = error @ error.T
-        shared[np.diag_indices(len(group))] = group["se"].to_numpy(float) ** 2
-        covariance[np.ix_(group.index, group.index)] = shared
+        shared[np.diag_indices(len(group))] = 0.0  # the variances are there already
+        row, column = np.nonzero(shared)
+        found.append((group.index.to_numpy()[row], group.index.to_numpy()[column], shared[row, column]))
     if problems:
         raise ValueError("nothing was fitted:\n" + "\n".join(problems))
-    return covariance
+    row, column, value = (np.concatenate(part) for part in zip(*found, strict=True))
+    return stored(csr_array((value, (row, column)), shape=(len(se), len(se))))
 
 
 def share_of_variance(own: float, other: float) -> float:

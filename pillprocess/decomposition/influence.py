@@ -93,7 +93,7 @@ def _moments(design: xr.Dataset, names: list[str]) -> tuple[np.ndarray, np.ndarr
     parameters = [*parameter_names(design, "coefficient"), *parameter_names(design, "effect")]
     weights = np.array([[float(p == name) for name in names] for p in parameters]).reshape(len(parameters), -1)
     grid, system = integrate(design, tolerance=1e-2), assemble(design, combinations=weights)
-    parts = [combination_moments(system, tau) for tau in in_chunks(grid.tau)]
+    parts = [combination_moments(system, tau) for tau in in_chunks(grid.tau, system)]
     mean, sd = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
     centre = mean @ grid.weight
     return centre, np.sqrt((sd**2 + (mean - centre[:, None]) ** 2) @ grid.weight)

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.gaussian.design_checks import DesignError, check_design, parameter_names
+from pillprocess.gaussian.matrices import AT_ONCE
 
 
 def gaussian_design(
@@ -159,9 +160,11 @@ def _columns(table: pd.DataFrame) -> dict[str, np.ndarray]:
 
 def data_hash(design: xr.Dataset) -> str:
     """Return the SHA-256 of a design's outcomes, covariance and row labels."""
-    y, covariance = design["y"].to_numpy(), np.ascontiguousarray(design["covariance"].to_numpy())
-    digest = hashlib.sha256(y.tobytes())
-    digest.update(covariance)
+    digest = hashlib.sha256(design["y"].to_numpy().tobytes())
+    covariance = design["covariance"]
+    step = max(1, AT_ONCE // max(1, len(covariance)))
+    for start in range(0, len(covariance), step):
+        digest.update(np.ascontiguousarray(covariance[start : start + step].to_numpy()))
     digest.update("\n".join(str(label) for label in design["row"].to_numpy()).encode())
     return digest.hexdigest()
 

@@ -4,7 +4,9 @@ from collections import Counter
 
 import numpy as np
 import xarray as xr
+from scipy.sparse import coo_array, csr_array
 
+from pillprocess.gaussian.matrices import diagonal_blocks, nonzeros, rows_by
 from pillprocess.gaussian.scales import FAMILIES
 
 NEEDED = (
@@ -50,13 +52,11 @@ def check_design(design: xr.Dataset) -> None:
     missing = [name for name in NEEDED if name not in design]
     if missing:
         raise DesignError(f"the design cannot be fitted: it lacks {', '.join(missing)}")
-    problems = [
-        f"{name}: {label} is not finite"
-        for name, dim in (("y", "row"), ("X", "row"), ("Z", "row"), ("covariance", "row"))
-        for label in design["row"].to_numpy()[
-            ~np.isfinite(design[name].to_numpy()).reshape(design.sizes[dim], -1).all(axis=1)
-        ]
-    ]
+    row = design["row"].to_numpy()
+    matrices = {name: nonzeros(design[name]) for name in ("X", "Z", "covariance")}
+    infinite = {"y": np.flatnonzero(~np.isfinite(design["y"].to_numpy()))}
+    infinite |= {n: np.unique(coo_array(m).coords[0][~np.isfinite(m.data)]) for n, m in matrices.items()}
+    problems = [f"{name}: {row[i]} is not finite" for name, rows in infinite.items() for i in rows]
     problems += [
         f"{name}: numbers of type {design[name].dtype}; they must be float64, less is not precise enough"
         for name in ("y", "covariance", "X", "Z", "prior_mean", "prior_sd", "prior_scale_a", "prior_scale_b")
@@ -71,7 +71,7 @@ def check_design(design: xr.Dataset) -> None:
     ]
     problems += _scale_problems(design, effects)
     problems += _name_problems(design, [*coefficients, *effects])
-    problems += _covariance_problems(design)
+    problems += _covariance_problems(design, matrices["covariance"], matrices["X"])
     if problems:
         raise DesignError("the design cannot be fitted:\n" + "\n".join(problems))
 
@@ -137,33 +137,41 @@ def _repeated(names: list[str]) -> list[str]:
     return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
-def _covariance_problems(design: xr.Dataset) -> list[str]:
-    y, covariance, trial, row = (design[name].to_numpy() for name in ("y", "covariance", "trial", "row"))
-    i, k = np.nonzero(covariance)
-    if not np.allclose(covariance[i, k], covariance[k, i], rtol=1e-10, atol=0):
+def _covariance_problems(design: xr.Dataset, covariance: csr_array, X: csr_array) -> list[str]:
+    y, trial, row = (design[name].to_numpy() for name in ("y", "trial", "row"))
+    mirrored = covariance.T.tocsr()
+    mirrored.sort_indices()
+    same = np.array_equal(covariance.indices, mirrored.indices) and np.array_equal(covariance.indptr, mirrored.indptr)
+    if not (same and np.allclose(covariance.data, mirrored.data, rtol=1e-10, atol=0)):
         return ["covariance: not symmetric"]
+    above, beside = coo_array(covariance).coords
     problems = [
         f"covariance: rows {row[i]} and {row[k]} are correlated but belong to trials {trial[i]} and {trial[k]}"
-        for i, k in zip(i, k, strict=True)
+        for i, k in zip(above, beside, strict=True)
         if i < k and trial[i] != trial[k]
     ]
-    variance = np.diag(covariance)
+    variance = covariance.diagonal()
     problems += [
         f"row {row[i]}: y = {y[i]:g} with variance {variance[i]:g}; double precision cannot square such numbers: change the unit"
         for i in np.flatnonzero(
             (np.abs(y) > LARGEST) | (variance > LARGEST**2) | ((variance > 0) & (variance < LARGEST**-2))
         )
     ]
-    spread, error = np.abs(design["X"].to_numpy()) * design["prior_sd"].to_numpy(), np.sqrt(np.abs(np.diag(covariance)))
-    for i in np.flatnonzero((spread > WIDEST_RATIO * error[:, None]).any(axis=1)):
-        name = parameter_names(design, "coefficient")[int(spread[i].argmax())]
+    error = np.sqrt(np.abs(variance))
+    spread = csr_array((np.abs(X.data) * design["prior_sd"].to_numpy()[X.indices], X.indices, X.indptr), shape=X.shape)
+    of = coo_array(spread).coords[0]
+    for i in np.unique(of[spread.data > WIDEST_RATIO * error[of]]):
+        here = slice(spread.indptr[i], spread.indptr[i + 1])
+        widest = spread.data[here].argmax()
+        name = parameter_names(design, "coefficient")[spread.indices[here][widest]]
         problems.append(
-            f"row {row[i]}: its sampling SD is {error[i]:g} and the prior SD of {name} there {spread[i].max():g}, a ratio above "
+            f"row {row[i]}: its sampling SD is {error[i]:g} and the prior SD of {name} there {spread.data[here][widest]:g}, a ratio above "
             f"{WIDEST_RATIO:g} that double precision cannot hold; are both in one unit?"
         )
-    for name in dict.fromkeys(trial):
-        here = np.flatnonzero(trial == name)
-        block = covariance[np.ix_(here, here)]
-        if np.isfinite(block).all() and np.linalg.eigvalsh(block)[0] <= 0:
-            problems.append(f"covariance: the block of trial {name} is not positive definite")
+    rows = rows_by(trial)
+    problems += [
+        f"covariance: the block of trial {name} is not positive definite"
+        for name, block in zip(rows, diagonal_blocks(covariance, list(rows.values())), strict=True)
+        if np.isfinite(block).all() and np.linalg.eigvalsh(block)[0] <= 0
+    ]
     return problems

@@ -5,6 +5,9 @@ from scipy.sparse import block_diag, coo_array, csr_array
 
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, System, factorise, reduce
 
+AT_ONCE = 2**21
+"""Numbers (row, draw) that are worked on at once."""
+
 
 def draw(system: System, tau: Array, *, chains: int, rng: np.random.Generator) -> Array:
     """Draw ``theta - m`` (parameter, chain, node) from its posterior given the ``tau`` (node, scale) of each node."""
@@ -29,30 +32,43 @@ def draw(system: System, tau: Array, *, chains: int, rng: np.random.Generator) -
     return theta
 
 
-def predict(system: System, theta: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Return residuals (row, chain, draw), trial log densities (trial, chain, draw) and new errors (row, chain, draw).
+def predict(
+    system: System, theta: Array, rng: np.random.Generator, *, seed: int, by_row: bool = True
+) -> tuple[Array, list[Array]]:
+    """Return log densities of trials (trial, chain, draw) and, unless not wanted, log densities of rows, and new rows.
 
-    ``theta`` (parameter, chain, draw) holds deviations from the prior means.
+    ``theta`` (parameter, chain, draw) holds deviations from the prior means. Some trials are worked on at a time.
     """
-    residual = system.outcome[:, None] - system.loadings @ theta.reshape(len(theta), theta[:1].size)
-    by_trial = np.concatenate([one.rows for one in system.trials])
-    size = np.array([len(one.rows) for one in system.trials])
-    factor = block_diagonal([one.factor for one in system.trials])
-    whitener = block_diagonal([np.linalg.inv(one.factor) for one in system.trials])
-    total = block_diagonal([np.ones((1, n)) for n in size])
-    constant = size * LOG_2PI + 2 * (total @ np.log(factor.diagonal()))
-    density = -0.5 * (constant[:, None] + total @ (whitener @ residual[by_trial]) ** 2)
-    error = np.empty_like(residual)
-    error[by_trial] = factor @ rng.standard_normal(residual.shape)
-    shape = theta.shape[1:]
-    return residual.reshape(-1, *shape), density.reshape(-1, *shape), error.reshape(-1, *shape)
+    shape, deviation = theta.shape[1:], theta.reshape(len(theta), theta[:1].size)
+    y = system.outcome + system.loadings @ system.mean
+    by_trial = np.empty((len(system.trials), deviation.shape[1]))
+    by_rows = [np.empty((system.n_row, deviation.shape[1])) for _ in range(2 * by_row)]
+    step = max(1, len(system.trials) * AT_ONCE // (system.n_row * deviation.shape[1]))
+    for start in range(0, len(system.trials), step):
+        some = system.trials[start : start + step]
+        rows = np.concatenate([one.rows for one in some])
+        residual = system.outcome[rows, None] - system.loadings[rows] @ deviation
+        factor = block_diagonal([one.factor for one in some])
+        whitener = block_diagonal([np.linalg.inv(one.factor) for one in some])
+        total = block_diagonal([np.ones((1, len(one.rows))) for one in some])
+        constant = total @ (LOG_2PI + 2 * np.log(factor.diagonal()))
+        by_trial[start : start + step] = -0.5 * (constant[:, None] + total @ (whitener @ residual) ** 2)
+        if by_row:
+            variance = np.concatenate([(one.factor**2).sum(axis=1) for one in some])[:, None]
+            by_rows[0][rows] = -0.5 * (LOG_2PI + np.log(variance) + residual**2 / variance)
+            by_rows[1][rows] = y[rows, None] - residual + factor @ rng.standard_normal(residual.shape)
+    if by_row:
+        by_rows[0] = told_apart(by_rows[0], seed)
+    return by_trial.reshape(-1, *shape), [part.reshape(-1, *shape) for part in by_rows]
 
 
 def told_apart(density: Array, seed: int) -> Array:
-    """Log densities (row, chain, draw) with a hair of 1e-12 on rows that no parameter touches: ArviZ refuses draws all alike."""
-    constant = np.ptp(density, axis=(1, 2)) == 0
-    hair = 1e-12 * np.random.default_rng([seed, 3]).standard_normal(density.shape)
-    return density + constant[:, None, None] * hair
+    """Log densities (row, draw) with a hair of 1e-12 on rows that no parameter touches: ArviZ refuses draws all alike."""
+    constant = np.ptp(density, axis=1) == 0
+    if constant.any():
+        hair = 1e-12 * np.random.default_rng([seed, 3]).standard_normal(density.shape)
+        density[constant] += hair[constant]
+    return density
 
 
 def block_diagonal(blocks: list[Array]) -> csr_array:

@@ -13,6 +13,7 @@ A Student-t(nu, 0, s) prior on a coefficient is a normal scale mixture: make it 
 prior is ``invgamma(nu / 2, nu s^2 / 2)``.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,15 +22,19 @@ import xarray as xr
 import pillprocess
 from pillprocess.gaussian.design import data_attrs
 from pillprocess.gaussian.design_checks import DesignError, check_design, parameter_names
-from pillprocess.gaussian.draws import draw, predict, told_apart
+from pillprocess.gaussian.draws import draw, predict
 from pillprocess.gaussian.interpolation import draw_nodes
-from pillprocess.gaussian.normal_equations import LOG_2PI, Array, System, assemble, log_likelihood
+from pillprocess.gaussian.normal_equations import Array, System, assemble, log_likelihood
 from pillprocess.gaussian.posterior_columns import last
 from pillprocess.gaussian.prior import log_prior, prior_draws
 from pillprocess.gaussian.quadrature import Lattice, integrate_lattice, log_sum
 from pillprocess.gaussian.scales import ScalePrior
 
-CHUNK = 250
+MOST_AT_ONCE = 250
+NUMBERS_AT_ONCE = 2**19
+ROW_DRAWS = 2**24
+"""Numbers (row, draw) that each group by row may hold unless it is asked for: 128 MiB."""
+
 PRIOR_DRAWS = 1000
 MOST_SCALES = 4
 
@@ -88,7 +93,7 @@ def integrate(design: xr.Dataset, *, tolerance: float = 3e-4, spacing: float = 1
     mirrored = np.array([prior.mirrored for prior in priors], dtype=bool)
 
     def log_density(x: Array) -> Array:
-        return np.concatenate([log_posterior(system, priors, part) for part in in_chunks(x)])[:, None]
+        return np.concatenate([log_posterior(system, priors, part) for part in in_chunks(x, system)])[:, None]
 
     lattice = integrate_lattice(log_density, mirrored, tolerance=tolerance, spacing_factor=spacing)
     log_total = float(log_sum(lattice.log_weight)[0])
@@ -97,9 +102,10 @@ def integrate(design: xr.Dataset, *, tolerance: float = 3e-4, spacing: float = 1
     return Grid(design, system, priors, lattice, tau, weight / weight.sum(), log_total)
 
 
-def in_chunks(nodes: Array) -> list[Array]:
+def in_chunks(nodes: Array, system: System) -> list[Array]:
     """Split nodes (node, scale) into parts whose arrays stay in the processor's cache."""
-    return np.array_split(nodes, range(CHUNK, len(nodes), CHUNK))
+    size = max(1, min(MOST_AT_ONCE, NUMBERS_AT_ONCE // max(1, len(system.mean))))
+    return np.array_split(nodes, range(size, len(nodes), size))
 
 
 def scale_priors(design: xr.Dataset, system: System) -> tuple[ScalePrior, ...]:
@@ -137,7 +143,9 @@ def log_posterior(system: System, priors: tuple[ScalePrior, ...], x: Array) -> A
     return log_likelihood(system, tau) + log_prior
 
 
-def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int = 4) -> xr.DataTree:
+def fit_exact(
+    design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int = 4, by_row: bool | None = None
+) -> xr.DataTree:
     """Fit a design exactly and return its posterior as draws.
 
     Parameters
@@ -149,6 +157,8 @@ def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int =
     draws, chains : int
         Draws per chain, and chains. Draws are not autocorrelated. The values of the scales are a Latin hypercube of
         ``draws`` points of their posterior that every chain visits; all else is drawn anew given them.
+    by_row : bool, optional
+        As in :func:`pillprocess.fit`.
 
     Returns
     -------
@@ -166,21 +176,26 @@ def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int =
     canonical = in_canonical_order(design)
     grid = integrate(canonical)
     system, rng = grid.system, np.random.default_rng(seed)
+    by_row = rows_are_drawn(design, chains * draws) if by_row is None else by_row
     tau, _ = scales_at(grid.priors, draw_nodes(grid.lattice, draws, rng))
-    theta = np.concatenate([draw(system, part, chains=chains, rng=rng) for part in in_chunks(tau)], axis=2)
-    residual, trial_density, error = predict(system, theta, rng)
+    theta, start = np.empty((len(system.mean), chains, draws)), 0
+    for part in in_chunks(tau, system):
+        theta[:, :, start : start + len(part)] = draw(system, part, chains=chains, rng=rng)
+        start += len(part)
+    trial_density, of_rows = predict(system, theta, rng, seed=seed, by_row=by_row)
     theta += system.mean[:, None, None]
 
-    y, variance = (v[:, None, None] for v in (canonical["y"].to_numpy(), np.diag(canonical["covariance"].to_numpy())))
-    pointwise = -0.5 * (LOG_2PI + np.log(variance) + residual**2 / variance)
     index = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    row = {"row": canonical["row"].to_numpy()}
-    trial = {"trial": [one.name for one in system.trials]}
+    row, trial = canonical["row"].to_numpy(), [one.name for one in system.trials]
     as_given = {"row": design["row"].to_numpy(), "trial": list(dict.fromkeys(design["trial"].to_numpy().tolist()))}
-    density = xr.Dataset({"y": last("row", told_apart(pointwise, seed))}, coords=index | row)
-    by_trial = xr.Dataset({"y_trial": last("trial", trial_density)}, coords=index | trial)
-    replicated = xr.Dataset({"y": last("row", y - residual + error)}, coords=index | row)
-    posterior = posterior_dataset(canonical, theta, tau, rng).assign_coords(index).sel(labels_by_dim(design))
+    posterior = posterior_dataset(canonical, theta, tau, rng, labels_by_dim(design)).assign_coords(index)
+    del theta
+    by_trial = xr.Dataset({"y_trial": last("trial", trial_density)}, coords=index | {"trial": trial})
+    groups = {"/log_likelihood_by_trial": by_trial.sel(trial=as_given["trial"])}
+    for name in ("/posterior_predictive", "/log_likelihood") if by_row else ():
+        drawn = xr.Dataset({"y": last("row", of_rows.pop())}, coords=index | {"row": row})
+        groups[name] = drawn.sel(row=as_given["row"])
+        del drawn  # in another order it is a copy
     return xr.DataTree.from_dict(
         {
             "/": xr.Dataset(
@@ -194,28 +209,38 @@ def fit_exact(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int =
                 | data_attrs(design)
             ),
             "/posterior": posterior,
-            "/log_likelihood": density.sel(row=as_given["row"]),
-            "/log_likelihood_by_trial": by_trial.sel(trial=as_given["trial"]),
-            "/posterior_predictive": replicated.sel(row=as_given["row"]),
             "/observed_data": xr.Dataset({"y": ("row", design["y"].to_numpy())}, coords={"row": as_given["row"]}),
             "/constant_data": design,
         }
-        | prior_groups(design, posterior, seed=seed)
+        | groups
+        | prior_groups(design, posterior, seed=seed, by_row=by_row)
     )
 
 
-def prior_groups(design: xr.Dataset, posterior: xr.Dataset, *, seed: int) -> dict[str, xr.Dataset]:
+def rows_are_drawn(design: xr.Dataset, draws: int) -> bool:
+    """Whether the groups by row are small enough to be made without being asked for; say so where they are not."""
+    small = design.sizes["row"] * draws <= ROW_DRAWS
+    if not small:
+        warnings.warn(
+            f"{design.sizes['row']:,} rows x {draws:,} draws: log_likelihood, posterior_predictive and prior_predictive, which have a "
+            "number for each, were not drawn; ask for them with by_row=True, or for fewer draws",
+            stacklevel=4,
+        )
+    return small
+
+
+def prior_groups(design: xr.Dataset, posterior: xr.Dataset, *, seed: int, by_row: bool = True) -> dict[str, xr.Dataset]:
     """Groups ``prior`` and ``prior_predictive`` (one chain of draws) and ``log_prior`` (at the posterior draws), as ArviZ names them."""
     canonical = in_canonical_order(design)
-    theta, tau, y = prior_draws(canonical, seed=seed, draws=PRIOR_DRAWS)
+    theta, tau, y = prior_draws(canonical, seed=seed, draws=PRIOR_DRAWS, by_row=by_row)
     index = {"chain": [0], "draw": np.arange(PRIOR_DRAWS)}
-    prior = posterior_dataset(canonical, theta[:, None], tau, np.random.default_rng([seed, 2])).assign_coords(index)
-    rows = xr.Dataset({"y": last("row", y[:, None])}, coords=index | {"row": canonical["row"].to_numpy()})
-    return {
-        "/prior": prior.sel(labels_by_dim(design)),
-        "/prior_predictive": rows.sel(row=design["row"].to_numpy()),
-        "/log_prior": log_prior(design, posterior),
-    }
+    prior = posterior_dataset(canonical, theta[:, None], tau, np.random.default_rng([seed, 2]), labels_by_dim(design))
+    groups = {"/prior": prior.assign_coords(index), "/log_prior": log_prior(design, posterior)}
+    if y is not None:
+        rows = xr.Dataset({"y": last("row", y[:, None])}, coords=index | {"row": canonical["row"].to_numpy()})
+        del y
+        groups["/prior_predictive"] = rows.sel(row=design["row"].to_numpy())
+    return groups
 
 
 def in_canonical_order(design: xr.Dataset) -> xr.Dataset:
@@ -237,10 +262,12 @@ def labels_by_dim(design: xr.Dataset) -> dict[str, list[str]]:
     return {dim: list(found) for dim, found in labels.items()}
 
 
-def posterior_dataset(design: xr.Dataset, theta: Array, tau: Array, rng: np.random.Generator) -> xr.Dataset:
+def posterior_dataset(
+    design: xr.Dataset, theta: Array, tau: Array, rng: np.random.Generator, order: dict[str, list[str]] | None = None
+) -> xr.Dataset:
     """Name the draws of parameters (parameter, chain, draw) and scales (draw, scale) as the design does.
 
-    A variable covers all labels of its dim; effects the design has no column for are draws from their prior.
+    A variable covers all labels of its dim, in the ``order`` given; effects the design has no column for are draws from their prior.
     """
     chains, draws = theta.shape[1:]
     variables: dict[str, tuple[tuple[str, ...], Array]] = {}
@@ -258,11 +285,13 @@ def posterior_dataset(design: xr.Dataset, theta: Array, tau: Array, rng: np.rand
             variables[str(name)] = (("chain", "draw"), theta[columns[0]])
             continue
         place = {label[c]: c for c in columns}
-        absent = [i for i, one in enumerate(labels[along]) if one not in place]
-        values = theta[[place.get(one, columns[0]) for one in labels[along]]]
+        shown = labels[along] if order is None else order[along]
+        position = {one: i for i, one in enumerate(shown)}
+        absent = [position[one] for one in labels[along] if one not in place]
+        values = theta[[place.get(one, columns[0]) for one in shown]]
         if absent:
             values[absent] = tau[:, names.index(scale[columns[0]])] * rng.standard_normal((len(absent), chains, draws))
         variables[str(name)] = last(along, values)
     for number, name in enumerate(names):
         variables[str(name)] = (("chain", "draw"), np.tile(tau[:, number], (chains, 1)))
-    return xr.Dataset(variables, coords=labels)
+    return xr.Dataset(variables, coords=labels if order is None else order)

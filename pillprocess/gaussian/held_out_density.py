@@ -169,10 +169,10 @@ def held_out_densities(
         return found.T + log_prior[:, None]
 
     def all_log_densities(x: Array) -> Array:
-        return np.concatenate([log_densities(part) for part in in_chunks(x)])
+        return np.concatenate([log_densities(part) for part in in_chunks(x, system)])
 
     def whole_log_density(x: Array) -> Array:
-        return np.concatenate([log_posterior(system, priors, part) for part in in_chunks(x)])[:, None]
+        return np.concatenate([log_posterior(system, priors, part) for part in in_chunks(x, system)])[:, None]
 
     lattice = integrate_lattice(all_log_densities, mirrored, tolerance=tolerance, first=whole_log_density)
     total = log_sum(lattice.log_weight)

@@ -66,7 +66,7 @@ def summarise_mixture(grid: Grid, weights: Array, *, level: float) -> Array:
     kept = grid.weight > 1e-12 * grid.weight.max()
     probability, tau = grid.weight[kept, None] / grid.weight[kept].sum(), grid.tau[kept]
     system = assemble(grid.design, combinations=weights)
-    parts = [combination_moments(system, part) for part in in_chunks(tau)]
+    parts = [combination_moments(system, part) for part in in_chunks(tau, system)]
     mean, sd = (np.concatenate(moments, axis=1).T for moments in zip(*parts, strict=True))
 
     return mixture_summary(mean, sd, probability, level=level)

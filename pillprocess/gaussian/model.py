@@ -5,6 +5,7 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
+from pillprocess.gaussian.matrices import nonzeros
 from pillprocess.gaussian.scales import FAMILIES
 
 
@@ -69,11 +70,11 @@ def gaussian_model(design: xr.Dataset) -> pm.Model:
             place = _positions(coords[dim], part["effect_label"].to_numpy())
             effect = pm.Deterministic(variable, raw * _scale_by_label(scales, named, place, len(coords[dim])), dims=dim)
             theta = theta + _linear(part["Z"].to_numpy(), effect[place])
-        y, covariance = pm.Data("y_value", design["y"].to_numpy(), dims="row"), design["covariance"].to_numpy()
-        if np.count_nonzero(covariance - np.diag(np.diag(covariance))):
-            pm.MvNormal("y", theta, chol=np.linalg.cholesky(covariance), observed=y, dims="row")
+        y, covariance = pm.Data("y_value", design["y"].to_numpy(), dims="row"), nonzeros(design["covariance"])
+        if covariance.nnz > np.count_nonzero(covariance.diagonal()):
+            pm.MvNormal("y", theta, chol=np.linalg.cholesky(covariance.toarray()), observed=y, dims="row")
         else:
-            pm.Normal("y", theta, np.sqrt(np.diag(covariance)), observed=y, dims="row")
+            pm.Normal("y", theta, np.sqrt(covariance.diagonal()), observed=y, dims="row")
     model.design = design
     return model
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
+
+from pillprocess.gaussian.matrices import diagonal_blocks, nonzeros, rows_by
 
 type Array = NDArray[np.float64]
 type Index = NDArray[np.int64]
@@ -102,23 +104,29 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
     combinations : array (parameter, combination), optional
         Weights of the linear combinations whose moments are wanted.
     """
-    loadings = np.concatenate([design["X"].to_numpy(), design["Z"].to_numpy()], axis=1)
+    loadings = hstack([nonzeros(design["X"]), nonzeros(design["Z"])], format="csr")
     names = design["scale"].to_numpy().tolist()
     effect_scale = [names.index(name) for name in design["effect_scale"].to_numpy().tolist()]
     mean = np.concatenate([design["prior_mean"].to_numpy(), np.zeros(len(effect_scale))])
-    outcome, covariance = design["y"].to_numpy() - loadings @ mean, design["covariance"].to_numpy()
-    trial = design["trial"].to_numpy()
-    trial_names = list(dict.fromkeys(trial.tolist()))
-    touched = np.stack([(loadings[trial == name] != 0).any(axis=0) for name in trial_names])
-    count = touched.sum(axis=0)
+    outcome = design["y"].to_numpy() - loadings @ mean
+    rows = rows_by(design["trial"].to_numpy())
+    blocks = diagonal_blocks(nonzeros(design["covariance"]), list(rows.values()))
+    touched = touches(loadings, list(rows.values()))
+    count = np.bincount(np.concatenate(touched), minlength=len(mean))
     shared = np.flatnonzero(count > 1)
 
+    place, wide = np.empty(len(mean), dtype=np.int64), loadings[:, shared].toarray()
     trials = []
-    for j, name in enumerate(trial_names):
-        rows, own = np.flatnonzero(trial == name), np.flatnonzero(touched[j] & (count == 1))
-        factor = np.linalg.cholesky(covariance[rows[:, None], rows])
-        columns = np.concatenate([shared, own])
-        trials.append(Trial(str(name), rows, own, loadings[rows[:, None], columns], outcome[rows], factor))
+    for name, here, columns, block in zip(rows, rows.values(), touched, blocks, strict=True):
+        own = columns[count[columns] == 1]
+        place[own] = np.arange(len(own))
+        alone = np.zeros((len(here), len(own)))
+        for i, row in enumerate(here):
+            part = slice(loadings.indptr[row], loadings.indptr[row + 1])
+            mine = count[loadings.indices[part]] == 1
+            alone[i, place[loadings.indices[part][mine]]] = loadings.data[part][mine]
+        factor = np.linalg.cholesky(block)
+        trials.append(Trial(name, here, own, np.column_stack([wide[here], alone]), outcome[here], factor))
 
     weights = np.zeros((len(mean), 0)) if combinations is None else combinations
     p, width = len(shared), len(shared) + 1 + weights.shape[1]
@@ -144,7 +152,7 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
         mean=mean,
         fixed_sd=np.concatenate([design["prior_sd"].to_numpy(), np.ones(len(effect_scale))]),
         scale=np.array([-1] * design.sizes["coefficient"] + effect_scale, dtype=np.int64),
-        loadings=csr_array(loadings),
+        loadings=loadings,
         outcome=outcome,
         shared=shared,
         unseen=np.flatnonzero(count == 0),
@@ -155,6 +163,12 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
         outer=csr_array(np.concatenate([np.zeros((width**2, 0)), *outer], axis=1)),
         log_det=sum(2 * float(np.log(np.diag(one.factor)).sum()) for one in trials),
     )
+
+
+def touches(loadings: csr_array, trials: list[Index]) -> list[Index]:
+    """Return the parameters that each trial's rows touch, in order."""
+    found = [[loadings.indices[loadings.indptr[row] : loadings.indptr[row + 1]] for row in rows] for rows in trials]
+    return [np.unique(np.concatenate(parts)).astype(np.int64) for parts in found]
 
 
 def trial_equations(trial: Trial, n_shared: int) -> tuple[Array, Array, Array]:

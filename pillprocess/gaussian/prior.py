@@ -4,7 +4,9 @@ from math import lgamma, log, pi
 
 import numpy as np
 import xarray as xr
+from scipy.sparse import hstack
 
+from pillprocess.gaussian.matrices import diagonal_blocks, nonzeros, rows_by
 from pillprocess.gaussian.normal_equations import Array
 from pillprocess.gaussian.scales import FAMILIES
 
@@ -33,8 +35,8 @@ def scale_draws(rng: np.random.Generator, prior: xr.Dataset, draws: int) -> np.n
     )
 
 
-def prior_draws(design: xr.Dataset, *, seed: int, draws: int) -> tuple[Array, Array, Array]:
-    """Draw parameters (parameter, draw), scales (draw, scale) and rows (row, draw) from the prior."""
+def prior_draws(design: xr.Dataset, *, seed: int, draws: int, by_row: bool = True) -> tuple[Array, Array, Array | None]:
+    """Draw parameters (parameter, draw), scales (draw, scale) and, unless they are not wanted, rows (row, draw) from the prior."""
     rng = np.random.default_rng([seed, 1])
     tau = np.stack(
         [scale_draws(rng, design.sel(scale=s), draws) for s in design["scale"].to_numpy()] or [np.zeros(draws)], axis=1
@@ -47,9 +49,13 @@ def prior_draws(design: xr.Dataset, *, seed: int, draws: int) -> tuple[Array, Ar
     )
     sd = np.array([tau[:, names.index(s)] for s in design["effect_scale"].to_numpy().tolist()]).reshape(-1, draws)
     theta = np.concatenate([beta, sd * rng.standard_normal(sd.shape)])
-    loadings = np.concatenate([design["X"].to_numpy(), design["Z"].to_numpy()], axis=1)
-    noise = np.linalg.cholesky(design["covariance"].to_numpy()) @ rng.standard_normal((len(loadings), draws))
-    return theta, tau[:, : len(names)], loadings @ theta + noise
+    if not by_row:
+        return theta, tau[:, : len(names)], None
+    y = hstack([nonzeros(design["X"]), nonzeros(design["Z"])], format="csr") @ theta
+    noise, rows = rng.standard_normal(y.shape), list(rows_by(design["trial"].to_numpy()).values())
+    for here, block in zip(rows, diagonal_blocks(nonzeros(design["covariance"]), rows), strict=True):
+        y[here] += np.linalg.cholesky(block) @ noise[here]
+    return theta, tau[:, : len(names)], y
 
 
 def log_prior(design: xr.Dataset, posterior: xr.Dataset) -> xr.Dataset:

@@ -34,6 +34,7 @@ def fit(
     target_accept: float = 0.95,
     route: Route | None = None,
     progress: bool = False,
+    by_row: bool | None = None,
 ) -> xr.DataTree:
     """Fit a model or a design.
 
@@ -49,6 +50,9 @@ def fit(
         ``"exact"`` or ``"sampler"``; by default exact for a design and sampler for a ``pm.Model``.
     progress
         Show the sampler's progress bar.
+    by_row
+        Of the exact route: whether to draw the groups that have a number for every row and draw, ``log_likelihood``,
+        ``posterior_predictive`` and ``prior_predictive``. By default where each takes 128 MiB at most; a warning says so if not.
 
     Returns
     -------
@@ -60,6 +64,11 @@ def fit(
     ------
     ValueError
         The exact route was asked for a model that has no design.
+
+    Warns
+    -----
+    UserWarning
+        The groups by row were left out, as they would fill the memory.
 
     Examples
     --------
@@ -84,7 +93,7 @@ def fit(
             )
         from pillprocess.gaussian.fit import fit_exact
 
-        return fit_exact(design, seed=seed, draws=draws, chains=chains)
+        return fit_exact(design, seed=seed, draws=draws, chains=chains, by_row=by_row)
     if route != "sampler":
         raise ValueError(f"route = {route!r}; it must be 'exact' or 'sampler'")
     with interruptions() as check:

@@ -10,7 +10,7 @@ import pytensor
 import xarray as xr
 from pymc.backends.arviz import find_observations
 
-from pillprocess.gaussian.draws import predict, told_apart
+from pillprocess.gaussian.draws import predict
 from pillprocess.gaussian.fit import prior_groups
 from pillprocess.gaussian.normal_equations import assemble
 from pillprocess.gaussian.posterior_columns import columns, last
@@ -109,16 +109,14 @@ def _with_design(idata: xr.DataTree, design: xr.Dataset, seed: int) -> xr.DataTr
     theta = np.concatenate(
         [columns(design, posterior, kind).transpose(kind, "chain", "draw") for kind in ("coefficient", "effect")]
     )
-    residual, per_trial, error = predict(system, theta - system.mean[:, None, None], np.random.default_rng(seed))
-    y, variance = (
-        values[:, None, None] for values in (design["y"].to_numpy(), np.diag(design["covariance"].to_numpy()))
+    per_trial, (by_row, replicated) = predict(
+        system, theta - system.mean[:, None, None], np.random.default_rng(seed), seed=seed
     )
-    pointwise = -0.5 * (residual**2 / variance + np.log(2 * np.pi * variance))
     index = {name: posterior[name].to_numpy() for name in ("chain", "draw")}
     row, trial = {"row": design["row"].to_numpy()}, {"trial": [one.name for one in system.trials]}
-    likelihood = xr.Dataset({"y": last("row", told_apart(pointwise, seed))}, coords=index | row)
+    likelihood = xr.Dataset({"y": last("row", by_row)}, coords=index | row)
     by_trial = xr.Dataset({"y_trial": last("trial", per_trial)}, coords=index | trial)
-    predictive = xr.Dataset({"y": last("row", y - residual + error)}, coords=index | row)
+    predictive = xr.Dataset({"y": last("row", replicated)}, coords=index | row)
     return xr.DataTree.from_dict(
         {f"/{name}": node.dataset for name, node in idata.children.items() if name != "constant_data"}
         | {

@@ -55,7 +55,7 @@ def test_a_design_takes_the_exact_route_and_can_be_sampled(calls, design):
     exact, sampler = calls
     assert exact[0] == "exact"
     assert exact[1] is design
-    assert exact[2] == {"seed": 3, "draws": 10, "chains": 2}
+    assert exact[2] == {"seed": 3, "draws": 10, "chains": 2, "by_row": None}
     assert sampler[0] == "sampler"
     assert isinstance(sampler[1], pm.Model)
     assert sampler[1].design is design
