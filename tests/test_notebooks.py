@@ -97,4 +97,4 @@ def test_a_notebook_uses_the_public_names_only_and_seeds_every_draw(path):
     "number", [number for number in NUMBERS if number not in {*OF_THE_MAIN_JOB, OF_THE_MICRODOSE_TRIAL}]
 )
 def test_a_notebook_runs(number, tmp_path, shared):
-    run_notebook(number, tmp_path, shared)
+    run_notebook(number, tmp_path, shared, changes={r"^DRAWS = \d+": "DRAWS = 500"})

@@ -80,7 +80,7 @@ def test_the_quadrature_and_the_sampler_agree_on_a_selection_model_with_drugs():
     from pillprocess import effect_table, fit
 
     rows = body(0.2, n=36, drugs=("LSD", "MDMA", "ketamine"))
-    idata = fit(selection_model(rows), seed=1, draws=2000, tune=1500, target_accept=0.99)
+    idata = fit(selection_model(rows), seed=1, draws=1200, tune=800, target_accept=0.99)
     sampled = effect_table(idata["posterior"].dataset["effect"]).set_index("drug")
     data, priors = read_contrasts(rows), Priors()
     effect = effect_grid(data, priors)

@@ -75,7 +75,7 @@ def test_the_tests_own_sampler_finds_what_was_published():
 @pytest.mark.slow
 def test_the_exact_binomial_model_has_the_posterior_of_the_published_network():
     model = pp.response_model(smoking(), reference="A", prior_effect_sd=100, prior_baseline_sd=100, prior_tau_sd=5)
-    idata = pp.fit(model, seed=1, draws=2500, tune=1500)
+    idata = pp.fit(model, seed=1, draws=1500, tune=1000)
     pp.check_fit(idata)
     table = pp.effect_table(idata["posterior"].dataset[["d", "tau"]])
     mine = dict(zip([*"BCD", "tau"], table.itertuples(), strict=True))

@@ -83,7 +83,7 @@ def test_intervals_of_the_exact_route_cover_the_truth_as_often_as_they_say(table
 def test_the_sampler_gives_the_exact_answer_on_simulated_trials(tables):
     design = pp.decomposition_design(*tables)
     simulated, truth = simulate(design, np.random.default_rng(3))
-    sampled = pp.fit(simulated, seed=3, route="sampler", draws=750, tune=750)
+    sampled = pp.fit(simulated, seed=3, route="sampler", draws=500, tune=500)
     assert int(sampled["sample_stats"]["diverging"].sum()) == 0
     found = quantities(sampled, truth)
     for name, (expected, true) in quantities(pp.fit(simulated, seed=3), truth).items():
