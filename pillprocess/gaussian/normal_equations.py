@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import coo_array, csr_array, hstack
 
 from pillprocess.gaussian.matrices import diagonal_blocks, nonzeros, rows_by
 
@@ -57,7 +57,7 @@ class System:
     ``shared`` and ``unseen`` number the parameters that touch several trials and none. ``corner`` (shared + right,
     shared + right) holds the equations of the shared parameters and of the right-hand sides: the outcome, then any
     linear ``combinations`` (parameter, combination). ``outer`` holds the products with which the inverses of the own
-    blocks enter ``corner``.
+    blocks enter the upper triangle of ``corner``.
     """
 
     mean: Array
@@ -147,7 +147,7 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
         )
         for part in parts.values()
     )
-    outer = [np.einsum("ajp,bjr->prabj", b.cross, b.cross).reshape(width**2, -1) for b in own_blocks]
+    outer = [own_products(block.cross) for block in own_blocks]
     return System(
         mean=mean,
         fixed_sd=np.concatenate([design["prior_sd"].to_numpy(), np.ones(len(effect_scale))]),
@@ -160,15 +160,18 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
         own=own_blocks,
         combinations=weights,
         corner=corner,
-        outer=csr_array(np.concatenate([np.zeros((width**2, 0)), *outer], axis=1)),
+        outer=csr_array(np.concatenate([np.zeros((width * (width + 1) // 2, 0)), *outer], axis=1)),
         log_det=sum(2 * float(np.log(np.diag(one.factor)).sum()) for one in trials),
     )
 
 
 def touches(loadings: csr_array, trials: list[Index]) -> list[Index]:
     """Return the parameters that each trial's rows touch, in order."""
-    found = [[loadings.indices[loadings.indptr[row] : loadings.indptr[row + 1]] for row in rows] for rows in trials]
-    return [np.unique(np.concatenate(parts)).astype(np.int64) for parts in found]
+    trial = np.empty(loadings.shape[0], dtype=np.int64)
+    trial[np.concatenate(trials)] = np.repeat(np.arange(len(trials)), [len(rows) for rows in trials])
+    row, column = coo_array(loadings).coords
+    of, parameter = np.divmod(np.unique(trial[row] * (loadings.shape[1] + 1) + column), loadings.shape[1] + 1)
+    return np.split(parameter, np.searchsorted(of, np.arange(1, len(trials))))
 
 
 def trial_equations(trial: Trial, n_shared: int) -> tuple[Array, Array, Array]:
@@ -188,10 +191,22 @@ def reduce(system: System, tau: Array) -> Reduced:
         inverse, log_det, feature = eliminate_own(block.information, sd[block.parameter])
         total += log_det.sum(axis=0)
         inverses.append(inverse)
-        features.append(feature.reshape(-1, n_node))
-    explained = (system.outer @ np.concatenate(features)).reshape(*system.corner.shape, n_node)
-    products = np.subtract(system.corner[:, :, None], explained, out=explained)
+        features.append(feature[np.triu_indices(len(feature))].reshape(-1, n_node))
+    row, column = np.triu_indices(len(system.corner))
+    left = system.corner[row, column, None] - system.outer @ np.concatenate(features)
+    products = np.empty((*system.corner.shape, n_node))
+    products[row, column] = left
+    products[column, row] = left
     return Reduced(sd, tuple(inverses), total, products)
+
+
+def own_products(cross: Array) -> Array:
+    """Return the products (pair of places, pair of own parameters and trial) of ``cross`` (own, trial, place), each pair once."""
+    q, _, width = cross.shape
+    products = np.einsum("ajp,bjr->prabj", cross, cross)[np.triu_indices(width)]
+    products += products.swapaxes(1, 2).copy()
+    products[:, np.arange(q), np.arange(q)] /= 2
+    return products[(slice(None), *np.triu_indices(q))].reshape(len(products), -1)
 
 
 def eliminate_own(information: Array, sd: Array) -> tuple[Array, Array, Array]:
