@@ -10,6 +10,7 @@ distribution of M under treatment t' given the covariates,
 
 (VanderWeele, Vansteelandt & Robins 2014, doi:10.1097/EDE.0000000000000034). Mediators before M, or beside it, take the values that
 treatment t brings, whatever is drawn; those after it, in the order of the model, follow from t, what came before and what was drawn.
+Several that are one measure over sessions are moved together by :mod:`pillprocess.mediation.trajectory`.
 In a linear model :math:`iie = a_M (b_M + \theta_M + \sum_r d_{rM} (b_r + \theta_r))`, a and d including what runs through others.
 """
 
