@@ -139,10 +139,10 @@ def choice_problems(
     problems = [] if names else ["no mediator was named"]
     problems += check_family(family_mediator, "mediator", mediators)
     problems += check_family(family_outcome, "outcome", outcome.to_frame()) or event_mismatch(family_outcome, event)
-    if family_outcome in (*COUNTS, *CONTINUOUS_TIMES, "log_binomial") and family_mediator == "student_t":
-        mean = "time" if family_outcome in TIMES else "count" if family_outcome in COUNTS else "risk"
+    if family_outcome in (*COUNTS, *CONTINUOUS_TIMES) and family_mediator == "student_t":
         problems.append(
-            f"family_outcome = {family_outcome!r} with a student_t mediator: the mean {mean} is infinite; use a gaussian mediator"
+            f"family_outcome = {family_outcome!r} with a student_t mediator: the mean {'time' if family_outcome in TIMES else 'count'} "
+            "is infinite; use a gaussian mediator"
         )
     if len(ordered) > 1 and family_outcome in ZERO_INFLATED:
         problems.append(f"family_outcome = {family_outcome!r}: it takes one mediator; fit the others singly")

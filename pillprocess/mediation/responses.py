@@ -67,7 +67,7 @@ def response_of(family: str, shape: Mapping[str, Array], of: Mapping[str, float]
     if family in BINARY:
         return _chance(link)
     if family == "log_binomial":
-        return EXPONENTIAL
+        return CAPPED
     if family in ORDINAL:
         thresholds, scores = shape["threshold_y"], shape["category_score"]
         if of:
@@ -95,6 +95,15 @@ def by_quadrature(at: Callable[..., Array]) -> Response:
     return Response(at, averaged)
 
 
+def _capped_average(centre: Array, variance: Array) -> Array:
+    """Mean of min(exp(eta), 1) over a normal eta, in closed form."""
+    sd = np.sqrt(np.maximum(variance, 1e-300))
+    below = centre + variance / 2 + special.log_ndtr(-(centre + variance) / sd)
+    return np.asarray(np.exp(below) + special.ndtr(centre / sd))
+
+
+CAPPED = Response(lambda eta: np.exp(np.minimum(eta, 0.0)), _capped_average)
+"""A risk whose logarithm is the linear predictor, 1 where that is above 0."""
 EXPONENTIAL = Response(np.exp, lambda centre, variance: np.exp(centre + variance / 2))
 
 

@@ -9,6 +9,7 @@ from pillprocess.mediation.effects import natural_effects
 from pillprocess.mediation.four_way import rare_outcome_effects
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.paths import mediation_paths
+from pillprocess.mediation.responses import response_of
 from pillprocess.mediation.sufficient import standardise
 from pillprocess.participants.table import Participants, load_participants
 from tests.mediation.test_model import evaluate, simulated
@@ -113,14 +114,22 @@ def test_effects_on_a_risk_are_ratios_and_differences_of_risks():
     assert mediation_paths(idata)["unit"].to_list()[-1] == "risk"
 
 
+@pytest.mark.parametrize(("centre", "variance"), [(-1.5, 0.04), (-0.2, 0.5), (0.3, 1.0), (-0.7, 0.0), (0.4, 0.0)])
+def test_a_risk_is_never_above_1(centre, variance):
+    response = response_of("log_binomial", {})
+    rng = np.random.default_rng(1)
+    drawn = np.minimum(np.exp(centre + np.sqrt(variance) * rng.normal(size=400_000)), 1).mean()
+    found = response.averaged(np.array([[centre]]), np.array([[variance]])).item()
+    assert found == pytest.approx(drawn, abs=1.5e-3)
+    assert response.at(np.array([0.5])).item() == 1.0
+
+
 def test_what_has_no_risk_ratio_is_refused():
     data = people()
     with pytest.raises(
         ValueError, match="'log_binomial' is for outcomes; a mediator of 0 and 1 may be probit or logit"
     ):
         mediation(data, family_mediator="log_binomial", family_outcome="logit")
-    with pytest.raises(ValueError, match="the mean risk is infinite; use a gaussian mediator"):
-        mediation(data, family_mediator="student_t", family_outcome="log_binomial")
     with pytest.raises(ValueError, match="needs 0 or 1 in column 'y'"):
         mediation(simulated(), family_outcome="log_binomial")
     with pytest.raises(

@@ -104,7 +104,9 @@ def test_effects_are_those_of_sas(mediator, outcome):
         tolerance = 2e-5 if run["exact"] else 5e-4
         if outcome == "linear":
             tolerance = 6e-4 if mediator == "linear" else 3e-3
-        for values in every:
+        for place, values in enumerate(every):
+            if outcome == "loglinear" and place == 1:
+                tolerance = 5e-4  # natural_effects knows that no risk exceeds 1, SAS's formula does not
             # without an interaction SAS may print three: cde, which is nde, nie and the total
             values = values if len(run["sas"]) > 3 else values[[0, 4, 5]]
             assert values == pytest.approx(run["sas"], abs=tolerance), run
