@@ -2,20 +2,16 @@
 
 import ast
 import contextlib
-import csv
-import html
 import io
 import os
 import signal
 import sys
 import warnings
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -512,58 +508,7 @@ def test_errors_of_arithmetic_and_memory_end_in_a_message_too(monkeypatch):
         assert complaint == f"pillprocess: {error}\n"
 
 
-# ----------------------------------------------------------------------------------- what is made of hostile labels
-
-EVIL = ("<script>alert(1)</script>", "=cmd()", r"$\frac{$", 'a"b', "{{ 7 * 7 }}", "../../etc/passwd")
-
-
-def test_labels_are_data_in_report_figures_and_tables(tmp_path, monkeypatch):
-    import matplotlib as mpl
-
-    from pillprocess.review import analysis as reproduce
-    from pillprocess.review.run import run_reproduce
-
-    monkeypatch.setitem(mpl.rcParams, "backend", "agg")
-    by_route = reproduce.fit
-
-    def closed_form(design, *, seed, **_):
-        idata = by_route(design, seed=seed)
-        sizes = idata["posterior"].sizes
-        idata["sample_stats"] = xr.Dataset(
-            {"diverging": (("chain", "draw"), np.zeros((sizes["chain"], sizes["draw"]), bool))}
-        )
-        idata.attrs.update(sampler="closed form", pymc="not used")
-        return idata
-
-    monkeypatch.setattr(reproduce, "fit", closed_form)
-    folder = small_folder(tmp_path / "e", tuple(name.replace('"', '""') for name in EVIL))
-    before = everything(tmp_path / "e")
-    report = run_reproduce(tmp_path / "results", seed=1, evidence=folder, progress=False, synthesis=False)
-    page = report.read_text(encoding="utf-8")
-    own = files("pillprocess.output").joinpath("templates", "tables.js").read_text(encoding="utf-8").rstrip()
-    assert page.count(own) == 1
-    assert page.replace(f'<script data-of="page">\n{own}', "").count("<script") == 0
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert "{{ 7 * 7 }}" in page
-    assert "=cmd()" in page
-    cells = set()
-    for path in (tmp_path / "results" / "tables").glob("*.csv"):
-        with path.open(encoding="utf-8", newline="") as file:
-            cells |= {cell for record in csv.reader(file) for cell in record}
-    assert "'=cmd()" in cells
-    assert not [cell for cell in cells if cell.startswith(("=", "@"))]
-    for path in (tmp_path / "results" / "figures").glob("*.svg"):
-        assert "<script" not in path.read_text(encoding="utf-8")
-    left_out = pd.read_csv(tmp_path / "results" / "tables" / "sensitivity_left_out.csv").set_index("choice")["reason"]
-    assert "experience is blank" in left_out["with expectancy and experience (borrowed)"]
-    assert left_out["without digitised and secondary figures"] == "nothing was fitted: there are no rows"
-    assert "Choices that this evidence does not allow: they were not fitted." in page
-    for choice, reason in left_out.items():
-        row = f'<th scope="row">{html.escape(str(choice))}</th><td>{html.escape(reason)}</td>'
-        assert row in page.replace("&#34;", "&quot;").replace("&#39;", "&#x27;")
-    assert "Left out, as experience is not known for every row: process, mediated, fully_mediated." in page
-    assert everything(tmp_path / "e") == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["e", "results"]
+# -------------------------------------------------------------------------------------------------------- what is run
 
 
 def test_nothing_in_the_package_runs_what_it_reads():
