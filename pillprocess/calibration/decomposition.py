@@ -13,8 +13,8 @@ from pillprocess.calibration.ranks import Case, Replicate
 from pillprocess.decomposition.estimands import contributions, heterogeneity, relative_effects
 from pillprocess.decomposition.model import decomposition_design
 from pillprocess.evidence.tables import load_evidence
-from pillprocess.gaussian.fit import fit_exact, posterior_dataset
-from pillprocess.gaussian.posterior_columns import columns
+from pillprocess.gaussian.fit import fit_exact
+from pillprocess.gaussian.posterior_columns import columns, posterior_dataset
 from pillprocess.inference.chain import Chain
 from pillprocess.rows.arms import arm_changes
 from pillprocess.rows.contrasts import contrasts
