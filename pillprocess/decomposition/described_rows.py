@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pillprocess.gaussian.matrices import rows_by
 from pillprocess.rows.terms import REPORTED
 
 TERM_COLUMNS = ["dose", "therapy", "waitlist", "comparator", "expectancy", "experience"]
@@ -63,11 +64,10 @@ def conditioning(rows: pd.DataFrame, terms: frozenset[str]) -> str:
 
 def trials_that_contrast(values: pd.Series, rows: pd.DataFrame) -> list[str]:
     """Names of the trials whose arms differ in a term, or that published a difference between arms that do."""
-    trial, kind = rows["trial"].to_numpy(), rows["kind"].to_numpy()
-    amount = values.to_numpy(float)
+    kind, amount = rows["kind"].to_numpy(), values.to_numpy(float)
+    of_arms, of_differences = kind == "arm", kind == "contrast"
     return [
         str(name)
-        for name in dict.fromkeys(trial)
-        if len(set(amount[(trial == name) & (kind == "arm")])) > 1
-        or amount[(trial == name) & (kind == "contrast")].any()
+        for name, here in rows_by(rows["trial"]).items()
+        if len(set(amount[here[of_arms[here]]])) > 1 or amount[here[of_differences[here]]].any()
     ]
