@@ -29,7 +29,7 @@ app = typer.Typer(
 USERS_TO_MEND = (ValueError, RuntimeError, OSError, ArithmeticError, MemoryError, ImportError)
 Calibrated = Literal[  # as in calibration.ranks.MODELS, which imports NumPy
     "decomposition", "decomposition-sampler", "mediation", "mediation-trials", "mediation-binary", "mediation-visits",
-    "mediation-clusters", "mediation-crossover", "unblinding", "synthesis", "time-course", "power",
+    "mediation-clusters", "mediation-crossover", "mediation-outcomes", "unblinding", "synthesis", "time-course", "power",
 ]  # fmt: skip
 EvidenceOption = Annotated[
     Path | None, typer.Option("--evidence", help="Folder of evidence tables; the embedded ones by default.")
