@@ -7,8 +7,8 @@ proposals from its posterior under Jeffreys' prior, accepted by the prior in que
 mean distance from maximum likelihood on the same trial (which has none; ``dropout_priors.py``), and how often 95 % intervals hold the
 truth. ``python benchmarks/dropout_covariance.py [TRIALS]``; 200 of each world take ten minutes.
 
-200 trials of each world, bias (SE .01, .02, .02) and coverage: where visits correlate .6, the default .13 and 94 %, LKJ(2) with SD 1.5 .23 and
-96 %; 0: .00 and 96 %, .16 and 95 %; -.3: -.11 and 94 %, .07 and 95 %.
+200 trials of each world, bias (SE .01, .02, .02) and coverage: where visits correlate .6, the default .13 and 94 %, LKJ(2) with SD 1.5
+.23 and 96 %; 0: .00 and 96 %, .16 and 95 %; -.3: -.11 and 94 %, .07 and 95 %.
 """
 
 import inspect

@@ -12,8 +12,9 @@ doi:10.1186/s13063-019-3671-2). So a priori two visits correlate 1/3 given the b
 r = 0 the prior is centred at 0 (Beta(2, 2) each).
 
 Where many have left, this matters: a prior centred at 0 says that the bad visit after which somebody left tells little of the visits
-that are missing, and draws a treatment's effect to that in the people who stayed. Where visits of one person correlate -.3 in truth it errs the other
-way, by .08 of a posterior SD with 300 people and 68 % gone (``benchmarks/dropout_covariance.py``).
+that are missing, and draws a treatment's effect to that in the people who stayed. Where visits of one person
+correlate -.3 in truth it errs the other way, by .08 of a posterior SD with 300 people and 68 % gone
+(``benchmarks/dropout_covariance.py``).
 
 **AR(1).** :math:`\rho^{|t_u - t_v| / g}` with :math:`\rho \sim \mathrm{Uniform}(0, 1)` and g the mean gap of visits: never below 0.
 """
