@@ -4,6 +4,8 @@ Simulates trials with three visits (NumPy alone): whoever was worse at a visit l
 total effect is -7. Each is fitted by `repeated_mediation` (one compiled model, short chains) and, beside it, by least squares of the
 last visit in the people who have it. Prints bias and coverage of both, for large trials and for small ones, where the priors
 count. ``python benchmarks/dropout_coverage.py [REPLICATIONS] [SEED]``; 120 of each size take about ten minutes.
+
+200 trials of 300 people: bias .19 (SE .08; maximum likelihood on the same trials .05), covered 95 %; complete cases 1.72 and 63 %.
 """
 
 import sys

@@ -58,10 +58,10 @@ def run(sets: int, *, modelled: bool) -> pd.DataFrame:
     for number in range(sets):
         table = simulate(rng)
         X, M, Y = (table[c].to_numpy() for c in (["base"], ["experience"], VISITS))
-        own = replace(units, X=np.hstack([(X - units.x_mean) / units.x_sd, C]), M=(M - units.m_mean) / units.m_sd)
+        own = replace(units, X=(X - units.x_mean) / units.x_sd, M=(M - units.m_mean) / units.m_sd)
         own = replace(own, Y=(Y - units.y_mean) / units.y_sd)
         seen = np.isfinite(np.hstack([M, Y]))
-        data = {"visit_gram": collapse_in_order(visit_design(own, interaction=False), seen)}
+        data = {"visit_gram": collapse_in_order(np.hstack([visit_design(own, interaction=False), C]), seen)}
         posterior, divergences = refit(data, np.random.default_rng(number))
         idata = xr.DataTree.from_dict({"/posterior": posterior, "/constant_data": fixed})
         effects = repeated_effects(idata)

@@ -59,22 +59,11 @@ def correlation_cholesky(name: str, *, labels: Sequence[str], eta: float, dim: s
     The partial correlation of i < j given those before i is :math:`2\,\mathrm{Beta}(\beta_i, \beta_i) - 1` with
     :math:`\beta_i = \eta + (D - 2 - i)/2`, i from 0 (Lewandowski, Kurowicka & Joe 2009, doi:10.1016/j.jmva.2009.04.008).
     """
-    first, _ = np.triu_indices(len(labels), 1)
-    beta = eta + (len(labels) - 2 - first) / 2
-    return partial_cholesky(name, labels=labels, alpha=beta, beta=beta, dim=dim)
-
-
-def partial_cholesky(
-    name: str, *, labels: Sequence[str], alpha: np.ndarray, beta: np.ndarray, dim: str
-) -> TensorVariable:
-    r"""Cholesky factor of a correlation matrix from independent partial correlations; its correlations are recorded under ``name``.
-
-    That of the pair i < j given those before i is :math:`2\,\mathrm{Beta}(\alpha, \beta) - 1`, pairs in the order of `pair_labels`.
-    """
     size = len(labels)
     pm.modelcontext(None).add_coord(dim, pair_labels(labels))
     first, second = np.triu_indices(size, 1)
-    draws = 2 * pm.Beta(f"{name}_raw", alpha, beta, dims=dim) - 1
+    beta = eta + (size - 2 - first) / 2
+    draws = 2 * pm.Beta(f"{name}_raw", beta, beta, dims=dim) - 1
     partial = pt.zeros((size, size))[second, first].set(draws)
     left = pt.exp(0.5 * pt.cumsum(pt.log1p(-(partial**2)), axis=1))
     cholesky = (partial + pt.eye(size)) * pt.concatenate([pt.ones((size, 1)), left[:, :-1]], axis=1)

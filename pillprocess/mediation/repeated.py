@@ -13,15 +13,14 @@ earlier visit). The coefficients of one kind have a normal prior at every visit,
 correlations is in :mod:`pillprocess.mediation.visit_correlations`.
 """
 
-from dataclasses import replace
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.random_effects import correlation_cholesky
 from pillprocess.mediation.repeated_data import RepeatedUnits, add_repeated_constants, repeated_units, visit_design
 from pillprocess.mediation.stacked import (
     cells_log_likelihood,
@@ -30,9 +29,19 @@ from pillprocess.mediation.stacked import (
     in_order,
     in_order_log_likelihood,
     lower_inverse,
+    small_product,
 )
 from pillprocess.mediation.visit_clusters import cluster_levels, cluster_problems, indicators, visit_clusters
-from pillprocess.mediation.visit_correlations import ar1_cholesky, unstructured_cholesky
+from pillprocess.mediation.visit_coefficients import (
+    Coefficients,
+    affine,
+    in_sd_units,
+    in_units_of_the_data,
+    joined,
+    residual_rows,
+    split,
+)
+from pillprocess.mediation.visit_correlations import ar1_cholesky, lkj_cholesky, unstructured_cholesky
 from pillprocess.participants.followup import FollowUp
 
 VisitCovariance = Literal["unstructured", "ar1"]
@@ -116,7 +125,7 @@ def repeated_mediation(
         raise ValueError("\n".join([*problems, "no model was built"]))
 
     units = repeated_units(followup)
-    Q, V, K = len(mediators), len(visits), units.T.shape[1]
+    Q, V = len(mediators), len(visits)
     coords = {
         "visit": visits, "mediator": mediators, "arm": [str(a) for a in followup.people.treatment.columns],
         "covariate": [str(c) for c in followup.people.covariates.columns],
@@ -125,119 +134,120 @@ def repeated_mediation(
         np.full((V, V), prior_visit_correlation) + (1 - prior_visit_correlation) * np.eye(V)
     )
 
-    def at_visits(name: str, sd: float, *dims: str) -> TensorVariable:
-        """Coefficients (visit, ...) whose prior is correlated over visits."""
-        size = [len(coords[d]) for d in dims]
-        raw = pm.Normal(f"{name}_raw", 0, 1, dims=("visit", *dims))
-        return pt.dot(sd * over_visits, raw.reshape((V, -1))).reshape((V, *size))
+    of_m = {"a": ("mediator", "arm"), "alpha_m": ("mediator",), "gamma_m": ("mediator", "covariate")}
+    of_y = {"alpha_y": ("visit",), "c": ("visit", "arm"), "b": ("visit", "mediator")}
+    of_y |= ({"theta": ("visit", "mediator", "arm")} if interaction else {}) | {"gamma_y": ("visit", "covariate")}
+    sd = {
+        "a": prior_a_sd, "alpha_m": prior_intercept_sd, "gamma_m": prior_covariate_sd, "alpha_y": prior_intercept_sd, "c": prior_c_sd,
+        "b": prior_b_sd, "theta": prior_interaction_sd, "gamma_y": prior_covariate_sd,
+    }  # fmt: skip
+    dims = of_m | of_y
+    shapes = {name: tuple(len(coords[d]) for d in own) for name, own in dims.items()}
+
+    def scaled(draws: np.ndarray) -> Coefficients:
+        return in_sd_units(split(draws, shapes), sd, over_visits)
 
     with pm.Model(coords=coords) as model:
-        a = prior_a_sd * pm.Normal("a_raw", 0, 1, dims=("mediator", "arm"))
-        alpha_m = prior_intercept_sd * pm.Normal("alpha_m_raw", 0, 1, dims="mediator")
-        gamma_m = prior_covariate_sd * pm.Normal("gamma_m_raw", 0, 1, dims=("mediator", "covariate"))
+        raw = [pm.Normal(f"{name}_raw", 0, 1, dims=own) for name, own in of_m.items()]
         sigma_m = pm.HalfNormal("sigma_m_raw", prior_sigma_sd, dims="mediator")
-        alpha_y = at_visits("alpha_y", prior_intercept_sd)
-        c = at_visits("c", prior_c_sd, "arm")
-        b = at_visits("b", prior_b_sd, "mediator")
-        theta = at_visits("theta", prior_interaction_sd, "mediator", "arm") if interaction else pt.zeros((V, Q, K))
-        gamma_y = at_visits("gamma_y", prior_covariate_sd, "covariate")
+        raw += [pm.Normal(f"{name}_raw", 0, 1, dims=own) for name, own in of_y.items()]
         sigma_y = pm.HalfNormal("sigma_y_raw", prior_sigma_sd, dims="visit")
-        F_m = pt.diag(sigma_m)
+        L_m = None
         if Q > 1:
-            F_m = sigma_m[:, None] * correlation_cholesky(
-                "correlation_m", labels=mediators, eta=prior_correlation_eta, dim="mediator_pair"
-            )
+            L_m = lkj_cholesky("correlation_m", labels=mediators, eta=prior_correlation_eta, dim="mediator_pair")
         if covariance == "unstructured":
-            F_y = sigma_y[:, None] * unstructured_cholesky(visits, prior_person_correlation)
+            L_y = unstructured_cholesky(visits, prior_person_correlation)
         else:
-            F_y = sigma_y[:, None] * ar1_cholesky(visits, followup.time.to_numpy())
-        clusters, of_m, of_y = visit_clusters(followup.people), [gamma_m], [gamma_y]
-        for kind in clusters:
-            levels = cluster_levels(
+            L_y = ar1_cholesky(visits, followup.time.to_numpy())
+        clusters = visit_clusters(followup.people)
+        levels = [
+            cluster_levels(
                 kind, mediators, visits, over_visits=over_visits, prior_tau_sd=prior_tau_intercept_sd, eta=prior_correlation_eta,
                 m_sd=units.m_sd, y_sd=units.y_sd,
-            )  # fmt: skip
-            of_m.append(levels[:, :Q].T)
-            of_y.append(levels[:, Q:].T)
-        indicated = replace(units, X=np.hstack([units.X, indicators(clusters, len(units.X))]))
-        wide = pt.concatenate(of_m, axis=1), pt.concatenate(of_y, axis=1)
-        path = Paths(alpha_m, a, wide[0], F_m, alpha_y, c, b, theta, wide[1], F_y)
-        pm.Potential("likelihood", _log_likelihood(indicated, path, interaction=interaction))
-        _report(units, alpha_m, a, gamma_m, sigma_m, alpha_y, c, b, theta if interaction else None, gamma_y, sigma_y)
+            )
+            for kind in clusters
+        ]  # fmt: skip
+        draws = pt.concatenate([values.ravel() for values in raw])
+        size = sum(np.prod(shape, dtype=int) for shape in shapes.values())
+        matrix, constant = affine(lambda r: residual_rows(scaled(r)), size)
+        rows = pt.dot(matrix, draws) + constant
+        indicated = indicators(clusters, len(units.X))
+        density = _in_order(units, indicated, rows, levels, sigma_m, L_m, sigma_y, L_y, interaction=interaction)
+        ladder = in_order(np.isfinite(np.hstack([units.M, units.Y])))
+        if not ladder.all():
+            matrix, _ = affine(lambda r: joined(scaled(r)), size)
+            own = _pieces(pt.dot(matrix, draws), shapes)
+            density += _by_cell(units, indicated, own, levels, sigma_m, L_m, sigma_y, L_y)
+        pm.Potential("likelihood", density)
+        reported = {name: dims[name] for name in in_units_of_the_data(scaled(np.zeros(size)), units)}
+        matrix, constant = affine(lambda r: joined(in_units_of_the_data(scaled(r), units)), size)
+        own = _pieces(pt.dot(matrix, draws) + constant, {name: shapes[name] for name in reported})
+        for name, value in own.items():
+            pm.Deterministic(name, value, dims=dims[name])
+        pm.Deterministic("sigma_m", sigma_m * units.m_sd, dims="mediator")
+        pm.Deterministic("sigma_y", sigma_y * units.y_sd, dims="visit")
         add_repeated_constants(followup)
     return model
 
 
-class Paths(NamedTuple):
-    """Coefficients in SD units by their name in the formula, those of clusters' indicators after the covariates' in gamma.
-
-    F_m and F_y are Cholesky factors of the residual covariances.
-    """
-
-    alpha_m: TensorVariable
-    a: TensorVariable
-    gamma_m: TensorVariable
-    F_m: TensorVariable
-    alpha_y: TensorVariable
-    c: TensorVariable
-    b: TensorVariable
-    theta: TensorVariable
-    gamma_y: TensorVariable
-    F_y: TensorVariable
+def _pieces(values: TensorVariable, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, TensorVariable]:
+    """Cut a vector into arrays of these shapes, as `split` does."""
+    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes.values()]).tolist()
+    return {
+        name: values[start:end].reshape(shape)
+        for (name, shape), start, end in zip(shapes.items(), [0, *ends[:-1]], ends, strict=True)
+    }
 
 
-def _log_likelihood(units: RepeatedUnits, p: Paths, *, interaction: bool) -> TensorVariable:
-    """Log density of everybody: those whose missing values come last by successive regressions, the others by cell."""
-    values = np.hstack([units.M, units.Y])
-    Q, V, K = units.M.shape[1], units.Y.shape[1], units.T.shape[1]
-    seen = np.isfinite(values)
+def _in_order(
+    units: RepeatedUnits, indicated: np.ndarray, rows: TensorVariable, levels: Sequence[TensorVariable], sigma_m: TensorVariable,
+    L_m: TensorVariable | None, sigma_y: TensorVariable, L_y: TensorVariable, *, interaction: bool,
+) -> TensorVariable:  # fmt: skip
+    """Log density of those whose missing values come last, by successive regressions."""
+    seen, Q = np.isfinite(np.hstack([units.M, units.Y])), units.M.shape[1]
     ladder = in_order(seen)
-    gram = collapse_in_order(visit_design(units, interaction=interaction)[ladder], seen[ladder])
+    gram = collapse_in_order(np.hstack([visit_design(units, interaction=interaction), indicated])[ladder], seen[ladder])
     columns = range(gram.shape[1])
-    pm.modelcontext(None).add_coords({"value": range(Q + V), "value_column": columns, "value_column_other": columns})
+    pm.modelcontext(None).add_coords(
+        {"value": range(seen.shape[1]), "value_column": columns, "value_column_other": columns}
+    )
     data = pm.Data("visit_gram", gram, dims=("value", "value_column", "value_column_other"))
-    products = [-p.theta.dimshuffle(0, 2, 1).reshape((V, K * Q))] if interaction else []
-    nothing = pt.zeros((Q, K * Q * interaction + V))
-    of_m = pt.concatenate([-p.alpha_m[:, None], -p.a, -p.gamma_m, pt.eye(Q), nothing], axis=1)
-    of_y = pt.concatenate([-p.alpha_y[:, None], -p.c, -p.gamma_y, -p.b, *products, pt.eye(V)], axis=1)
-    white = pt.concatenate([pt.dot(lower_inverse(p.F_m, Q), of_m), pt.dot(lower_inverse(p.F_y, V), of_y)])
-    total = in_order_log_likelihood(data, white, pt.concatenate([pt.diagonal(p.F_m), pt.diagonal(p.F_y)]))
-    cells = collapse_cells(units.T[~ladder], units.X[~ladder], values[~ladder])
+    if levels:
+        rows = pt.concatenate([rows, *(-u.T for u in levels)], axis=1)
+    L = pt.as_tensor(np.eye(seen.shape[1]))[Q:, Q:].set(L_y)
+    if L_m is not None:
+        L = L[:Q, :Q].set(L_m)
+    sigma = pt.concatenate([sigma_m, sigma_y])
+    white = small_product(lower_inverse(L, seen.shape[1]), rows / sigma[:, None])
+    return in_order_log_likelihood(data, white, sigma * pt.diagonal(L))
+
+
+def _by_cell(
+    units: RepeatedUnits, indicated: np.ndarray, p: Mapping[str, TensorVariable], levels: Sequence[TensorVariable],
+    sigma_m: TensorVariable, L_m: TensorVariable | None, sigma_y: TensorVariable, L_y: TensorVariable,
+) -> TensorVariable:  # fmt: skip
+    """Log density of the others, by cell; a cluster's level is the coefficient of its indicator."""
+    values, Q, V = np.hstack([units.M, units.Y]), units.M.shape[1], units.Y.shape[1]
+    others = ~in_order(np.isfinite(values))
+    cells = collapse_cells(units.T[others], np.hstack([units.X, indicated])[others], values[others])
     if cells is None:
-        return total
+        return pt.zeros(())
+    gamma_m = pt.concatenate([p["gamma_m"], *(u[:, :Q].T for u in levels)], axis=1)
+    gamma_y = pt.concatenate([p["gamma_y"], *(u[:, Q:].T for u in levels)], axis=1)
+    F_m = pt.diag(sigma_m) if L_m is None else sigma_m[:, None] * L_m
     T, each = cells.treatment, (len(cells.treatment), 1, 1)
-    mean_m = pt.concatenate([(p.alpha_m + pt.dot(T, p.a.T))[:, :, None], pt.tile(p.gamma_m[None], each)], axis=2)
-    own = pt.concatenate([(p.alpha_y + pt.dot(T, p.c.T))[:, :, None], pt.tile(p.gamma_y[None], each)], axis=2)
-    slope = p.b + pt.sum(p.theta[None] * T[:, None, None, :], axis=3)
+    mean_m = pt.concatenate([(p["alpha_m"] + pt.dot(T, p["a"].T))[:, :, None], pt.tile(gamma_m[None], each)], axis=2)
+    own = pt.concatenate([(p["alpha_y"] + pt.dot(T, p["c"].T))[:, :, None], pt.tile(gamma_y[None], each)], axis=2)
+    theta = p.get("theta", pt.zeros((V, Q, T.shape[1])))
+    slope = p["b"] + pt.sum(theta[None] * T[:, None, None, :], axis=3)
     mean = pt.concatenate([mean_m, own + _through(slope, mean_m, Q)], axis=1)
-    of_m = pt.concatenate([p.F_m, pt.zeros((Q, V))], axis=1)
-    of_y = pt.concatenate([_through(slope, pt.tile(p.F_m[None], each), Q), pt.tile(p.F_y[None], each)], axis=2)
-    return total + cells_log_likelihood(cells, mean, pt.concatenate([pt.tile(of_m[None], each), of_y], axis=1))
+    of_m = pt.concatenate([F_m, pt.zeros((Q, V))], axis=1)
+    of_y = [_through(slope, pt.tile(F_m[None], each), Q), pt.tile((sigma_y[:, None] * L_y)[None], each)]
+    factor = pt.concatenate([pt.tile(of_m[None], each), pt.concatenate(of_y, axis=2)], axis=1)
+    return cells_log_likelihood(cells, mean, factor)
 
 
 def _through(slope: TensorVariable, values: TensorVariable, mediators: int) -> TensorVariable:
     """Slopes (cell, visit, mediator) times values (cell, mediator, column), without a batched matrix product."""
     products = [slope[:, :, q][:, :, None] * values[:, q][:, None, :] for q in range(mediators)]
     return sum(products[1:], start=products[0])
-
-
-def _report(
-    units: RepeatedUnits, alpha_m: TensorVariable, a: TensorVariable, gamma_m: TensorVariable, sigma_m: TensorVariable,
-    alpha_y: TensorVariable, c: TensorVariable, b: TensorVariable, theta: TensorVariable | None, gamma_y: TensorVariable,
-    sigma_y: TensorVariable,
-) -> None:  # fmt: skip
-    """Record the coefficients in the units of the data, each under its name in the formula."""
-    x_shift, m_shift = units.x_mean / units.x_sd, units.m_mean / units.m_sd
-    pm.Deterministic("alpha_m", units.m_mean + units.m_sd * (alpha_m - pt.dot(gamma_m, x_shift)), dims="mediator")
-    pm.Deterministic("a", units.m_sd[:, None] * a, dims=("mediator", "arm"))
-    pm.Deterministic("gamma_m", gamma_m * units.m_sd[:, None] / units.x_sd, dims=("mediator", "covariate"))
-    pm.Deterministic("sigma_m", sigma_m * units.m_sd, dims="mediator")
-    own = alpha_y - pt.dot(gamma_y, x_shift) - pt.dot(b, m_shift)
-    pm.Deterministic("alpha_y", units.y_mean + units.y_sd * own, dims="visit")
-    if theta is not None:
-        pm.Deterministic("theta", theta * units.y_sd / units.m_sd[:, None], dims=("visit", "mediator", "arm"))
-        c = c - pt.sum(theta * m_shift[:, None], axis=1)
-    pm.Deterministic("c", units.y_sd * c, dims=("visit", "arm"))
-    pm.Deterministic("b", units.y_sd / units.m_sd * b, dims=("visit", "mediator"))
-    pm.Deterministic("gamma_y", gamma_y * units.y_sd / units.x_sd, dims=("visit", "covariate"))
-    pm.Deterministic("sigma_y", sigma_y * units.y_sd, dims="visit")

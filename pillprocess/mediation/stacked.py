@@ -18,7 +18,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.recursion import factorise, unit_lower_inverse
+from pillprocess.mediation.recursion import factorise
 
 HALF_LOG = 0.5 * np.log(2 * np.pi)
 
@@ -66,9 +66,23 @@ def collapse_cells(treatment: np.ndarray, X: np.ndarray, values: np.ndarray) -> 
 
 
 def lower_inverse(factor: TensorVariable, size: int) -> TensorVariable:
-    """Inverse of a lower triangular matrix."""
-    sd = pt.diagonal(factor)
-    return unit_lower_inverse(factor / sd[None, :], size) / sd[:, None]
+    r"""Inverse of a lower triangular matrix, by doubling.
+
+    With ones on the diagonal it is :math:`(I + N)^{-1} = (I - N)(I + N^2)(I + N^4) \dots`, which ends, as :math:`N^{size} = 0`. Row by row
+    it would be a graph several times as large.
+    """
+    sd, one = pt.diagonal(factor), np.eye(size)
+    power = factor / sd[None, :] - one
+    inverse, reach = one - power, 2
+    while reach < size:
+        power = small_product(power, power)
+        inverse, reach = small_product(inverse, one + power), 2 * reach
+    return inverse / sd[:, None]
+
+
+def small_product(first: TensorVariable, second: TensorVariable) -> TensorVariable:
+    """Product of two small matrices as a sum: that of a library takes seconds to compile for each way a matrix lies in memory."""
+    return pt.sum(first[:, :, None] * second[None], axis=1)
 
 
 def in_order_log_likelihood(gram: TensorVariable, residual: TensorVariable, sd: TensorVariable) -> TensorVariable:
@@ -105,7 +119,7 @@ def cells_log_likelihood(cells: Cells, mean: TensorVariable, factor: TensorVaria
     gram = pm.Data("cell_gram", cells.gram, dims=("cell", "cell_column", "cell_column_other"))
     seen = cells.seen.astype(float)
     kept = factor * seen[:, :, None]
-    covariance = pt.matmul(kept, kept.mT) + np.eye(size) * (1 - seen)[:, :, None]
+    covariance = pt.sum(kept[:, :, None, :] * kept[:, None, :, :], axis=3) + np.eye(size) * (1 - seen)[:, :, None]
     residual = pt.concatenate([-mean * seen[:, :, None], pt.as_tensor(np.eye(size) * seen[:, :, None])], axis=2)
     _, sds, white = factorise(covariance, residual, size)
     n, total = gram[:, 0, 0], pt.zeros(())

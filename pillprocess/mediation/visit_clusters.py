@@ -21,7 +21,8 @@ import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
 from pillprocess.mediation.clusters import CORRELATED_FROM, Clusters, mediator_level, read_clusters_of
-from pillprocess.mediation.random_effects import correlation_cholesky
+from pillprocess.mediation.stacked import small_product
+from pillprocess.mediation.visit_correlations import lkj_cholesky
 from pillprocess.participants.checked import Participants
 
 
@@ -74,11 +75,16 @@ def cluster_levels(
     tau = pm.HalfNormal(f"tau_{c.key}_raw", prior_tau_sd, dims=f"effect_{c.key}")
     factor: TensorVariable = pt.eye(Q + 1)
     if len(c.labels) >= CORRELATED_FROM:
-        factor = correlation_cholesky(f"correlation_{c.key}", labels=effects, eta=eta, dim=f"effect_pair_{c.key}")
+        factor = lkj_cholesky(f"correlation_{c.key}", labels=effects, eta=eta, dim=f"effect_pair_{c.key}")
     u = pm.Normal(f"u_{c.key}_raw", 0, 1, dims=(f"cluster_{c.key}", f"level_{c.key}"))
-    shared = pt.dot(u[:, :Q], factor[:, :Q].T) * tau
-    own = pt.dot(u[:, Q:], over_visits.T) * tau[Q] * factor[Q, Q]
-    levels = pt.concatenate([shared[:, :Q], shared[:, Q:] + own], axis=1)
+    of_outcome = np.repeat(
+        np.arange(Q + 1), [*np.ones(Q, int), len(visits)]
+    )  # row of the factor for mediators and visits
+    loading = factor[of_outcome]
+    own = np.zeros((Q + len(visits), Q + len(visits)))
+    own[Q:, Q:] = over_visits
+    levels = small_product(u[:, :Q], loading[:, :Q].T) + small_product(u, (loading[:, Q:] * own).T)
+    levels = levels * tau[of_outcome]
     pm.Deterministic(f"tau_{c.key}", tau * np.append(m_sd, y_sd), dims=f"effect_{c.key}")
     unit = np.append(m_sd, np.full(len(visits), y_sd))
     pm.Deterministic(f"deviation_{c.key}", levels * unit, dims=(f"cluster_{c.key}", f"level_{c.key}"))

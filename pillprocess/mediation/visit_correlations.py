@@ -26,7 +26,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
-from pillprocess.mediation.random_effects import pair_labels, partial_cholesky
+from pillprocess.mediation.random_effects import pair_labels
 
 
 def unstructured_cholesky(visits: Sequence[str], person_correlation: float) -> TensorVariable:
@@ -44,6 +44,36 @@ def unstructured_cholesky(visits: Sequence[str], person_correlation: float) -> T
     return partial_cholesky(
         "correlation_y", labels=visits, alpha=alpha, beta=np.full(len(alpha), 2.0), dim="visit_pair"
     )
+
+
+def lkj_cholesky(name: str, *, labels: Sequence[str], eta: float, dim: str) -> TensorVariable:
+    """Cholesky factor of a correlation matrix with an LKJ(eta) prior, as :func:`random_effects.correlation_cholesky`."""
+    before, _ = np.triu_indices(len(labels), 1)
+    beta = eta + (len(labels) - 2 - before) / 2
+    return partial_cholesky(name, labels=labels, alpha=beta, beta=beta, dim=dim)
+
+
+def partial_cholesky(
+    name: str, *, labels: Sequence[str], alpha: np.ndarray, beta: np.ndarray, dim: str
+) -> TensorVariable:
+    r"""Cholesky factor of a correlation matrix from independent partial correlations; its correlations are recorded under ``name``.
+
+    That of the pair u < v given those before u, :math:`p_{uv}`, is :math:`2\,\mathrm{Beta}(\alpha, \beta) - 1`, pairs in the order of
+    `pair_labels`; :math:`L_{vu} = p_{uv} \sqrt{\prod_{t<u} (1 - p_{tv}^2)}`, with 1 for :math:`p_{vv}`. Both factors are products
+    with constant matrices, which compile in a fraction of the time of the same steps one by one.
+    """
+    size = len(labels)
+    pm.modelcontext(None).add_coord(dim, pair_labels(labels))
+    first, second = np.triu_indices(size, 1)
+    place, earlier = np.zeros((2, size, size, len(first)))
+    for pair, (u, v) in enumerate(zip(first, second, strict=True)):
+        place[v, u, pair] = 1.0
+        earlier[v, u + 1 :, pair] = 0.5
+    draws = 2 * pm.Beta(f"{name}_raw", alpha, beta, dims=dim) - 1
+    partial = pt.sum(place * draws, axis=2) + np.eye(size)
+    cholesky = partial * pt.exp(pt.sum(earlier * pt.log1p(-(draws**2)), axis=2))
+    pm.Deterministic(name, (cholesky @ cholesky.T)[first, second], dims=dim)
+    return cholesky
 
 
 def ar1_cholesky(visits: Sequence[str], time: np.ndarray) -> TensorVariable:
