@@ -4,7 +4,10 @@
 account for a sixth of the variance of mediator and outcome, whose levels are unrelated, and their levels at two visits correlate .5,
 not the .75 of the prior. Simulated person by person with NumPy. The model is compiled once and given each data set's cross-products.
 Prints coverage of te at the last visit and of its mean over time, tnie at the last visit, bias and mean posterior SD.
-``python benchmarks/visit_therapists.py [DATA SETS]``; 60 take twenty minutes of processor time.
+``python benchmarks/visit_therapists.py [DATA SETS]``; 60 take some minutes of processor time.
+
+60 data sets: modelled te at the last visit 97 % (posterior SD 2.4, bias .60, SE .24), over time 100 %, tnie 98 %; ignored 67 % (SD 1.0, bias
+.51 on the same data), 68 % and 88 %.
 """
 
 import sys
