@@ -6,8 +6,8 @@ not the .75 of the prior. Simulated person by person with NumPy. The model is co
 Prints coverage of te at the last visit and of its mean over time, tnie at the last visit, bias and mean posterior SD.
 ``python benchmarks/visit_therapists.py [DATA SETS]``; 60 take some minutes of processor time.
 
-60 data sets: modelled te at the last visit 97 % (posterior SD 2.4, bias .60, SE .24), over time 100 %, tnie 98 %; ignored 67 % (SD 1.0, bias
-.51 on the same data), 68 % and 88 %.
+60 data sets: modelled te at the last visit 97 % (posterior SD 2.4, bias .60, SE .24), over time 100 %, tnie 98 %; ignored 67 %
+(SD 1.0, bias .51 on the same data), 68 % and 88 %.
 """
 
 import sys
