@@ -60,7 +60,7 @@ def order_doubts(people: Participants, order: Sequence[str]) -> list[str]:
     return [
         f"{row['later']} {words[row['how']]} (F = {row['F']:.1f}, p = {row['p_corrected']:.2g} after correction): the order's effects "
         "assume one straight line for all arms, and may lie off by a part of what goes through it"
-        for row in order_departures(people, order).query("p_corrected < @LEVEL").to_dict("records")
+        for row in order_departures(people, order).to_dict("records") if row["p_corrected"] < LEVEL
     ]  # fmt: skip
 
 
