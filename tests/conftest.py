@@ -27,8 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, and end with those that wait for the main job, so that no processor waits."""
     long = {item.path for item in items if item.get_closest_marker("slow")}
-    waiting = {Path(__file__).parent / "review" / name for name in ("test_analysis.py", "test_notebooks.py")}
-    items.sort(key=lambda item: (item.path in waiting, item.path.stem != "test_notebooks", item.path not in long))
+    waiting = [Path(__file__).parent / "review" / name for name in ("test_notebooks.py", "test_analysis.py")]
+
+    def place(item: pytest.Item) -> tuple[int, bool, bool]:
+        turn = waiting.index(item.path) + 1 if item.path in waiting else 0
+        return turn, item.path.stem != "test_notebooks", item.path not in long
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)
