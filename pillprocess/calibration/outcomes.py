@@ -1,4 +1,4 @@
-r"""Calibration of mediation whose outcome is no straight line: ordered categories, times to an event, periods of one, excess zeros.
+r"""Calibration of mediation whose outcome is no straight line: ordered categories, and the period of an event that may not be seen.
 
 Each replication draws parameters, data and a fit for every family: 100 people, one mediator, a baseline, T x M. Mediators and outcomes are
 simulated with NumPy, in the units of the data, by the equations of :mod:`pillprocess.mediation.model`; the log-likelihood that is ranked is
@@ -16,15 +16,16 @@ from scipy import special, stats
 
 from pillprocess.calibration.ranks import Case, Replicate
 from pillprocess.inference.chain import Chain
+from pillprocess.mediation.choices import Family
 from pillprocess.mediation.draws import flat
 from pillprocess.mediation.effects import compute_effects
 from pillprocess.participants.table import Participants, load_participants
 
 PEOPLE = 100
-FAMILIES = ("ordinal_logit", "weibull", "hazard_cloglog", "zero_inflated_poisson")
+FAMILIES: tuple[Family, ...] = ("ordinal_logit", "hazard_cloglog")
 EFFECTS = ("te", "pnde", "tnie", "cde")
-PARAMETERS = ("c", "b", "theta", "sigma_m", "threshold_y", "shape_y", "period_y", "c_z", "b_z")
-CHAIN = Chain(draws=1500, tune=800, target_accept=0.95)
+PARAMETERS = ("c", "b", "theta", "sigma_m", "threshold_y", "period_y")
+CHAIN = Chain(draws=800, tune=500, target_accept=0.9)
 
 
 class Rows(NamedTuple):
@@ -35,8 +36,8 @@ class Rows(NamedTuple):
     event: np.ndarray
 
 
-def four_families() -> Case:
-    """100 people of one trial for each of four families of the outcome, one mediator, a baseline."""
+def categories_and_periods() -> Case:
+    """100 people of one trial for each of two families of the outcome, one mediator, a baseline."""
 
     def build() -> Callable[[np.random.Generator], Replicate]:
         ready = {family: _ready(family) for family in FAMILIES}
@@ -59,14 +60,14 @@ def four_families() -> Case:
     return Case({"n": PEOPLE, "families": len(FAMILIES), **CHAIN._asdict()}, build)
 
 
-def _ready(family: str) -> Callable[[np.random.Generator], Replicate]:
+def _ready(family: Family) -> Callable[[np.random.Generator], Replicate]:
     """Compile the model of one family; return a function that draws parameters and data, and fits."""
     from pillprocess.inference.refit import constants, prior_sampler, refitter
     from pillprocess.mediation.model import mediation
     from pillprocess.mediation.sufficient import standardise
 
     people = template(family)
-    model = mediation(people, family_outcome=family)  # type: ignore[arg-type]  # the name of a family, from FAMILIES
+    model = mediation(people, family_outcome=family)
     draw, refit, fixed = prior_sampler(model), refitter(model, CHAIN), constants(model)
     units = standardise(people, mediators=["experience"], binary_mediator=False, binary_outcome=True)
 
@@ -92,12 +93,8 @@ def template(family: str) -> Participants:
     arm, baseline = np.arange(n) % 2, 30 + 6 * rng.normal(size=n)
     table = pd.DataFrame({"arm": np.where(arm, "psilocybin", "placebo"), "baseline": baseline})
     table["experience"] = 20 + 40 * arm + 18 * rng.normal(size=n)
-    y = {
-        "ordinal_logit": np.arange(n) // 2 % 4, "weibull": rng.uniform(1, 12, n), "hazard_cloglog": 1 + np.arange(n) // 2 % 5,
-        "zero_inflated_poisson": np.arange(n) // 2 % 6,
-    }  # fmt: skip
-    timed = family in ("weibull", "hazard_cloglog")
-    table["outcome"] = y[family].astype(float)
+    timed = family == "hazard_cloglog"
+    table["outcome"] = (np.arange(n) // 2 % 4 if not timed else 1 + np.arange(n) // 2 % 5).astype(float)
     table["relapse"] = (np.arange(n) // 2 % 3 > 0).astype(int)
     return load_participants(
         table, treatment="arm", reference="placebo", outcome="outcome", baseline="baseline", mediators="experience",
@@ -105,50 +102,37 @@ def template(family: str) -> Participants:
     )  # fmt: skip
 
 
-def predictors(draws: xr.Dataset, people: Participants, m: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Mean of the mediator (draw, person), and given it the outcome's linear predictor and the log odds of an excess zero."""
+def predictors(draws: xr.Dataset, people: Participants) -> tuple[np.ndarray, ...]:
+    """Mean of the mediator, the outcome's linear predictor where it is 0, and its slope on it, each (draw, person)."""
     T, x = people.treatment.to_numpy(float)[:, 0], people.covariates.to_numpy(float)[:, 0]
-    p = {str(name): flat(draws[name]).reshape(-1, 1) for name in draws if draws[name].size == draws.sizes["draw"]}
-    found = {"m": p["alpha_m"] + p["a"] * T + p["gamma_m"] * x}
-    if m is not None:
-        found["eta"] = p["alpha_y"] + p["c"] * T + (p["b"] + p["theta"] * T) * m + p["gamma_y"] * x
-        if "c_z" in p:
-            found["zero"] = p["alpha_z"] + p["c_z"] * T + p["b_z"] * m + p["gamma_z"] * x
-    return found
+    names = ("alpha_m", "a", "gamma_m", "alpha_y", "c", "b", "theta", "gamma_y")
+    p = {name: flat(draws[name]).reshape(-1, 1) for name in names}
+    own = p["alpha_y"] + p["c"] * T + p["gamma_y"] * x
+    return p["alpha_m"] + p["a"] * T + p["gamma_m"] * x, own, p["b"] + p["theta"] * T
 
 
 def simulate(truth: xr.Dataset, family: str, people: Participants, rng: np.random.Generator) -> Rows:
     """Draw everybody's mediator and outcome from one draw of the parameters."""
     n, event = len(people), np.ones(len(people))
-    m = predictors(truth, people, None)["m"][0] + flat(truth["sigma_m"])[0, 0] * rng.standard_normal(n)
-    given = predictors(truth, people, m)
-    eta = given["eta"][0]
+    mediator, own, slope = (values[0] for values in predictors(truth, people))
+    m = mediator + flat(truth["sigma_m"])[0, 0] * rng.standard_normal(n)
+    eta = own + slope * m
     if family == "ordinal_logit":
         y = (rng.logistic(eta)[:, None] > flat(truth["threshold_y"])[0]).sum(1)
-    elif family == "weibull":
-        time = np.exp(eta + np.log(rng.exponential(size=n)) / flat(truth["shape_y"])[0])
-        end = people.outcome.to_numpy(float)
-        y, event = np.minimum(time, end), (time <= end).astype(float)
-    elif family == "hazard_cloglog":
+    else:
         hazard = -np.expm1(-np.exp(eta[:, None] + flat(truth["period_y"])[0]))
         hit = rng.random(hazard.shape) < hazard
         end = people.outcome.to_numpy(int)
         first = np.where(hit.any(1), hit.argmax(1) + 1, hazard.shape[1] + 1)
         y, event = np.minimum(first, end), (first <= end).astype(float)
-    else:
-        y = np.where(rng.random(n) < special.expit(given["zero"][0]), 0, rng.poisson(np.exp(np.minimum(eta, LARGE))))
     return Rows(m, y, event)
-
-
-LARGE = 40.0
-"""Logarithm of a mean count beyond which none can be drawn; no prior draw comes near it."""
 
 
 def log_likelihood(draws: xr.Dataset, family: str, people: Participants, rows: Rows) -> np.ndarray:
     """Log density of everybody's mediator and outcome (draw,), by SciPy."""
-    given, y = predictors(draws, people, rows.m), rows.y
-    eta = given["eta"]
-    own = stats.norm.logpdf(rows.m, given["m"], flat(draws["sigma_m"])[:, [0]]).sum(1)
+    mediator, base, slope = predictors(draws, people)
+    y, eta = rows.y, base + slope * rows.m
+    own = stats.norm.logpdf(rows.m, mediator, flat(draws["sigma_m"])[:, [0]]).sum(1)
     if family == "ordinal_logit":
         cuts = flat(draws["threshold_y"])
         far = np.full((len(cuts), 1), np.inf)
@@ -158,18 +142,11 @@ def log_likelihood(draws: xr.Dataset, family: str, people: Participants, rows: R
             low + high > 0, special.expit(-high) - special.expit(-low), special.expit(low) - special.expit(high)
         )
         return np.asarray(own + np.log(np.maximum(chance, 1e-300)).sum(1))
-    if family == "weibull":
-        k = flat(draws["shape_y"])[:, None]
-        z = k * (np.log(y) - eta)
-        return np.asarray(own + (rows.event * (np.log(k) + z - np.log(y)) - np.exp(np.minimum(z, 700))).sum(1))
-    if family == "hazard_cloglog":
-        periods = np.arange(1, draws.sizes["period"] + 1)
-        rate = np.exp(eta[:, :, None] + flat(draws["period_y"])[:, None])
-        passed = (periods < y[:, None]) | ((periods == y[:, None]) & (rows.event == 0)[:, None])
-        happened = (periods == y[:, None]) & (rows.event == 1)[:, None]
-        return np.asarray(own + np.where(happened, np.log(-np.expm1(-rate)), np.where(passed, -rate, 0.0)).sum((1, 2)))
-    counted = special.log_expit(-given["zero"]) + stats.poisson.logpmf(y, np.exp(eta))
-    return np.asarray(own + np.where(y == 0, np.logaddexp(special.log_expit(given["zero"]), counted), counted).sum(1))
+    periods = np.arange(1, draws.sizes["period"] + 1)
+    rate = np.exp(eta[:, :, None] + flat(draws["period_y"])[:, None])
+    passed = (periods < y[:, None]) | ((periods == y[:, None]) & (rows.event == 0)[:, None])
+    happened = (periods == y[:, None]) & (rows.event == 1)[:, None]
+    return np.asarray(own + np.where(happened, np.log(-np.expm1(-rate)), np.where(passed, -rate, 0.0)).sum((1, 2)))
 
 
 def quantities(draws: xr.Dataset, fixed: xr.Dataset, family: str, people: Participants, rows: Rows) -> xr.Dataset:

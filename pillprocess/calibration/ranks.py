@@ -48,7 +48,7 @@ MODELS = {
     "mediation-visits": "pillprocess.calibration.visits:three_visits",
     "mediation-clusters": "pillprocess.calibration.clusters:therapists",
     "mediation-crossover": "pillprocess.calibration.crossover:two_periods",
-    "mediation-outcomes": "pillprocess.calibration.outcomes:four_families",
+    "mediation-outcomes": "pillprocess.calibration.outcomes:categories_and_periods",
     "unblinding": "pillprocess.calibration.unblinding:belief_first",
     "synthesis": "pillprocess.calibration.synthesis:every_kind",
     "time-course": "pillprocess.calibration.timecourse:decay",
