@@ -8,7 +8,7 @@ import xarray as xr
 
 from pillprocess.synthesis.choices import Choices
 from pillprocess.synthesis.kinds import FLAT, NOT_LEFT_OUT
-from pillprocess.synthesis.outcome_density import trial_effects, trial_members, whitened_loadings
+from pillprocess.synthesis.outcome_density import trial_effects, trial_rows, whitened_loadings
 
 PERSON_STATISTICS = ("n", "mean_s", "mean_y", "ss", "yy", "sy", "kept")
 
@@ -24,16 +24,15 @@ def synthesis_data(items: xr.Dataset, choices: Choices) -> dict[str, np.ndarray]
         What is asked of them.
     """
     told, kept = told_associations(items), items["association_kept"].to_numpy()
+    whitener, arms = items["whitener"].to_numpy(), items["row_arm"].to_numpy() @ arm_loadings(items, drugs_of(items))
     loadings, gram = whitened_loadings(
-        items["whitener"].to_numpy(),
-        items["effect_loading"].to_numpy(),
-        effect_slots(items),
-        trial_members(items["trial"].to_numpy()),
+        whitener, items["effect_loading"].to_numpy(), effect_slots(items), trial_rows(items["trial"].to_numpy())
     )
     return choices.data() | {
-        "y_data": items["y"].to_numpy(), "whitener": items["whitener"].to_numpy(),
+        "outcome_y": whitener @ items["y"].to_numpy(),
+        "outcome_design": whitener @ np.hstack([arms, items["course_loading"].to_numpy()[:, course_columns(items)]]),
         "left_out": items["left_out"].to_numpy() if "left_out" in items else np.full(gram.shape[-1], NOT_LEFT_OUT),
-        "whitened_loadings": loadings.reshape(-1, items.sizes["row"]), "gram": gram,
+        "whitened_loadings": loadings, "gram": gram,
         "score_data": items["score_d"].to_numpy(), "score_extra": items["score_extra"].to_numpy(),
         "study_seen": studies_seen(items),
         "bridge_data": items["bridge_z"].to_numpy(),
@@ -49,6 +48,11 @@ def synthesis_data(items: xr.Dataset, choices: Choices) -> dict[str, np.ndarray]
 def experiences_of_items(held: xr.Dataset) -> dict[str, str]:
     """Return the dimension of experience of each drug, from items or from the draws of a fit to them."""
     return dict(json.loads(held.attrs["experiences"]))
+
+
+def drugs_of(items: xr.Dataset) -> list[str]:
+    """Return the drugs that any item speaks of, in the order of the model."""
+    return sorted({*items["arm_drug"].to_numpy(), *items["person_drug"].to_numpy(), *items["score_path"].to_numpy()})
 
 
 def score_studies(items: xr.Dataset) -> np.ndarray:
@@ -97,3 +101,19 @@ def arm_columns(items: xr.Dataset, drugs: Sequence[str]) -> dict[str, np.ndarray
         "therapy": therapy, "waitlist": items["arm_waitlist"].to_numpy()[:, None],
         "comparator": items["arm_comparator"].to_numpy()[:, None],
     }  # fmt: skip
+
+
+def blind_groups(items: xr.Dataset, drugs: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return an arm of every group of arms whose blinded patients believe alike, and which arms are in which group (arm, group)."""
+    what = [items["arm_dose"].to_numpy()[:, None], items["arm_active_placebo"].to_numpy()[:, None]]
+    _, first, group = np.unique(
+        np.hstack([*what, arm_columns(items, drugs)["experience"]]), axis=0, return_index=True, return_inverse=True
+    )
+    return first, (group[:, None] == np.arange(len(first))).astype(float)
+
+
+def arm_loadings(items: xr.Dataset, drugs: Sequence[str]) -> np.ndarray:
+    """Return the loadings of each arm on what moves its change: `arm_columns`, belief where it is known, and where it is not (by group)."""
+    known = items["arm_known"].to_numpy()[:, None]
+    told, guessed = known * items["arm_active"].to_numpy()[:, None], (1 - known) * blind_groups(items, drugs)[1]
+    return np.hstack([*arm_columns(items, drugs).values(), told, guessed])

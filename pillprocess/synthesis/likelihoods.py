@@ -19,7 +19,7 @@ from pillprocess.synthesis.data import (
     told_associations,
 )
 from pillprocess.synthesis.kinds import NOT_LEFT_OUT
-from pillprocess.synthesis.outcome_density import trial_densities, trial_members
+from pillprocess.synthesis.outcome_density import trial_densities, trial_rows
 
 CRITICAL, THRESHOLD_SD = 1.959964, 1.5
 
@@ -29,16 +29,14 @@ COUNT_EFFECTS = {"u": "dose", "h": "therapy"}
 
 @dataclass(frozen=True)
 class Effect:
-    """What moves an arm's change from its trial's course: coefficients (column,), their loadings (arm, column), belief."""
+    """What moves an arm's change from its trial's course: coefficients (column,), and their loadings (arm, column)."""
 
     coefficients: TensorVariable
     loadings: np.ndarray
-    epsilon: TensorVariable
-    belief: TensorVariable
 
     def of(self, arms: np.ndarray) -> TensorVariable:
         """Effect of weighted sums of arms, (sum, arm)."""
-        return pt.dot(arms @ self.loadings, self.coefficients) + self.epsilon * pt.dot(arms, self.belief)
+        return pt.dot(arms @ self.loadings, self.coefficients)
 
 
 @dataclass(frozen=True)
@@ -88,16 +86,16 @@ def add_outcomes(
     free = (items["coefficient_variable"].to_numpy()[columns] == "mu").any()
     model.add_coord("course", items["coefficient_label"].to_numpy()[columns])
     course = pm.Normal("mu", 0, 10.0 if free else course_sd, dims="course")
-    theta = effect.of(items["row_arm"].to_numpy()) + pt.dot(items["course_loading"].to_numpy()[:, columns], course)
     slots = effect_slots(items)
     which = np.append(sd_of_effect(items), -1)[slots][..., None] == np.arange(len(TRIAL_SDS))
     sd = pt.dot(
         which.reshape(-1, len(TRIAL_SDS)).astype(float), pt.stack([sds[n] for n in TRIAL_SDS.values()])
     ).reshape(slots.shape)
-    member = trial_members(items["trial"].to_numpy())
-    white = pt.dot(model["whitener"], model["y_data"] - theta)
-    projected = pt.dot(model["whitened_loadings"], white).reshape((len(slots), len(member)))
-    density = trial_densities(white, projected, model["gram"], [sd[k] for k in range(len(slots))], member)
+    white = model["outcome_y"] - pt.dot(model["outcome_design"], pt.concatenate([effect.coefficients, course]))
+    density = trial_densities(
+        white, model["whitened_loadings"], model["gram"], [sd[k] for k in range(len(slots))],
+        trial_rows(items["trial"].to_numpy()),
+    )  # fmt: skip
     pm.Potential("outcomes", pt.sum(density))
     without_one = pt.logsumexp(
         model["left_out"] - density

@@ -50,7 +50,15 @@ from pillprocess.evidence.tables import Evidence
 from pillprocess.rows.terms import TERMS
 from pillprocess.synthesis.choices import Confounding, check_course, choices_of
 from pillprocess.synthesis.compiled import compile_synthesis
-from pillprocess.synthesis.data import TRIAL_SDS, arm_columns, experiences_of_items, synthesis_data
+from pillprocess.synthesis.data import (
+    TRIAL_SDS,
+    arm_columns,
+    arm_loadings,
+    blind_groups,
+    drugs_of,
+    experiences_of_items,
+    synthesis_data,
+)
 from pillprocess.synthesis.items import synthesis_items
 from pillprocess.synthesis.likelihoods import (
     Belief,
@@ -187,7 +195,7 @@ def synthesis(
     else:
         items = evidence
     check_course(items, choices)
-    drugs = sorted({*items["arm_drug"].to_numpy(), *items["person_drug"].to_numpy(), *items["score_path"].to_numpy()})
+    drugs = drugs_of(items)
     experience = experiences_of_items(items)
     dimensions = list(dict.fromkeys(experience[d] for d in drugs))
     of_drug = np.array([dimensions.index(experience[d]) for d in drugs])
@@ -241,14 +249,13 @@ def synthesis(
         b = pm.Deterministic("b", has["experience"] * float(items["outcome_sd"]) * causal, dims="drug")
 
         belief = Belief(z["g_0"], z["g_placebo"], z["g_drug"], z["g_experience"], sds["tau_belief"])
-        columns = arm_columns(items, drugs)
-        S = pt.dot(columns["experience"], a)
-        known = items["arm_known"].to_numpy()
-        blind = belief.share(belief.probit(items["arm_dose"].to_numpy(), items["arm_active_placebo"].to_numpy(), S))
-        effect = Effect(
-            pt.concatenate([direct, interaction, a * b, pt.stack([psi, omega, chi])]),
-            np.concatenate(list(columns.values()), axis=1), epsilon, known * items["arm_active"].to_numpy() + (1 - known) * blind,
-        )  # fmt: skip
+        S = pt.dot(arm_columns(items, drugs)["experience"], a)
+        group = blind_groups(items, drugs)[0]
+        blind = belief.share(
+            belief.probit(items["arm_dose"].to_numpy()[group], items["arm_active_placebo"].to_numpy()[group], S[group])
+        )
+        coefficients = [direct, interaction, a * b, pt.stack([psi, omega, chi, epsilon]), epsilon * blind]
+        effect = Effect(pt.concatenate(coefficients), arm_loadings(items, drugs))
         course = add_outcomes(items, effect, sds, prior_course_sd)
         add_outside(items, psi, epsilon, omega, course)
         add_scores(items, a, tau_a, loading, drugs)

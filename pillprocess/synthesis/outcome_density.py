@@ -15,10 +15,13 @@ from pytensor.tensor import TensorVariable
 LOG_2PI = float(np.log(2 * np.pi))
 
 
-def trial_members(trial: np.ndarray) -> np.ndarray:
-    """Return (trial, row), 1 where the row is the trial's; trials in order of appearance."""
-    names = list(dict.fromkeys(trial))
-    return np.array([[t == name for t in trial] for name in names], float)
+def trial_rows(trial: np.ndarray) -> np.ndarray:
+    """Return the positions of each trial's rows (trial, place), the number of rows where it has fewer than the others."""
+    own = [np.flatnonzero(trial == name) for name in dict.fromkeys(trial)]
+    rows = np.full((len(own), max((len(o) for o in own), default=0)), len(trial))
+    for j, o in enumerate(own):
+        rows[j, : len(o)] = o
+    return rows
 
 
 def trial_effects(trial: np.ndarray, Z: np.ndarray) -> np.ndarray:
@@ -31,7 +34,7 @@ def trial_effects(trial: np.ndarray, Z: np.ndarray) -> np.ndarray:
 
 
 def whitened_loadings(
-    whitener: np.ndarray, Z: np.ndarray, effect: np.ndarray, member: np.ndarray
+    whitener: np.ndarray, Z: np.ndarray, effect: np.ndarray, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return G split by slot and trial, and its products.
 
@@ -43,24 +46,24 @@ def whitened_loadings(
         Loadings of the effects, (row, effect).
     effect
         From `trial_effects`.
-    member
-        From `trial_members`.
+    rows
+        From `trial_rows`.
 
     Returns
     -------
-    G (slot, trial, row), 0 outside the trial's rows and where there is no effect, and G'G (slot, slot, trial).
+    G (slot, trial, place), 0 where there is no row or no effect, and G'G (slot, slot, trial).
     """
-    G = np.concatenate([whitener @ Z, np.zeros((len(Z), 1))], axis=1)
-    loadings = member * np.stack([G.T[slot] for slot in effect]) if len(effect) else np.zeros((0, *member.shape))
+    G = np.pad(whitener @ Z, [(0, 1), (0, 1)])
+    loadings = G[rows[None], effect[:, :, None]]
     return loadings, np.einsum("ktr,mtr->kmt", loadings, loadings)
 
 
 def trial_densities(
     white: TensorVariable,
-    projected: TensorVariable,
+    loadings: TensorVariable,
     gram: TensorVariable,
     sd: Sequence[TensorVariable],
-    member: np.ndarray,
+    rows: np.ndarray,
 ) -> TensorVariable:
     """Log density of each trial's rows, up to the constant log |L| of their sampling covariance.
 
@@ -68,23 +71,22 @@ def trial_densities(
     ----------
     white
         L^-1 (y - theta), (row,).
-    projected
-        G' L^-1 (y - theta), (slot, trial).
-    gram
-        G'G, (slot, slot, trial).
+    loadings, gram
+        From `whitened_loadings`.
     sd
         SD of each trial's effect in each slot, (trial,) per slot.
-    member
-        From `trial_members`.
+    rows
+        From `trial_rows`.
 
     Returns
     -------
     Tensor (trial,).
     """
     slots = range(len(sd))
+    own = pt.concatenate([white, np.zeros(1)])[rows]
     product = {(k, m): gram[k, m] for k in slots for m in range(k, len(sd))}
-    projection = [projected[k] for k in slots]
-    quadratic, log_det = pt.dot(member, white**2), pt.zeros(len(member))
+    projection = [pt.sum(loadings[k] * own, axis=1) for k in slots]
+    quadratic, log_det = pt.sum(own**2, axis=1), pt.zeros(len(rows))
     for k in slots:
         scale = 1 + sd[k] ** 2 * product[k, k]
         weight = sd[k] ** 2 / scale
@@ -94,4 +96,4 @@ def trial_densities(
             projection[m] -= weight * product[k, m] * projection[k]
             for n in range(m, len(sd)):
                 product[m, n] -= weight * product[k, m] * product[k, n]
-    return -0.5 * (member.sum(axis=1) * LOG_2PI + log_det + quadratic)
+    return -0.5 * ((rows < white.shape[0]).sum(axis=1) * LOG_2PI + log_det + quadratic)

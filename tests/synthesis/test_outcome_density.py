@@ -1,19 +1,20 @@
 import numpy as np
+import pytensor.tensor as pt
 import pytest
 from scipy import stats
 
-from pillprocess.synthesis.outcome_density import trial_densities, trial_effects, trial_members, whitened_loadings
+from pillprocess.synthesis.outcome_density import trial_densities, trial_effects, trial_rows, whitened_loadings
 
 
 def density(residual, V, Z, sd, trial, *, gone=()):
     factor = np.linalg.cholesky(V)
     whitener = np.linalg.inv(factor)
     whitener[np.isin(trial, gone)] = 0
-    effect, member = trial_effects(trial, Z), trial_members(trial)
-    loadings, gram = whitened_loadings(whitener, Z, effect, member)
-    white = whitener @ residual
+    effect, rows = trial_effects(trial, Z), trial_rows(trial)
+    loadings, gram = whitened_loadings(whitener, Z, effect, rows)
+    white = pt.as_tensor(whitener @ residual)
     scales = [np.append(sd, 0.0)[slot] for slot in effect]
-    return trial_densities(white, loadings @ white, gram, scales, member).eval(), np.log(np.diag(factor))
+    return trial_densities(white, loadings, gram, scales, rows).eval(), np.log(np.diag(factor))
 
 
 def random_trials(sizes, effects, seed):
