@@ -92,7 +92,9 @@ POOLED = ("direct", "interaction", "bias")
 
 def named(vector: TensorVariable, names: Iterable[str]) -> dict[str, TensorVariable]:
     """Give every number of a vector its name: one vector is one operation, many scalars are many to compile."""
-    return {name: pm.Deterministic(name, vector[i]) for i, name in enumerate(names)}
+    names = list(names)
+    parts = pt.split(vector, [1] * len(names), n_splits=len(names))  # its gradient is one operation too
+    return {name: pm.Deterministic(name, part.squeeze()) for name, part in zip(names, parts, strict=True)}
 
 
 def synthesis(
