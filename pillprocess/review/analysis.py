@@ -7,8 +7,6 @@ import pandas as pd
 import xarray as xr
 
 from pillprocess.belief.blinding import blinding_table
-from pillprocess.comparison.bayes_factors import bayes_factors
-from pillprocess.comparison.compare import check_unit, compare, comparison_note
 from pillprocess.decomposition.estimands import (
     contributions,
     heterogeneity,
@@ -16,6 +14,7 @@ from pillprocess.decomposition.estimands import (
     relative_effects,
     trial_effects,
 )
+from pillprocess.decomposition.hypotheses import compare_hypotheses
 from pillprocess.decomposition.identifiability import (
     contraction,
     drug_identifiability,
@@ -24,7 +23,7 @@ from pillprocess.decomposition.identifiability import (
 )
 from pillprocess.decomposition.influence import influence
 from pillprocess.decomposition.left_out_check import check_pit, loto_pit
-from pillprocess.decomposition.model import Baseline, decomposition_design
+from pillprocess.decomposition.model import decomposition_design
 from pillprocess.decomposition.multiverse import multiverse
 from pillprocess.decomposition.predictive import predictive_check, prior_predictive
 from pillprocess.evidence.tables import Evidence, evidence_counts
@@ -37,7 +36,6 @@ from pillprocess.review.side_tables import side_tables
 from pillprocess.rows.arms import set_aside
 from pillprocess.rows.change_scores import learned_correlation
 from pillprocess.rows.contrasts import contrasts_set_aside, model_rows
-from pillprocess.rows.terms import HYPOTHESES, with_belief_by_design
 
 type Step = Callable[[str], None]
 
@@ -92,7 +90,7 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
     step(STEPS[2])
     exact = fit(design, seed=seed)
     step(STEPS[3])
-    hypotheses, note = compare_hypotheses(arms, differences, seed=seed)
+    hypotheses, note = compare_hypotheses(arms, differences)
     step(STEPS[4])
     sensitivity, not_possible = sensitivity_table(evidence, seed=seed)
     step(STEPS[5])
@@ -134,44 +132,6 @@ def analyse(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> An
     doses, dose_fits = how_much(evidence, arms, differences, seed=seed)
     tables |= doses
     return Analysis(tables, {"headline": headline} | dose_fits, rows, learned_correlation(evidence), note)
-
-
-def compare_hypotheses(
-    arms: pd.DataFrame,
-    differences: pd.DataFrame,
-    *,
-    seed: int,
-    unit: str = "trial",
-    baseline: Baseline = "exchangeable",
-) -> tuple[pd.DataFrame, str]:
-    """Compare the review's hypotheses by exact leave-one-out prediction and by marginal likelihood.
-
-    Hypotheses that have the same terms at the level of arms are one model and stand under their first name. Belief enters as
-    the design lets expect it: a model given reported guesses would know more than one that is given the treatment alone.
-
-    Returns
-    -------
-    DataFrame, the best first (see :func:`pillprocess.compare`), with ``terms``, ``log_marginal_likelihood`` and
-    ``posterior_probability`` (all models equally probable before), and what the comparison decides in words.
-    """
-    check_unit(unit)
-    arms, differences = with_belief_by_design(arms), with_belief_by_design(differences)
-    unknown = {t for t in ("expectancy", "experience") if arms[t].isna().any() or differences[t].isna().any()}
-    names: dict[frozenset[str], str] = {}
-    for name, terms in HYPOTHESES.items():
-        if not terms & unknown:
-            names.setdefault(terms, name)
-    left_out = [name for name, terms in HYPOTHESES.items() if terms & unknown]
-    lacking = f" Left out, as {' and '.join(sorted(unknown))} is not known for every row: {', '.join(left_out)}."
-    fits = {
-        name: fit(decomposition_design(arms, differences, terms=terms, baseline=baseline), seed=seed)
-        for terms, name in names.items()
-    }
-    table = compare(fits, unit=unit)
-    marginal = bayes_factors(fits)[["log_marginal_likelihood", "posterior_probability"]]
-    joined = table.join(marginal).reset_index()
-    joined.insert(1, "terms", [", ".join(sorted(HYPOTHESES[name])) or "none" for name in joined["model"]])
-    return joined, comparison_note(table) + (lacking if left_out else "")
 
 
 def model_counts(rows: pd.DataFrame) -> pd.DataFrame:

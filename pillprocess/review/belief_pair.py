@@ -18,7 +18,12 @@ TERM_NAMES = {
 
 
 def belief_pair(
-    arms: pd.DataFrame, differences: pd.DataFrame, *, seed: int, baseline: Baseline = "exchangeable"
+    arms: pd.DataFrame,
+    differences: pd.DataFrame,
+    *,
+    seed: int,
+    baseline: Baseline = "exchangeable",
+    without: xr.DataTree | None = None,
 ) -> pd.DataFrame:
     """Fit the headline terms without and with belief, in closed form, and put their estimates side by side.
 
@@ -33,6 +38,8 @@ def belief_pair(
         Seed of the draws.
     baseline
         As in :func:`pillprocess.decomposition_design`.
+    without
+        The fit of the headline terms, where it is there already.
 
     Returns
     -------
@@ -41,6 +48,9 @@ def belief_pair(
     """
     parts = []
     for model, terms in ((WITHOUT, HEADLINE), (WITH, HEADLINE | {"expectancy"})):
+        if model == WITHOUT and without is not None:
+            parts.append(_estimates(without, model))
+            continue
         try:
             design = decomposition_design(arms, differences, terms=terms, baseline=baseline)
         except ValueError as error:

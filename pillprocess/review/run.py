@@ -118,7 +118,7 @@ def run_decompose(
         step("fit in closed form")
         idata = fit(design, seed=seed)
         pair = (
-            belief_pair(arms, differences, seed=seed, baseline=cast(Baseline, baseline))
+            belief_pair(arms, differences, seed=seed, baseline=cast(Baseline, baseline), without=idata)
             if terms == "headline"
             else None
         )
@@ -166,7 +166,7 @@ def run_compare(
     unit: str, *, constructs: tuple[str, ...] | None, baseline: str, evidence: Path | None, progress: bool
 ) -> tuple[pd.DataFrame, str]:
     """Compare the hypotheses on an evidence folder; the table and what it decides in words."""
-    from pillprocess.review.analysis import compare_hypotheses
+    from pillprocess.decomposition.hypotheses import compare_hypotheses
     from pillprocess.rows.contrasts import model_rows
 
     with steps(progress) as step:
@@ -174,7 +174,7 @@ def run_compare(
         tables = load_evidence(evidence)
         arms, differences = model_rows(tables, constructs=constructs)
         step(f"hypotheses, each {unit} left out")
-        return compare_hypotheses(arms, differences, seed=1, unit=unit, baseline=cast(Baseline, baseline))
+        return compare_hypotheses(arms, differences, unit=unit, baseline=cast(Baseline, baseline))
 
 
 def run_tables(results: Path) -> dict[str, pd.DataFrame | str]:
