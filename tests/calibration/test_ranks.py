@@ -36,7 +36,6 @@ OUTSIDE = {
     ],
     "mediation-clusters": ["correlation_therapist[alpha_y ~ b[experience]]"],
     "mediation-crossover": ["a[insight, psilocybin]"],
-    "mediation-visits": ["te[score_3]", "te[average]", "pnde[score_3]", "b[score_3, experience]"],
     "decomposition": ["contribution[course]", "contribution[drug:therapy]"],
     "mediation-trials": ["tau[alpha_m[experience]]"],
     "synthesis": ["without_experience[LSD]", "a[ketamine]", "a[psilocybin]", "b[MDMA]", "b[ketamine]"],
