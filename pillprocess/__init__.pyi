@@ -165,6 +165,7 @@ from .participants.reading import read_trial as read_trial
 from .participants.table import load_participants as load_participants
 
 # mediation: mediation in participants: model, effects, sensitivity, figures
+from .mediation.baselines import impute_baselines as impute_baselines
 from .mediation.between_clusters import cluster_variation as cluster_variation
 from .mediation.between_clusters import natural_effects_by_cluster as natural_effects_by_cluster
 from .mediation.between_clusters import visit_cluster_variation as visit_cluster_variation

@@ -37,8 +37,9 @@ def pool_imputed_fits(fits: Sequence[xr.DataTree]) -> xr.DataTree:
     Returns
     -------
     DataTree with ``posterior``, whose chains are those of all files, and ``constant_data`` averaged over the files; effects take it as
-    any fit. Its attributes ``imputed_files`` and ``rule`` say what was done. `check_fit` must not be asked of it: chains of
-    different files differ by design.
+    any fit, and those that average over profiles of covariates, as with binary outcomes, take the profiles of the first file. Its
+    attributes ``imputed_files`` and ``rule`` say what was done. `check_fit` must not be asked of it: chains of different files
+    differ by design.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def pool_imputed_fits(fits: Sequence[xr.DataTree]) -> xr.DataTree:
     posterior = xr.concat(kept, dim="chain").assign_coords(chain=range(count))
     constants = [f["constant_data"].dataset for f in fits]
     mean = constants[0].copy()
-    for name in ("covariate_mean", "mediator_mean", "mediator_sd", "outcome_mean"):
+    for name in ("covariate_mean", "covariate_covariance", "mediator_mean", "mediator_sd", "outcome_mean"):
         if name in mean:
             mean[name] = sum(c[name] for c in constants[1:]) / len(fits) + constants[0][name] / len(fits)
     rule = f"posterior draws of {len(fits)} imputed files stacked in equal numbers"

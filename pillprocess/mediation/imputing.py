@@ -58,7 +58,7 @@ def coefficients_of(posterior: xr.Dataset, i: int, clusters: Sequence[str] = ())
     )  # fmt: skip
 
 
-def _given(
+def draw_given(
     mean: np.ndarray, covariance: np.ndarray, values: np.ndarray, known: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw the values that are not known of people (person, value) given those that are."""
@@ -72,7 +72,7 @@ def _given(
     return out
 
 
-def _groups(*keys: np.ndarray) -> list[np.ndarray]:
+def alike(*keys: np.ndarray) -> list[np.ndarray]:
     """Rows that agree in all keys."""
     _, member = np.unique(np.column_stack(keys), axis=0, return_inverse=True)
     return [np.flatnonzero(member.ravel() == g) for g in range(member.max() + 1)] if len(member) else []
@@ -81,11 +81,11 @@ def _groups(*keys: np.ndarray) -> list[np.ndarray]:
 def complete(k: OneDraw, T: np.ndarray, X: np.ndarray, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw everything missing, at random given what was seen."""
     out, seen = values.copy(), np.isfinite(values)
-    for rows in _groups(T, seen):
+    for rows in alike(T, seen):
         known = seen[rows[0]]
         if not known.all():
             mean, covariance = k.path(T[rows[0]], X[rows])
-            out[rows] = _given(mean, covariance, values[rows], known, rng)
+            out[rows] = draw_given(mean, covariance, values[rows], known, rng)
     return out
 
 
@@ -95,12 +95,12 @@ def from_reference(
 ) -> np.ndarray:  # fmt: skip
     """Draw the visits after the last one seen again, along the reference's path."""
     out, who = completed.copy(), np.flatnonzero(left)
-    for group in _groups(T[who], reached[who]):
+    for group in alike(T[who], reached[who]):
         rows = who[group]
         d = int(reached[rows[0]])
         own, _ = k.path(T[rows[0]], X[rows])
         reference, covariance = k.path(np.zeros(T.shape[1]), X[rows])
         shift = 0.0 if jump or d == 0 else (own - reference)[:, [Q + d - 1]]
         known = np.arange(completed.shape[1]) < Q + d
-        out[rows] = _given(np.where(known, own, reference + shift), covariance, completed[rows], known, rng)
+        out[rows] = draw_given(np.where(known, own, reference + shift), covariance, completed[rows], known, rng)
     return out

@@ -105,13 +105,15 @@ def event_problems(table: pd.DataFrame, outcome: str, event: str, higher_is_wors
     return problems
 
 
-def incomplete_problems(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """Treatment, trial and covariates that are missing."""
+def incomplete_problems(table: pd.DataFrame, columns: Sequence[str], before: Sequence[str]) -> list[str]:
+    """Treatment, trial and covariates that are missing; some of those measured before treatment can be drawn."""
     problems = []
     for column in columns:
         rows = table.index[table[column].isna()]
         if len(rows):
             way_out = "fill it in, or set such rows aside with incomplete='set_aside' (--incomplete set_aside)"
+            if column in before and table[column].nunique() > 2 and not len(not_numeric(table[column])):
+                way_out += ", or draw it several times with impute_baselines and pool the fits (pool_imputed_fits)"
             problems.append(f"column {column!r}: missing on {_rows(rows)}; {way_out}")
     return problems
 

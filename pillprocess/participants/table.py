@@ -205,7 +205,7 @@ def _checked(table: pd.DataFrame, name: str, roles: Roles, book: Codebook, said:
     problems += named_time_problems(mediators, outcome) if times == [None, None] else []
     problems += number_problems(table, observed + ([treatment] if dose else []))
     problems += event_problems(table, outcome, roles.event, roles.higher_is_worse) if roles.event else []
-    problems += incomplete_problems(table, given) if roles.incomplete == "error" else []
+    problems += incomplete_problems(table, given, roles.before) if roles.incomplete == "error" else []
     problems += label_questions(
         table,
         [c for c in (None if dose else treatment, trial, *roles.clusters) if c],

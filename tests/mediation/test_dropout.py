@@ -189,7 +189,10 @@ def test_posteriors_of_imputed_files_are_stacked_and_each_must_converge(trial, m
     other = xr.DataTree.from_dict({f"/{n}": node.dataset.copy(deep=True) for n, node in idata.children.items()})
     other["posterior"]["c"] = other["posterior"]["c"] + 2
     other["constant_data"]["covariate_mean"] = other["constant_data"]["covariate_mean"] + 1
+    for one, spread in ((idata, 2.0), (other, 4.0)):
+        one["constant_data"]["covariate_covariance"] = xr.DataArray([[spread]], dims=["one", "other"])
     pooled = pool_imputed_fits([idata, other])
+    assert pooled["constant_data"]["covariate_covariance"].item() == 3
     assert len(checked) == 2
     assert "2 imputed files stacked in equal numbers; with fewer than 20 files" in pooled.attrs["rule"]
     te = repeated_effects(pooled)["te"].sel(visit="s3")
