@@ -9,6 +9,7 @@ doi:10.1007/s11222-022-10090-6).
 import numpy as np
 import pandas as pd
 
+from pillprocess.output.multiplicity import holm
 from pillprocess.output.uniformity import p_value
 
 QUANTITY = ["replication", "quantity", "rank", "draws"]
@@ -84,14 +85,6 @@ def calibration_note(verdicts: pd.DataFrame, *, probability: float = 0.95) -> st
         f"expected by chance); smallest p {worst['p']:.2g} ({worst['quantity']}), corrected for {count} quantities "
         f"{worst['p_corrected']:.2g}: {judged}{mixing}"
     )
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Correct p-values for their number (Holm 1979)."""
-    order = np.argsort(p)
-    corrected = np.empty(len(p))
-    corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    return corrected
 
 
 def _verdict(rank: np.ndarray, draws: int, p: float, probability: float) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pillprocess.output.multiplicity import holm
 from pillprocess.participants.checked import Participants
 
 LEVEL = 0.05
@@ -46,9 +47,7 @@ def order_departures(people: Participants, order: Sequence[str]) -> pd.DataFrame
             if (tested := _f_test(base, columns, y)) is not None:
                 found.append(Departure(order[q], how, *tested))
     table = pd.DataFrame(found, columns=list(Departure._fields))
-    p = table["p"].sort_values()
-    holm = (p * np.arange(len(p), 0, -1)).cummax().clip(upper=1)
-    return table.assign(p_corrected=holm.reindex(table.index))
+    return table.assign(p_corrected=holm(table["p"].to_numpy(float)))
 
 
 def order_doubts(people: Participants, order: Sequence[str]) -> list[str]:

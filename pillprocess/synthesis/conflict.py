@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
+from pillprocess.output.multiplicity import holm
 from pillprocess.rows.terms import TERMS
 from pillprocess.synthesis.compiled import Refit
 from pillprocess.synthesis.data import experiences_of_items
@@ -116,9 +117,7 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     """Correct the p of each comparison for their number, and say what that leaves."""
     if table.empty:
         return table
-    order = table["p"].sort_values(kind="stable").index
-    steps = table.loc[order, "p"] * np.arange(len(table), 0, -1)
-    corrected = steps.cummax().clip(upper=1.0).reindex(table.index)
+    corrected = holm(table["p"].to_numpy())
     words = np.where(table["p"] < CONFLICT, "a hint of disagreement", "no disagreement seen")
     verdict = np.where(corrected < CONFLICT, "they disagree", words)
     critical = stats.norm.isf(CONFLICT / len(table) / 2)

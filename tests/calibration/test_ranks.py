@@ -18,13 +18,14 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from pillprocess.calibration import ranks as ranking
-from pillprocess.calibration.bands import calibration_note, check_calibration, holm
+from pillprocess.calibration.bands import calibration_note, check_calibration
 from pillprocess.calibration.journal import JOURNAL
 from pillprocess.calibration.plot import plot_calibration
 from pillprocess.calibration.ranks import RANKED, Case, Replicate, calibrate
 from pillprocess.calibration.run import executor_called
 from pillprocess.cli import app
 from pillprocess.output import uniformity
+from pillprocess.output.multiplicity import holm
 from pillprocess.output.results import ResultsError
 
 OUTSIDE = {
