@@ -78,10 +78,7 @@ def interventional_effects(
     D = direct_slopes(posterior, k)
     place = mediators.index(mediator)
     on = TRANSFORMS[scale]
-    y00, y10, y11 = (
-        on(mean_outcome(k, drawn(k, D, X, np.array([place]), t=t, t_m=np.array([s])), X, weight, t=t))
-        for t, s in ((0, 0), (1, 0), (1, 1))
-    )
+    y00, y10, y11 = map(on, moved_means(k, D, X, weight, np.array([place])))
     effects = stack(idata, {"oe": y11 - y00, "ide": y10 - y00, "iie": y11 - y10}, "posterior")
     ordered = "d" in posterior
     what, value = next(iter(compared_of(data, of).items()), ("", 0.0))
@@ -149,3 +146,14 @@ def _location(k: Coefficients, X: np.ndarray, t: float) -> np.ndarray:
     """Mean mediators under treatment t, (draw, profile, mediator)."""
     gamma = k.gamma_m if k.a_x is None else k.gamma_m + k.a_x * t
     return np.asarray((k.alpha_m + k.a * t)[:, None] + np.einsum("np,sqp->snq", X, gamma))
+
+
+def moved_means(
+    k: Coefficients, D: np.ndarray, X: np.ndarray, weight: np.ndarray, moved: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """E[Y(0, G(0))], E[Y(1, G(0))] and E[Y(1, G(1))] of every draw, G the mediators at ``moved`` drawn together."""
+    y00, y10, y11 = (
+        mean_outcome(k, drawn(k, D, X, moved, t=t, t_m=np.full(len(moved), s)), X, weight, t=t)
+        for t, s in ((0, 0), (1, 0), (1, 1))
+    )
+    return y00, y10, y11

@@ -15,7 +15,7 @@ import xarray as xr
 
 from pillprocess.mediation.draws import coefficients, compared_pair, flat, profiles, stack
 from pillprocess.mediation.gcomputation import Coefficients
-from pillprocess.mediation.interventional import direct_slopes, drawn, mean_outcome
+from pillprocess.mediation.interventional import direct_slopes, moved_means
 from pillprocess.mediation.pairs import of_pair
 from pillprocess.mediation.trajectory import fit_problems
 
@@ -102,10 +102,7 @@ def with_trait(
 
 def _effects(k: Coefficients, D: np.ndarray, X: np.ndarray, weight: np.ndarray, moved: np.ndarray) -> np.ndarray:
     """Iie and ide, (2, draw)."""
-    y00, y10, y11 = (
-        mean_outcome(k, drawn(k, D, X, moved, t=t, t_m=np.full(len(moved), s)), X, weight, t=t)
-        for t, s in ((0, 0), (1, 0), (1, 1))
-    )
+    y00, y10, y11 = moved_means(k, D, X, weight, moved)
     return np.stack([y11 - y10, y10 - y00])
 
 
