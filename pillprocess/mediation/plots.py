@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 INDIRECT, DIRECT = TERM_COLOURS["experience"], TERM_COLOURS["drug"]
 EFFECT_COLOURS = {"tnie": INDIRECT, "pnie": INDIRECT, "pnde": DIRECT, "tnde": DIRECT, "cde": DIRECT}
 ARM_COLOURS = (GREY, *DRUG_COLOURS.values())
+CROWDED = 3
+"""Most mediators for which every arrow past a mediator has room for its estimate."""
 ARM_LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), "-")
 
 
@@ -48,6 +50,8 @@ def plot_mediation(
     title: str = "",
 ) -> "Axes":
     """Draw the path diagram with its estimates.
+
+    Of more than three mediators, arrows past a mediator (in one column all but the direct one) have theirs in ``paths`` alone.
 
     Parameters
     ----------
@@ -65,7 +69,7 @@ def plot_mediation(
     mediators = list(dict.fromkeys(paths.loc[paths["kind"] == "a", "end"]))
     treatment, outcome = paths.loc[paths["kind"] == "direct", ["start", "end"]].iloc[0]
     ax = panel(ax, width, 42 + 26 * len(mediators))
-    narrow = width_mm(ax) < NARROW
+    narrow, crowded = width_mm(ax) < NARROW, len(mediators) > CROWDED
     place = {treatment: (0.0, 0.0), outcome: (1.0, 0.0)}
     place |= {m: (0.5, 0.62 + 0.8 * i) for i, m in enumerate(mediators)}
     boxes = {}
@@ -77,8 +81,13 @@ def plot_mediation(
     for start, end, kind in dict.fromkeys(paths[["start", "end", "kind"]].itertuples(index=False, name=None)):
         rows = paths[(paths["start"] == start) & (paths["end"] == end)]
         near = {"a": 0.34 if narrow else 0.62, "b": (0.45 if narrow else 0.38) + 0.07 * (start != mediators[0])}
-        label = "\n".join(_arrow_label(row) for row in rows.to_dict("records"))
+        past = {start, end} <= set(mediators) and abs(mediators.index(end) - mediators.index(start)) > 1
+        no_room = crowded and (past or (narrow and kind != "direct"))
+        label = "" if no_room else "\n".join(_arrow_label(row) for row in rows.to_dict("records"))
         _arrow(ax, place[start], place[end], kind, label, near.get(kind, 0.5), (boxes[start], boxes[end]))
+    if crowded:
+        which = "other arrows" if narrow else "arrows past a mediator"
+        ax.text(0.5, -0.12, f"{which}: estimates in the table of coefficients", ha="center", va="top", fontsize=SMALL)
     if effects is not None:
         summary = effects.set_index("estimand").loc[["te", "tnie", "pnde"]]
         named = zip(("total", "indirect (tnie)", "direct (pnde)"), summary.to_dict("records"), strict=True)
@@ -219,7 +228,7 @@ def _arrow(
     ax: "Axes", start: tuple[float, float], end: tuple[float, float], kind: str, label: str, near: float,
     boxes: tuple[FancyBboxPatch | None, FancyBboxPatch | None],
 ) -> None:  # fmt: skip
-    """Draw an arrow, labelled at the share ``near`` of its length, above the boxes: they are placed before it is clipped."""
+    """Draw an arrow, labelled (if at all) at the share ``near`` of its length, above the boxes: they are placed before it is clipped."""
     skips = start[0] == end[0] and end[1] - start[1] > 1  # past a mediator between them, so around it
     colour = {"direct": DIRECT, "correlation": GREY}.get(kind, INDIRECT)
     style = {
@@ -228,6 +237,8 @@ def _arrow(
         "connectionstyle": f"arc3,rad={0.5 * skips}",
     }  # fmt: skip
     ax.annotate("", xy=end, xytext=start, arrowprops=style, zorder=3)
+    if not label:
+        return
     at = (start[0] + near * (end[0] - start[0]), start[1] + near * (end[1] - start[1]))
     ax.annotate(
         label, at, xytext=(54.0 * skips, 0), textcoords="offset points", ha="center", va="center", fontsize=SMALL, color=colour,

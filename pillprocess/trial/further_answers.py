@@ -17,7 +17,8 @@ def each_mediator(tables: Mapping[str, pd.DataFrame], arm: str) -> Iterator[str]
     for mediator, rows in table[table["arm"] == arm].groupby("mediator", sort=False) if len(table) else ():
         own = rows.set_index("estimand").to_dict("index")
         given = rows["given"].iloc[0]
-        others = f", with {given} as a common cause that treatment may itself have changed" if given else ""
+        role = "common causes" if ", " in given else "a common cause"
+        others = f", with {given} as {role} that treatment may itself have changed" if given else ""
         yield (
             f"Through {mediator} alone{others}: {estimate_text(own['iie'])}; not through it: {estimate_text(own['ide'])} (interventional)."
         )

@@ -122,6 +122,24 @@ def test_the_path_diagram_names_every_node_and_prints_every_estimate(order, save
     save_figure(ax)
 
 
+def test_of_many_mediators_only_arrows_past_one_leave_their_estimates_to_the_table(save_figure):
+    names = ["insight_1", "madrs_1", "insight_2", "madrs_2", "insight_3"]
+    ends = [("drug v placebo", m, "a") for m in names] + [(m, "madrs_6", "b") for m in names]
+    ends += [(one, later, "d") for i, one in enumerate(names) for later in names[i + 1 :]]
+    paths = pd.DataFrame([*ends, ("drug v placebo", "madrs_6", "direct")], columns=["start", "end", "kind"])
+    paths = paths.assign(given="", unit="data", mean=np.arange(1.0, len(paths) + 1), sd=0.5, ci_low=-1.0, ci_high=30.0)
+    ax = plot_mediation(paths)
+    past = [names.index(e) - names.index(s) > 1 if k == "d" else False for s, e, k in ends] + [False]
+    labels = [("direct " if row["kind"] == "direct" else "") + estimate_text(row) for row in paths.to_dict("records")]
+    assert sum(past) == 6
+    assert [label in texts(ax) for label in labels] == [not p for p in past]
+    assert "arrows past a mediator: estimates in the table of coefficients" in texts(ax)
+    save_figure(ax)
+    narrow = texts(plot_mediation(paths, width="one_column"))
+    assert [label in narrow for label in labels] == [label == labels[-1] for label in labels]
+    assert "other arrows: estimates in the table of coefficients" in narrow
+
+
 def test_the_sensitivity_curve_shows_mean_band_tipping_and_benchmarks(save_figure):
     sensitivity = mediation_sensitivity(fitted(("meq30",)))
     ax = plot_sensitivity(sensitivity, unit="MADRS points")

@@ -33,6 +33,12 @@ def test_each_mediator_and_every_pair_of_arms_has_its_sentence():
     assert list(between_arms({}, "depth")) == []
 
 
+def test_several_mediators_before_one_are_common_causes():
+    table = rows(arm=["high"] * 3, mediator=["early"] * 3, given=["depth, insight"] * 3, estimand=["oe", "ide", "iie"])
+    (sentence,) = each_mediator({"interventional": table}, "high")
+    assert "with depth, insight as common causes that treatment may itself have changed" in sentence
+
+
 def test_a_course_over_sessions_has_its_sentence():
     table = rows(
         arm=["high"] * 6,
