@@ -102,9 +102,9 @@ def integrate(design: xr.Dataset, *, tolerance: float = 3e-4, spacing: float = 1
     return Grid(design, system, priors, lattice, tau, weight / weight.sum(), log_total)
 
 
-def in_chunks(nodes: Array, system: System) -> list[Array]:
-    """Split nodes (node, scale) into parts whose arrays stay in the processor's cache."""
-    size = max(1, min(MOST_AT_ONCE, NUMBERS_AT_ONCE // max(1, len(system.mean))))
+def in_chunks(nodes: Array, system: System, *, numbers: int = 0) -> list[Array]:
+    """Split nodes (node, scale) into parts whose arrays, with at least a number per parameter and node, stay in the processor's cache."""
+    size = max(1, min(MOST_AT_ONCE, NUMBERS_AT_ONCE // max(1, numbers, len(system.mean))))
     return np.array_split(nodes, range(size, len(nodes), size))
 
 

@@ -1,31 +1,24 @@
 r"""The exact log density of data held out of a trial, given all other data.
 
-At each value of the scales what the trial adds to the normal equations is taken away and what it keeps is put back. Only the
-places that the trial touches change: all others are eliminated first, once for trials that touch the same.
+At each value of the scales, let D be the covariance of the rows of trial j given the shared parameters, W their loadings, C
+and m the posterior covariance and mean of the shared parameters given all data, :math:`T = W C W'` and :math:`\rho = y_j - W
+m`. The inverse Q of the covariance of all rows then has the block :math:`Q_{jj} = D^{-1} - D^{-1} T D^{-1}`, and :math:`(Q
+y)_j = D^{-1} \rho`. Rows o given all others are normal with covariance :math:`Q_{oo}^{-1}` and lie :math:`Q_{oo}^{-1} (Q
+y)_o` from their mean: one solution for all data gives every held-out density.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from scipy.sparse import csr_array
 
 from pillprocess.gaussian.fit import in_chunks, log_posterior, scale_priors, scales_at
-from pillprocess.gaussian.normal_equations import (
-    LOG_2PI,
-    Array,
-    Index,
-    System,
-    Trial,
-    bordered_log_likelihood,
-    bordered_precision,
-    eliminate,
-    eliminate_own,
-    reduce,
-    trial_equations,
-)
+from pillprocess.gaussian.normal_equations import LOG_2PI, Array, Index, System, eliminate
 from pillprocess.gaussian.quadrature import integrate_lattice, log_sum
+from pillprocess.gaussian.trial_rows import Conditional, Rows, conditional, loading_products, rows_alike
 
 
 class HeldOut(NamedTuple):
@@ -37,103 +30,32 @@ class HeldOut(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Share:
-    """What some trials, or some of their rows, add to a system: their parts of the normal equations, one trial after another.
+class Sets:
+    """Sets of as many held-out rows, of trials with as many rows: whole trials, or what is not kept of them.
 
-    The trials touch the same places in the bordered precision and have as many parameters of their own. ``own`` (own, trial)
-    numbers these; ``information`` is (own, own, trial), ``cross`` (own, touched, trial), ``rest`` (touched, touched, trial).
+    ``sets`` numbers them, ``trial`` (set,) their trials among those of ``Rows``. ``part`` (n, out, set) makes the held-out
+    rows' block of Q from that of the turned rows; it is None for whole trials, where ``log_unit`` (set,) is the log
+    determinant of a turned row's unit.
     """
 
-    own: Index
-    information: Array
-    cross: Array
-    rest: Array
-    log_det: Array
-    n_row: Index
-
-
-@dataclass(frozen=True)
-class Group:
-    """Trials that touch the same shared parameters, and the sets of data that are held out of them.
-
-    ``touched`` numbers the places in the bordered precision that the trials enter, the outcome last. A held-out set has its
-    place in ``sets``, its trial in ``trial`` (place in ``whole``); those ``keeping`` rows of their trial have them in ``kept``.
-    """
-
-    touched: Index
-    whole: Share
     sets: Index
     trial: Index
-    keeping: Index
-    kept: Share | None
+    part: Array | None
+    log_unit: Array
 
 
-def groups_of(system: System, held_out: Sequence[HeldOut]) -> list[Group]:
-    """Sort what is held out by what its trial touches, so that it is worked on together."""
-    p = len(system.shared)
-    like: dict[tuple[bytes, int], list[int]] = {}
-    for number, one in enumerate(held_out):
-        trial = system.trials[one.trial]
-        like.setdefault(((trial.loadings[:, :p] != 0).any(axis=0).tobytes(), len(trial.own)), []).append(number)
-    groups = []
-    for (touches, _), sets in sorted(like.items()):
-        touched = np.append(np.flatnonzero(np.frombuffer(touches, bool)), p)
-        trials = sorted({held_out[number].trial for number in sets})
-        keeping = [place for place, number in enumerate(sets) if len(held_out[number].kept)]
-        groups.append(
-            Group(
-                touched,
-                share([(system.trials[j], np.arange(len(system.trials[j].rows))) for j in trials], touched),
-                np.array(sets),
-                np.array([trials.index(held_out[number].trial) for number in sets]),
-                np.array(keeping, dtype=np.int64),
-                share([(system.trials[held_out[sets[k]].trial], held_out[sets[k]].kept) for k in keeping], touched)
-                if keeping
-                else None,
-            )
-        )
-    return groups
-
-
-def share(parts: list[tuple[Trial, Index]], touched: Index) -> Share:
-    """Return what the given rows of some trials add to the system."""
-    equations, log_det = [], []
-    for trial, rows in parts:
-        factor = np.linalg.cholesky((trial.factor @ trial.factor.T)[rows[:, None], rows])
-        kept = replace(trial, loadings=trial.loadings[rows], outcome=trial.outcome[rows], factor=factor)
-        information, cross, rest = trial_equations(kept, trial.loadings.shape[1] - len(trial.own))
-        equations.append((trial.own, information, cross[:, touched], rest[touched[:, None], touched]))
-        log_det.append(2 * float(np.log(np.diag(factor)).sum()))
-    own, information, cross, rest = (np.stack(part, axis=-1) for part in zip(*equations, strict=True))
-    return Share(own, information, cross, rest, np.array(log_det), np.array([len(rows) for _, rows in parts]))
-
-
-def reduce_share(one: Share, sd: Array) -> tuple[Array, Array]:
-    """Eliminate own parameters: parts of the products (touched, touched, trial, node), of the log determinant (trial, node)."""
-    _, log_det, feature = eliminate_own(one.information, sd[one.own])
-    explained = np.einsum("apjn,arj->prjn", np.einsum("abjn,bpj->apjn", feature, one.cross), one.cross)
-    return one.rest[..., None] - explained, log_det + one.log_det[:, None]
-
-
-def each_alone(
-    groups: list[Group], precision: Array, places: Index, log_det: Array
-) -> Iterator[tuple[Group, Array, Array]]:
-    """Yield each group with the precision (touched, touched, node) of what it touches, and the log determinant of all else.
-
-    What none of several groups touches is eliminated once for them all.
-    """
-    if not groups:
-        return
-    entered = np.zeros(int(places[-1]) + 1, dtype=bool)  # the last place, the outcome, is every trial's
-    entered[np.concatenate([group.touched for group in groups])] = True
-    touched = entered[places]
-    order = np.concatenate([np.flatnonzero(~touched), np.flatnonzero(touched)])
-    left, eliminated = eliminate(precision[order[:, None], order], int((~touched).sum()))
-    if len(groups) == 1:
-        yield groups[0], left, log_det + eliminated
-        return
-    for half in (groups[: len(groups) // 2], groups[len(groups) // 2 :]):
-        yield from each_alone(half, left, places[touched], log_det + eliminated)
+def sets_alike(system: System, rows: Rows, held_out: Sequence[HeldOut]) -> list[Sets]:
+    """Return what is held out of the trials of ``rows``, together where it is as many rows."""
+    place = {number: j for j, number in enumerate(rows.trials)}
+    here = [(number, one) for number, one in enumerate(held_out) if one.trial in place]
+    sets = []
+    for n_kept in sorted({len(one.kept) for _, one in here}):
+        number, ones = zip(*[pair for pair in here if len(pair[1].kept) == n_kept], strict=True)
+        trial = np.array([place[one.trial] for one in ones])
+        log_unit = [float(np.log(np.diag(system.trials[one.trial].factor)).sum()) for one in ones]
+        part = [np.delete(rows.turn[:, :, j], one.kept, axis=1) for j, one in zip(trial, ones, strict=True)]
+        sets.append(Sets(np.array(number), trial, np.stack(part, axis=2) if n_kept else None, np.array(log_unit)))
+    return sets
 
 
 def held_out_densities(
@@ -142,34 +64,48 @@ def held_out_densities(
     """Return the exact log density of each set of held-out data given all other data."""
     priors = scale_priors(design, system)
     mirrored = np.array([prior.mirrored for prior in priors], dtype=bool)
-    groups = groups_of(system, held_out)
+    alike, p = rows_alike(system), len(system.shared)
+    sets, products = [sets_alike(system, rows, held_out) for rows in alike], loading_products(alike)
+    loadings = csr_array(np.concatenate([rows.loadings.reshape(-1, p + 1) for rows in alike]))
+    row_ends = np.cumsum([rows.loadings[:, :, 0].size for rows in alike])[:-1]
+    pair_ends = np.cumsum([rows.spread[..., 0].size for rows in alike])[:-1]
+    upper = np.triu_indices(p + 1)
+    both_sides = csr_array(products.T * np.where(upper[0] == upper[1], 1.0, 2.0))
 
     def log_densities(x: Array) -> Array:
         tau, log_prior = scales_at(priors, x)
-        reduced = reduce(system, tau)
-        bordered, log_det = bordered_precision(system, reduced), reduced.log_det + system.log_det
-        border = np.concatenate([reduced.sd[system.shared], np.ones((1, len(x)))])
-        found = np.empty((len(held_out) + 1, len(x)))
-        found[0] = bordered_log_likelihood(bordered, log_det, system.n_row)
-        for group, left, eliminated in each_alone(groups, bordered, np.arange(len(bordered)), np.zeros(len(x))):
-            whole, whole_log_det = reduce_share(group.whole, reduced.sd)
-            change, log_dets = -whole[:, :, group.trial], log_det + eliminated - whole_log_det[group.trial]
-            n_row = system.n_row - group.whole.n_row[group.trial]
-            if group.kept is not None:
-                kept, kept_log_det = reduce_share(group.kept, reduced.sd)
-                change[:, :, group.keeping] += kept
-                log_dets[group.keeping] += kept_log_det
-                n_row[group.keeping] += group.kept.n_row
-            a = border[group.touched][:, None]
-            change *= a[:, None]
-            change *= a
-            change += left[:, :, None]
-            last, eliminated = eliminate(change, len(change) - 1)
-            found[1 + group.sets] = -0.5 * (n_row[:, None] * LOG_2PI + log_dets + eliminated + last[0, 0] - 1)
-        return found.T + log_prior[:, None]
+        scales = np.concatenate([tau.T, np.ones((1, len(x)))])
+        given = [conditional(rows, scales**2) for rows in alike]
+        log_det = system.log_det + sum(one.log_det.sum(axis=0) for one in given)
+
+        sd = np.concatenate([scales[system.scale[system.shared]] * system.fixed_sd[system.shared, None], scales[-1:]])
+        shared = np.empty((p + 1, p + 1, len(x)))
+        shared[upper] = products @ np.concatenate([one.inverse.reshape(-1, len(x)) for one in given])
+        shared[upper[::-1]] = shared[upper]
+        shared *= sd * sd[:, None]
+        shared[np.diag_indices(p)] += 1
+        log_det += eliminate(shared, p)
+        log_density = np.empty((len(held_out) + 1, len(x)))
+        log_density[0] = -0.5 * (system.n_row * LOG_2PI + log_det + shared[p, p])
+
+        shared *= sd * sd[:, None]
+        residuals = np.split(loadings @ np.concatenate([-shared[:p, p], scales[-1:]]), row_ends)
+        shared[p] = shared[:, p] = 0
+        uncertainties = np.split(both_sides @ shared[upper], pair_ends)
+        for one, residual, uncertainty, some in zip(given, residuals, uncertainties, sets, strict=True):
+            rho, t = residual.reshape(one.covariance.shape[1:]), uncertainty.reshape(one.covariance.shape)
+            for out in some:
+                density = (
+                    whole_density(one, rho[:, out.trial], t[:, :, out.trial], out)
+                    if out.part is None
+                    else part_density(one.inverse[:, :, out.trial], rho[:, out.trial], t[:, :, out.trial], out.part)
+                )
+                log_density[1 + out.sets] = log_density[0] - density
+        return log_density.T + log_prior[:, None]
 
     def all_log_densities(x: Array) -> Array:
-        return np.concatenate([log_densities(part) for part in in_chunks(x, system)])
+        parts = in_chunks(x, system, numbers=products.shape[1])
+        return np.concatenate([log_densities(part) for part in parts])
 
     def whole_log_density(x: Array) -> Array:
         return np.concatenate([log_posterior(system, priors, part) for part in in_chunks(x, system)])[:, None]
@@ -177,3 +113,29 @@ def held_out_densities(
     lattice = integrate_lattice(all_log_densities, mirrored, tolerance=tolerance, first=whole_log_density)
     total = log_sum(lattice.log_weight)
     return total[0] - total[1:]
+
+
+def whole_density(one: Conditional, residual: Array, uncertainty: Array, out: Sets) -> Array:
+    """Log density (set, node) of all rows of trials, whose precision is D^-1 (D - T) D^-1."""
+    left = one.covariance[:, :, out.trial] - uncertainty
+    log_det = 2 * (one.log_det[out.trial] + out.log_unit[:, None]) - eliminate(left, len(left))
+    return normal_log_density(left, residual, log_det)
+
+
+def part_density(inverse: Array, residual: Array, uncertainty: Array, part: Array) -> Array:
+    """Log density (set, node) of some rows of trials given all others, their own trial's too; ``inverse`` is of D."""
+    pull = np.einsum("aot,atn->otn", part, multiply(inverse, residual[:, None])[:, 0])
+    precision = inverse - multiply(multiply(inverse, uncertainty), inverse)
+    block = np.einsum("obtn,bqt->oqtn", np.einsum("aot,abtn->obtn", part, precision), part)
+    return normal_log_density(block, pull, -eliminate(block, len(block)))
+
+
+def normal_log_density(inverse: Array, pull: Array, log_det: Array) -> Array:
+    """Log density (set, node) of rows whose pull (row, set, node) has the squared length that ``inverse`` gives it."""
+    distance = (pull[:, None] * multiply(inverse, pull[:, None])).sum(axis=(0, 1))
+    return -0.5 * (len(pull) * LOG_2PI + log_det + distance)
+
+
+def multiply(left: Array, right: Array) -> Array:
+    """Multiply stacked matrices (a, b, trial, node) and (b, c, trial, node)."""
+    return np.einsum("abtn,bctn->actn", left, right)

@@ -217,11 +217,16 @@ def eliminate_own(information: Array, sd: Array) -> tuple[Array, Array, Array]:
     return inverse, log_det, sd[:, None] * inverse * sd[None]
 
 
-def invert(matrices: Array) -> tuple[Array, Array]:
-    """Invert symmetric positive definite matrices (q, q, ...) in place by Gauss-Jordan; also return ``log|.|``."""
+def eliminate(matrices: Array, count: int) -> Array:
+    """Eliminate the first places of symmetric positive definite matrices (p, p, ...) in place by Gauss-Jordan; return ``log|.|``.
+
+    Of the blocks P, h, h', q it leaves ``P^-1``, ``P^-1 h``, ``-h' P^-1`` and ``q - h' P^-1 h``.
+    """
     log_det = np.zeros(matrices.shape[2:])
-    for k in range(len(matrices)):
+    for k in range(count):
         pivot = matrices[k, k].copy()
+        if not (pivot > 0).all():
+            raise np.linalg.LinAlgError("a precision or covariance is not positive definite")
         log_det += np.log(pivot)
         column = matrices[:, k].copy()
         column[k] = 0
@@ -229,20 +234,12 @@ def invert(matrices: Array) -> tuple[Array, Array]:
         matrices[k, k] = 1
         matrices[k] /= pivot
         matrices -= column[:, None] * matrices[k]
-    return matrices, log_det
+    return log_det
 
 
-def eliminate(matrices: Array, count: int) -> tuple[Array, Array]:
-    """Eliminate the first places of symmetric positive definite matrices (p, p, ...) in place: what is left, and ``log|.|``."""
-    log_det = np.zeros(matrices.shape[2:])
-    for _ in range(count):
-        pivot, row = matrices[0, 0], matrices[0, 1:]
-        if not (pivot > 0).all():
-            raise np.linalg.LinAlgError("the precision of the shared parameters is not positive definite")
-        log_det += np.log(pivot)
-        matrices = matrices[1:, 1:]
-        matrices -= row[:, None] * (row / pivot)
-    return matrices, log_det
+def invert(matrices: Array) -> tuple[Array, Array]:
+    """Invert symmetric positive definite matrices (p, p, ...) in place; also return ``log|.|``."""
+    return matrices, eliminate(matrices, len(matrices))
 
 
 def log_likelihood(system: System, tau: Array) -> Array:
