@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Mapping
 
-import arviz_stats
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -16,6 +15,7 @@ from pillprocess.comparison.comparability import (
     has_design,
     unit_density,
 )
+from pillprocess.comparison.ranking import ranking
 from pillprocess.gaussian.held_out import held_out_sets
 from pillprocess.gaussian.held_out_density import HeldOut, held_out_densities
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, Index, System, Trial, assemble
@@ -83,7 +83,7 @@ def compare(
     trees = {name: as_fit(fit) for name, fit in fits.items()}
     check_comparable(trees, unit=unit)
     scores = {name: unit_scores(fit, unit, name=name, refit=(refits or {}).get(name)) for name, fit in trees.items()}
-    table = arviz_table({name: score["elpd"] for name, score in scores.items()})
+    table = ranking({name: score["elpd"] for name, score in scores.items()})
     table["k_hat"] = [scores[name]["k_hat"].max() for name in table.index]
     n_units = len(next(iter(scores.values())))
     not_scored = 0
@@ -110,27 +110,6 @@ def check_unit(unit: str) -> None:
     """Raise ComparisonError unless this is a unit that can be left out."""
     if unit not in UNITS:
         raise ComparisonError(f"unit = {unit!r}; it must be one of {', '.join(UNITS)}")
-
-
-def arviz_table(elpd: Mapping[str, pd.Series]) -> pd.DataFrame:
-    """Let ArviZ rank pointwise scores: differences with standard errors, p_worse and stacking weights."""
-    results = {
-        name: arviz_stats.ELPDDataLOO(
-            elpd=float(score.sum()),
-            se=float(np.sqrt(len(score)) * score.std(ddof=0)),
-            p=np.nan,
-            n_samples=0,
-            n_data_points=len(score),
-            scale="log",
-            warning=False,
-            good_k=LARGEST_K,
-            elpd_i=xr.DataArray(score.to_numpy(), dims="unit"),
-        )
-        for name, score in elpd.items()
-    }
-    table = arviz_stats.compare(results, method="stacking", round_to="none").rename(columns={"dse": "se_diff"})
-    table["weight"] = table["weight"].round(6)  # further digits are the optimiser's and change with its threads
-    return table[["rank", "elpd", "elpd_diff", "se_diff", "p_worse", "weight"]].rename_axis("model")
 
 
 def unit_scores(fit: xr.DataTree, unit: str, *, name: str, refit: Callable[[str], float] | None = None) -> pd.DataFrame:
@@ -174,6 +153,8 @@ def importance_scores(log_likelihood: xr.DataArray) -> pd.DataFrame:
 
     A unit whose density is the same in every draw owes nothing to the others: that density is its score.
     """
+    import arviz_stats  # here, as exact scores need none of it and it loads slowly
+
     scores = pd.DataFrame({"elpd": log_likelihood.mean(("chain", "draw")).to_numpy(), "k_hat": np.nan})
     scores.index = pd.Index(log_likelihood["unit"].to_numpy(), name="unit")
     varies = (log_likelihood.max(("chain", "draw")) - log_likelihood.min(("chain", "draw"))).to_numpy() > 1e-9
