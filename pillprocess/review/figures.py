@@ -102,9 +102,15 @@ def draw_figures(analysis: Analysis, evidence: Evidence, *, width: Width = "two_
             axes |= synthesis_axes(analysis, width=width)
         figures = {name: ax.figure for name, ax in axes.items() if isinstance(ax.figure, Figure)}
         for figure in figures.values():
-            figure.draw_without_rendering()
-            figure.set_layout_engine("none")  # laid out once, not again for every file
+            lay_out(figure)
     return figures
+
+
+def lay_out(figure: Figure) -> None:
+    """Lay a figure out once, not again for every file."""
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+    figure.set_layout_engine(None)
 
 
 def synthesis_axes(analysis: Analysis, *, width: Width) -> "dict[str, Axes]":
@@ -164,20 +170,27 @@ def forest_rows(analysis: Analysis, evidence: Evidence) -> pd.DataFrame:
     return table.assign(text=numbers_beside(table))
 
 
-def save_figures(figures: dict[str, Figure], folder: Path) -> None:
-    """Write each figure as PNG and SVG."""
+def save_figures(figures: dict[str, Figure], folder: Path) -> dict[str, str]:
+    """Write each figure as PNG and SVG; return the SVG by name."""
     folder.mkdir(parents=True, exist_ok=True)
+    written = drawings(figures)
     with house_style():
         for name, figure in figures.items():
+            (folder / f"{name}.svg").write_text(written[name], encoding="utf-8")
             figure.savefig(folder / f"{name}.png")
-            (folder / f"{name}.svg").write_text(svg(figure), encoding="utf-8")
             plt.close(figure)
+    return written
 
 
-def embedded(figure: Figure) -> str:
-    """The figure as a data address, for a page that needs no other file: SVG with its coordinates to a hundredth of a point."""
+def drawings(figures: dict[str, Figure]) -> dict[str, str]:
+    """The figures as SVG, by name."""
     with house_style():
-        drawing = re.sub(r"\s+", " ", svg(figure))
+        return {name: svg(figure) for name, figure in figures.items()}
+
+
+def embedded(drawing: str) -> str:
+    """An SVG as a data address, for a page that needs no other file; its coordinates to a hundredth of a point."""
+    drawing = re.sub(r"\s+", " ", drawing)
     drawing = _COORDINATES.sub(lambda found: _DECIMALS.sub(r"\1", _COMMANDS.sub(r"\1", found[0])), drawing)
     return "data:image/svg+xml," + quote(drawing, safe="=:/;!()[]{}@&+*'-._~|$^`")
 

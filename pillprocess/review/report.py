@@ -1,7 +1,6 @@
 """The report: one page a clinician can read, filled from an analysis and nothing else."""
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from pillprocess.evidence.edition import edition_of
 from pillprocess.evidence.tables import Evidence
@@ -39,10 +38,10 @@ DRAWN_BY_THE_PAGE = ("multiverse_", "next_trial")
 def render_report(
     analysis: Analysis,
     evidence: Evidence,
-    figures: dict[str, Figure],
+    figures: dict[str, str],
     *,
     seed: int,
-    narrow: dict[str, Figure] | None = None,
+    narrow: dict[str, str] | None = None,
 ) -> str:
     """Render the report as one self-contained HTML page.
 
@@ -53,7 +52,7 @@ def render_report(
     evidence
         The tables it was made from.
     figures
-        Figures by name, drawn from the same analysis.
+        Figures by name as SVG, drawn from the same analysis.
     seed
         The seed that was used.
     narrow

@@ -128,12 +128,12 @@ def mediation_axes(analysis: MediationAnalysis, *, width: Width = "two_column") 
 
 def render_mediation(
     report: MediationReport,
-    figures: dict[str, Figure],
+    figures: dict[str, str],
     *,
     source: Path,
     seed: int,
     codebook: str | Path | None = None,
-    narrow: dict[str, Figure] | None = None,
+    narrow: dict[str, str] | None = None,
 ) -> str:
     """Render the report as one self-contained HTML page.
 
@@ -142,7 +142,7 @@ def render_mediation(
     report
         What it is about.
     figures
-        From `draw_figures`.
+        From `draw_figures`, as SVG.
     source
         The table of participants.
     seed

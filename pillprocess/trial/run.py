@@ -107,11 +107,10 @@ def run_mediate(
             )  # fmt: skip
         step("figures and report")
         report = MediationReport(people, mediation, belief)
-        figures, narrow = draw_figures(report), draw_figures(report, width="one_column")
+        figures = save_figures(draw_figures(report), work / "figures")
+        narrow = save_figures(draw_figures(report, width="one_column"), work / "figures" / "one_column")
         page = render_mediation(report, figures, source=source, seed=seed, codebook=codebook, narrow=narrow)
         (work / "report.html").write_text(page, encoding="utf-8")
-        save_figures(figures, work / "figures")
-        save_figures(narrow, work / "figures" / "one_column")
         write_tables(report.tables, work / "tables")
         (work / "posterior").mkdir()
         for key, idata in report.fits.items():

@@ -18,6 +18,7 @@ from pillprocess.belief.moderation import analyse_expectancy
 from pillprocess.mediation.model import mediation
 from pillprocess.mediation.paths import estimate_text
 from pillprocess.participants.table import ParticipantError, Participants, load_participants
+from pillprocess.review.figures import drawings
 from pillprocess.trial.choices import TrialChoices
 from pillprocess.trial.report import MediationReport, draw_figures, render_mediation
 from pillprocess.trial.run import run_mediate
@@ -164,7 +165,9 @@ def test_the_report_holds_everything_that_a_guess_says(by_hand, path):
     assert report.tables["set_aside"].to_numpy().tolist() == [["rows without meq30", 1, "the belief models need it"]]
     bounds = report.tables["belief_bounds"]
     assert {"prior_sd", "prior_low", "joint_correlation"} <= set(bounds.columns)
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render_mediation(report, figures, source=path, seed=1)))
+    text = re.sub(
+        r"\s+", " ", re.sub(r"<[^>]+>", " ", render_mediation(report, drawings(figures), source=path, seed=1))
+    )
     rows = bounds.set_index(["order", "estimand"])
     for effect in ("te", "through_belief", "not_through_belief", "through_belief_or_experience"):
         assert estimate_text(rows.loc[("belief_first", effect)]) in text
@@ -210,7 +213,9 @@ def test_an_expectation_moderates_and_the_report_says_why(by_hand, path):
         ["rows without worry", 1, "incomplete"],
         ["rows without hope", 1, "the moderation model needs it"],
     ]
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render_mediation(report, figures, source=path, seed=1)))
+    text = re.sub(
+        r"\s+", " ", re.sub(r"<[^>]+>", " ", render_mediation(report, drawings(figures), source=path, seed=1))
+    )
     assert "Does the effect on madrs depend on hope?" in text
     assert f"Drug x expectancy: {estimate_text(belief.tables['moderation'].set_index('term').loc['h'])}" in text
     assert "not as a mediator but as a moderator" in text

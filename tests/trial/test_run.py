@@ -17,6 +17,7 @@ from pillprocess.mediation.effects import natural_effects
 from pillprocess.mediation.paths import estimate_text
 from pillprocess.output.results import ResultsError
 from pillprocess.participants.table import ParticipantError, load_participants
+from pillprocess.review.figures import drawings
 from pillprocess.trial.choices import TrialChoices
 from pillprocess.trial.report import MediationReport, draw_figures, file_names, render_mediation
 from pillprocess.trial.run import run_mediate
@@ -101,7 +102,7 @@ def test_the_report_prints_the_numbers_of_the_tables(by_hand, path):
     people = load_participants(path, **ROLES)
     analysis = analyse_mediation(people, seed=1)
     report = MediationReport(people, analysis)
-    page = render_mediation(report, draw_figures(report), source=path, seed=1)
+    page = render_mediation(report, drawings(draw_figures(report)), source=path, seed=1)
     text = re.sub(r"<[^>]+>", " ", page)
     te = analysis.tables["effects"].set_index("estimand").loc["te"]
     tipping = analysis.tables["sensitivity"].set_index("estimand").loc["rho_tipping"]
@@ -129,7 +130,7 @@ def test_families_without_a_sensitivity_analysis_say_so(by_hand, path):
     assert analysis.sensitivity == {}
     assert analysis.tables["sensitivity"].empty
     report = MediationReport(people, analysis)
-    page = render_mediation(report, draw_figures(report), source=path, seed=1)
+    page = render_mediation(report, drawings(draw_figures(report)), source=path, seed=1)
     assert "Not available for these families" in page
     assert "no sensitivity analysis is known for a gaussian mediator and a logit outcome" in page
 
@@ -157,7 +158,7 @@ def test_two_arms_whose_names_differ_in_a_sign_alone_both_get_their_figures(by_h
     figures = draw_figures(report)
     for kind in ("paths_10_mg", "effects_10_mg", "sensitivity_10_mg_meq30", "r2_10_mg_meq30"):
         assert figures[kind].get_suptitle() != figures[f"{kind}_2"].get_suptitle()
-    assert render_mediation(report, figures, source=path, seed=1).count("data:image/svg+xml,") == 9
+    assert render_mediation(report, drawings(figures), source=path, seed=1).count("data:image/svg+xml,") == 9
 
 
 def test_several_mediators_arms_and_trials_are_all_in_the_tables(by_hand, path):
@@ -181,7 +182,7 @@ def test_several_mediators_arms_and_trials_are_all_in_the_tables(by_hand, path):
     report = MediationReport(people, analysis)
     figures = draw_figures(report)
     assert {"paths_10_mg", "sensitivity_25_mg_meq30", "r2_10_mg_belief", "overlap_belief"} <= set(figures)
-    page = render_mediation(report, figures, source=path, seed=1)
+    page = render_mediation(report, drawings(figures), source=path, seed=1)
     assert "belief → meq30 in this order" in page
     assert "of 6 sites" in page
 

@@ -18,6 +18,7 @@ from pillprocess.belief import moderation
 from pillprocess.belief.coding import coded_guesses
 from pillprocess.mediation import analysis as mediation_analysis
 from pillprocess.participants.table import Participants, load_participants
+from pillprocess.review.figures import drawings
 from pillprocess.trial.belief_report import rests_on
 from pillprocess.trial.report import MediationReport, draw_figures, render_mediation
 from tests.mediation.trees import tree
@@ -115,7 +116,9 @@ def pages(tmp_path: Path, kind: str) -> tuple[str, str, str]:
         report = MediationReport(who, own, belief)
         figures = figures or draw_figures(report)
         texts.append(
-            re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render_mediation(report, figures, source=path, seed=1)))
+            re.sub(
+                r"\s+", " ", re.sub(r"<[^>]+>", " ", render_mediation(report, drawings(figures), source=path, seed=1))
+            )
         )
     drawn = " ".join(t.get_text() for figure in figures.values() for t in figure.findobj(Text))
     return texts[0], texts[1], drawn
