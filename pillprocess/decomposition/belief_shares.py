@@ -19,7 +19,7 @@ from scipy.special import ndtr, ndtri
 from pillprocess.decomposition.settings import with_settings
 from pillprocess.gaussian.design_checks import parameter_names
 from pillprocess.gaussian.fit import in_canonical_order, integrate
-from pillprocess.gaussian.normal_equations import Array, assemble, combination_moments
+from pillprocess.gaussian.normal_equations import Array, combination_moments, combined
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 NODES = 15
@@ -76,7 +76,7 @@ def belief_share_curve(
     kept = grid.weight > SMALLEST * grid.weight.max()
     weight = grid.weight[kept]
     mean, sd = combination_moments(
-        assemble(design, combinations=np.hstack([effects, belief, effects + belief])), grid.tau[kept]
+        combined(grid.system, np.hstack([effects, belief, effects + belief])), grid.tau[kept]
     )
     n = len(settings)
     slope, spread, covariance = mean[n], sd[n] ** 2, (sd[n + 1 :] ** 2 - sd[:n] ** 2 - sd[n] ** 2) / 2

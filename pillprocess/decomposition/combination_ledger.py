@@ -19,7 +19,7 @@ from pillprocess.gaussian.design_checks import parameter_names
 from pillprocess.gaussian.fit import in_canonical_order, integrate
 from pillprocess.gaussian.left_out import heaviest
 from pillprocess.gaussian.marginals import mixture_summary
-from pillprocess.gaussian.normal_equations import Array, assemble, combination_moments
+from pillprocess.gaussian.normal_equations import Array, combination_moments, combined
 
 NODES = 300
 ALL_NODES = 100_000  # for differences of means, which are small
@@ -111,7 +111,7 @@ def mix(designs: Sequence[xr.Dataset], combinations: Array, prior: Array, *, nod
     for design in designs:
         grid = integrate(design, tolerance=TOLERANCE)
         tau, weight = heaviest(grid, nodes)
-        parts.append((tau, weight, *combination_moments(assemble(design, combinations=combinations.T), tau)))
+        parts.append((tau, weight, *combination_moments(combined(grid.system, combinations.T), tau)))
         evidence.append(grid.log_marginal_likelihood)
     posterior = prior * np.exp(np.array(evidence) - max(evidence))
     posterior /= posterior.sum()

@@ -59,7 +59,7 @@ def dose_averaged_share(
         grid = integrate(design, tolerance=1e-2)
         log_density.append(grid.log_marginal_likelihood)
         parts, rows = share_parts(design)
-        found.append({name: ratio_parts(design, grid, weights) for name, weights in parts.items()})
+        found.append({name: ratio_parts(grid, weights) for name, weights in parts.items()})
     weight = np.exp(np.array(log_density) - max(log_density))
     weight /= weight.sum()
     table = []

@@ -7,7 +7,7 @@ import xarray as xr
 from pillprocess.gaussian.design_checks import parameter_names
 from pillprocess.gaussian.fit import in_canonical_order, in_chunks, integrate
 from pillprocess.gaussian.left_out import leave_each_trial_out
-from pillprocess.gaussian.normal_equations import assemble, combination_moments
+from pillprocess.gaussian.normal_equations import combination_moments, combined
 from pillprocess.gaussian.posterior_columns import design_of
 
 
@@ -92,7 +92,8 @@ def _moments(design: xr.Dataset, names: list[str]) -> tuple[np.ndarray, np.ndarr
     """Posterior mean and SD of some coefficients; the mean of a difference of two designs is right to .002 SD."""
     parameters = [*parameter_names(design, "coefficient"), *parameter_names(design, "effect")]
     weights = np.array([[float(p == name) for name in names] for p in parameters]).reshape(len(parameters), -1)
-    grid, system = integrate(design, tolerance=1e-2), assemble(design, combinations=weights)
+    grid = integrate(design, tolerance=1e-2)
+    system = combined(grid.system, weights)
     parts = [combination_moments(system, tau) for tau in in_chunks(grid.tau, system)]
     mean, sd = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
     centre = mean @ grid.weight

@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 from pillprocess.gaussian.fit import in_canonical_order, integrate
 from pillprocess.gaussian.held_out import control_row, is_contrast
 from pillprocess.gaussian.left_out import MOST_NODES, Left, leave_each_trial_out
-from pillprocess.gaussian.normal_equations import LOG_2PI, Array, assemble
+from pillprocess.gaussian.normal_equations import LOG_2PI, Array
 from pillprocess.gaussian.posterior_columns import design_of
 from pillprocess.output.uniformity import p_value
 
@@ -51,7 +51,7 @@ def loto_pit(idata: xr.DataTree | xr.Dataset, *, level: float = 0.95, nodes: int
     """
     design = in_canonical_order(idata if isinstance(idata, xr.Dataset) else design_of(idata))
     grid = integrate(design, tolerance=1e-2 if nodes >= FEW_NODES else 0.2)
-    left, system = leave_each_trial_out(design, grid=grid, nodes=nodes), assemble(design)
+    left, system = leave_each_trial_out(design, grid=grid, nodes=nodes), grid.system
     contrast, own = is_contrast(design), _own_baseline(design)
     variance, labels, y = np.diag(design["covariance"].to_numpy()), design["row"].to_numpy(), design["y"].to_numpy()
     dose = design["X"].sel(coefficient="delta").to_numpy() if "delta" in design["coefficient"].to_numpy() else None

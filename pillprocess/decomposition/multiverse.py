@@ -13,7 +13,7 @@ from pillprocess.evidence.tables import Evidence
 from pillprocess.gaussian.design_checks import parameter_names
 from pillprocess.gaussian.fit import Grid, in_canonical_order, integrate
 from pillprocess.gaussian.left_out import heaviest
-from pillprocess.gaussian.normal_equations import assemble, combination_moments
+from pillprocess.gaussian.normal_equations import combination_moments, combined
 from pillprocess.gaussian.quadrature import QuadratureError
 from pillprocess.rows.contrasts import model_rows
 from pillprocess.rows.terms import HEADLINE
@@ -143,7 +143,7 @@ def _terms(design: xr.Dataset, grid: Grid) -> dict[str, object]:
     present = [variable for variable in names if variable in parameters]
     weights = np.array([[float(p == variable) for variable in present] for p in parameters])
     tau, weight = heaviest(grid, NODES)
-    mean, sd = combination_moments(assemble(design, combinations=weights), tau)
+    mean, sd = combination_moments(combined(grid.system, weights), tau)
     centre = mean @ weight
     spread = np.sqrt((sd**2 + (mean - centre[:, None]) ** 2) @ weight)
     out: dict[str, object] = {}

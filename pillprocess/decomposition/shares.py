@@ -14,7 +14,7 @@ from scipy.special import ndtr
 
 from pillprocess.gaussian.fit import Grid, in_canonical_order, integrate
 from pillprocess.gaussian.left_out import heaviest
-from pillprocess.gaussian.normal_equations import Array, assemble, combination_moments
+from pillprocess.gaussian.normal_equations import Array, combination_moments, combined
 from pillprocess.gaussian.posterior_columns import design_of
 
 CONVENTIONS = {
@@ -64,7 +64,7 @@ def share_table(design: xr.Dataset, grid: Grid, *, level: float = 0.95) -> pd.Da
     parts, rows = share_parts(design)
     found = []
     for name, weights in parts.items():
-        mean, low, high = _ratio(design, grid, weights, level)
+        mean, low, high = _ratio(grid, weights, level)
         found.append(
             {
                 "convention": name, "belief": "epsilon" in design["coefficient"].to_numpy(), "mean": mean, "ci_low": low,
@@ -95,17 +95,17 @@ def share_parts(design: xr.Dataset) -> tuple[dict[str, Array], np.ndarray]:
     return parts, rows
 
 
-def _ratio(design: xr.Dataset, grid: Grid, weights: Array, level: float) -> tuple[float, float, float]:
+def _ratio(grid: Grid, weights: Array, level: float) -> tuple[float, float, float]:
     """The ratio A / T: that of the posterior means, and its equal-tailed interval."""
-    a, t, below = ratio_parts(design, grid, weights)
+    a, t, below = ratio_parts(grid, weights)
     tail = (1 - level) / 2
     return a / t, ratio_quantile(below, tail), ratio_quantile(below, 1 - tail)
 
 
-def ratio_parts(design: xr.Dataset, grid: Grid, weights: Array) -> tuple[float, float, Callable[[float], float]]:
+def ratio_parts(grid: Grid, weights: Array) -> tuple[float, float, Callable[[float], float]]:
     """Posterior means of A and T, and the probability that A / T lies below a value."""
     tau, weight = heaviest(grid, NODES)
-    system = assemble(design, combinations=np.column_stack([weights, weights.sum(axis=1)]))
+    system = combined(grid.system, np.column_stack([weights, weights.sum(axis=1)]))
     mean, sd = combination_moments(system, tau)
     (a, t, _), (va, vt, vs) = mean, sd**2
     covariance = (vs - va - vt) / 2

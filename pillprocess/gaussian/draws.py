@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import block_diag, coo_array, csr_array
 
+from pillprocess.gaussian.elimination import solve_upper
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, System, factorise, reduce
 
 AT_ONCE = 2**21
@@ -74,12 +75,3 @@ def told_apart(density: Array, seed: int) -> Array:
 def block_diagonal(blocks: list[Array]) -> csr_array:
     """Return the block diagonal matrix of some blocks; as a sparse array, since one of them is."""
     return block_diag([coo_array(blocks[0]), *blocks[1:]], format="csr")
-
-
-def solve_upper(lower: Array, right: Array) -> Array:
-    """Solve ``L' x = right`` for stacked lower triangular L (p, p, node) and right (p, r, node)."""
-    solution = np.empty_like(right)
-    for i in reversed(range(len(lower))):
-        known = np.einsum("kn,krn->rn", lower[i + 1 :, i], solution[i + 1 :])
-        solution[i] = (right[i] - known) / lower[i, i]
-    return solution

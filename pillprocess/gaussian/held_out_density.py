@@ -15,8 +15,9 @@ import numpy as np
 import xarray as xr
 from scipy.sparse import csr_array
 
+from pillprocess.gaussian.elimination import eliminate
 from pillprocess.gaussian.fit import in_chunks, log_posterior, scale_priors, scales_at
-from pillprocess.gaussian.normal_equations import LOG_2PI, Array, Index, System, eliminate
+from pillprocess.gaussian.normal_equations import LOG_2PI, Array, Index, System
 from pillprocess.gaussian.quadrature import integrate_lattice, log_sum
 from pillprocess.gaussian.trial_rows import Conditional, Rows, conditional, loading_products, rows_alike
 

@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri
 from pillprocess.gaussian.design_checks import parameter_names
 from pillprocess.gaussian.fit import Grid, in_chunks, integrate
 from pillprocess.gaussian.interpolation import marginal
-from pillprocess.gaussian.normal_equations import Array, assemble, combination_moments
+from pillprocess.gaussian.normal_equations import Array, combination_moments, combined
 
 COMBINATIONS_AT_ONCE = 16
 TOLERANCES = {"xatol": 1e-11, "xrtol": 1e-11, "fatol": 1e-12}
@@ -65,7 +65,7 @@ def summarise_mixture(grid: Grid, weights: Array, *, level: float) -> Array:
     """Return mean, SD, interval and P(< 0), stacked (5, combination), of combinations (parameter, combination)."""
     kept = grid.weight > 1e-12 * grid.weight.max()
     probability, tau = grid.weight[kept, None] / grid.weight[kept].sum(), grid.tau[kept]
-    system = assemble(grid.design, combinations=weights)
+    system = combined(grid.system, weights)
     parts = [combination_moments(system, part) for part in in_chunks(tau, system)]
     mean, sd = (np.concatenate(moments, axis=1).T for moments in zip(*parts, strict=True))
 

@@ -7,13 +7,15 @@ All is computed in ``z = (theta - m) / sd``, so that ``tau = 0`` and very wide p
 the dimension node, one value of ``tau`` each.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, hstack
 
+from pillprocess.gaussian.elimination import eliminate_own, solve_lower
 from pillprocess.gaussian.matrices import diagonal_blocks, nonzeros, rows_by
 
 type Array = NDArray[np.float64]
@@ -54,10 +56,10 @@ class System:
     """A design as normal equations; its parameters are the coefficients, then the effects.
 
     ``loadings`` is H and ``outcome`` is ``y - H m``. ``scale`` numbers the scale of each effect (-1 for coefficients);
-    ``shared`` and ``unseen`` number the parameters that touch several trials and none. ``corner`` (shared + right,
+    ``shared`` and ``unseen`` number the parameters that touch several trials and none. ``corner`` (shared + outcome,
     shared + right) holds the equations of the shared parameters and of the right-hand sides: the outcome, then any
     linear ``combinations`` (parameter, combination). ``outer`` holds the products with which the inverses of the own
-    blocks enter the upper triangle of ``corner``.
+    blocks enter the pairs of places of :func:`wanted_pairs`.
     """
 
     mean: Array
@@ -85,14 +87,15 @@ class Reduced:
     """A system whose own parameters are eliminated at each node.
 
     ``sd`` (parameter, node) holds the prior SDs A, ``inverses`` ``(I + A R A)^-1`` (q, q, trial, node) of each own
-    block, ``log_det`` (node,) the sum of the blocks' log determinants and ``products`` (shared + right,
-    shared + right, node) what is left of ``corner``.
+    block, ``log_det`` (node,) the sum of the blocks' log determinants, ``products`` (shared + outcome, shared + right,
+    node) what is left of ``corner``, and ``squares`` (combination, node) what is left of each combination by itself.
     """
 
     sd: Array
     inverses: tuple[Array, ...]
     log_det: Array
     products: Array
+    squares: Array
 
 
 def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System:
@@ -128,15 +131,12 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
         factor = np.linalg.cholesky(block)
         trials.append(Trial(name, here, own, np.column_stack([wide[here], alone]), outcome[here], factor))
 
-    weights = np.zeros((len(mean), 0)) if combinations is None else combinations
-    p, width = len(shared), len(shared) + 1 + weights.shape[1]
-    corner = np.zeros((width, width))
-    corner[:p, p + 1 :], corner[p + 1 :, :p] = weights[shared], weights[shared].T
+    p = len(shared)
+    corner = np.zeros((p + 1, p + 1))
     parts: dict[int, list[tuple[Index, Array, Array]]] = {}
     for one in trials:
         information, cross, rest = trial_equations(one, p)
-        corner[: p + 1, : p + 1] += rest
-        cross = np.concatenate([cross, weights[one.own]], axis=1)
+        corner += rest
         parts.setdefault(len(one.own), []).append((one.own, information, cross))
     parts.pop(0, None)
     own_blocks = tuple(
@@ -147,8 +147,7 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
         )
         for part in parts.values()
     )
-    outer = [own_products(block.cross) for block in own_blocks]
-    return System(
+    system = System(
         mean=mean,
         fixed_sd=np.concatenate([design["prior_sd"].to_numpy(), np.ones(len(effect_scale))]),
         scale=np.array([-1] * design.sizes["coefficient"] + effect_scale, dtype=np.int64),
@@ -158,11 +157,44 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
         unseen=np.flatnonzero(count == 0),
         trials=tuple(trials),
         own=own_blocks,
-        combinations=weights,
+        combinations=np.zeros((len(mean), 0)),
         corner=corner,
-        outer=csr_array(np.concatenate([np.zeros((width * (width + 1) // 2, 0)), *outer], axis=1)),
+        outer=own_products(own_blocks, wanted_pairs(p + 1, 0)),
         log_det=sum(2 * float(np.log(np.diag(one.factor)).sum()) for one in trials),
     )
+    return system if combinations is None else combined(system, combinations)
+
+
+def combined(system: System, combinations: Array) -> System:
+    """The equations with linear combinations (parameter, combination) as right-hand sides beside the outcome."""
+    n, m = len(system.corner), combinations.shape[1]
+    own = tuple(
+        replace(one, cross=np.concatenate([one.cross[:, :, :n], combinations[one.parameter]], axis=2))
+        for one in system.own
+    )
+    border = np.concatenate([combinations[system.shared], np.zeros((1, m))])
+    return replace(
+        system,
+        own=own,
+        combinations=combinations,
+        corner=np.concatenate([system.corner[:, :n], border], axis=1),
+        outer=own_products(own, wanted_pairs(n, m)),
+    )
+
+
+def wanted_pairs(n: int, m: int) -> tuple[Index, Index]:
+    """Pairs of places whose products are wanted, each once: of n with themselves, of n with m others, of each of the m with itself."""
+    row, column = upper(n)
+    others = np.arange(n, n + m)
+    first = np.concatenate([row, np.repeat(np.arange(n), m), others])
+    return first, np.concatenate([column, np.tile(others, n), others])
+
+
+@cache
+def upper(n: int) -> tuple[Index, Index]:
+    """Row and column numbers of the upper triangle of a square of n."""
+    row, column = np.triu_indices(n)
+    return row, column
 
 
 def touches(loadings: csr_array, trials: list[Index]) -> list[Index]:
@@ -183,7 +215,8 @@ def trial_equations(trial: Trial, n_shared: int) -> tuple[Array, Array, Array]:
 
 def reduce(system: System, tau: Array) -> Reduced:
     """Eliminate the own parameters of every trial at each value of ``tau`` (node, scale)."""
-    n_node = len(tau)
+    n_node, n = len(tau), len(system.corner)
+    m = system.corner.shape[1] - n
     sd = np.concatenate([tau.T, np.ones((1, n_node))])[system.scale] * system.fixed_sd[:, None]
     total = np.zeros(n_node)
     inverses, features = [], [np.zeros((0, n_node))]
@@ -191,55 +224,28 @@ def reduce(system: System, tau: Array) -> Reduced:
         inverse, log_det, feature = eliminate_own(block.information, sd[block.parameter])
         total += log_det.sum(axis=0)
         inverses.append(inverse)
-        features.append(feature[np.triu_indices(len(feature))].reshape(-1, n_node))
-    row, column = np.triu_indices(len(system.corner))
-    left = system.corner[row, column, None] - system.outer @ np.concatenate(features)
-    products = np.empty((*system.corner.shape, n_node))
-    products[row, column] = left
-    products[column, row] = left
-    return Reduced(sd, tuple(inverses), total, products)
+        features.append(feature[upper(len(feature))].reshape(-1, n_node))
+    row, column = upper(n)
+    whole = np.concatenate([system.corner[row, column], system.corner[:, n:].ravel(), np.zeros(m)])
+    left = whole[:, None] - system.outer @ np.concatenate(features)
+    triangle, across, squares = np.split(left, [len(row), len(row) + n * m])
+    products = np.empty((n, n + m, n_node))
+    products[row, column] = triangle
+    products[column, row] = triangle
+    products[:, n:] = across.reshape(n, m, n_node)
+    return Reduced(sd, tuple(inverses), total, products, squares)
 
 
-def own_products(cross: Array) -> Array:
-    """Return the products (pair of places, pair of own parameters and trial) of ``cross`` (own, trial, place), each pair once."""
-    q, _, width = cross.shape
-    products = np.einsum("ajp,bjr->prabj", cross, cross)[np.triu_indices(width)]
-    products += products.swapaxes(1, 2).copy()
-    products[:, np.arange(q), np.arange(q)] /= 2
-    return products[(slice(None), *np.triu_indices(q))].reshape(len(products), -1)
-
-
-def eliminate_own(information: Array, sd: Array) -> tuple[Array, Array, Array]:
-    """Return ``(I + A R A)^-1``, its log determinant, and ``A (I + A R A)^-1 A``, for R (q, q, ...), sd (q, ..., node)."""
-    scaled = sd[:, None] * information[..., None] * sd[None]
-    scaled[np.diag_indices(len(sd))] += 1
-    inverse, log_det = invert(scaled)
-    return inverse, log_det, sd[:, None] * inverse * sd[None]
-
-
-def eliminate(matrices: Array, count: int) -> Array:
-    """Eliminate the first places of symmetric positive definite matrices (p, p, ...) in place by Gauss-Jordan; return ``log|.|``.
-
-    Of the blocks P, h, h', q it leaves ``P^-1``, ``P^-1 h``, ``-h' P^-1`` and ``q - h' P^-1 h``.
-    """
-    log_det = np.zeros(matrices.shape[2:])
-    for k in range(count):
-        pivot = matrices[k, k].copy()
-        if not (pivot > 0).all():
-            raise np.linalg.LinAlgError("a precision or covariance is not positive definite")
-        log_det += np.log(pivot)
-        column = matrices[:, k].copy()
-        column[k] = 0
-        matrices[:, k] = 0
-        matrices[k, k] = 1
-        matrices[k] /= pivot
-        matrices -= column[:, None] * matrices[k]
-    return log_det
-
-
-def invert(matrices: Array) -> tuple[Array, Array]:
-    """Invert symmetric positive definite matrices (p, p, ...) in place; also return ``log|.|``."""
-    return matrices, eliminate(matrices, len(matrices))
+def own_products(own: tuple[OwnBlock, ...], pairs: tuple[Index, Index]) -> csr_array:
+    """Return the products (pair of places, pair of own parameters and trial) of every block's ``cross``, each pair once."""
+    row, column = pairs
+    parts = [np.zeros((len(row), 0))]
+    for cross in (block.cross for block in own):
+        products = np.einsum("ajr,bjr->rabj", cross[..., row], cross[..., column])
+        products += products.swapaxes(1, 2).copy()
+        products[:, np.arange(len(cross)), np.arange(len(cross))] /= 2
+        parts.append(products[(slice(None), *upper(len(cross)))].reshape(len(row), -1))
+    return csr_array(np.concatenate(parts, axis=1))
 
 
 def log_likelihood(system: System, tau: Array) -> Array:
@@ -276,20 +282,11 @@ def factorise(system: System, reduced: Reduced) -> tuple[Array, Array]:
 
 
 def combination_moments(system: System, tau: Array) -> tuple[Array, Array]:
-    """Return the posterior mean and SD (combination, node) of the combinations given to ``assemble``."""
+    """Return the posterior mean and SD (combination, node) of the combinations given to ``assemble`` or ``combined``."""
     reduced = reduce(system, tau)
     p = len(system.shared)
     _, half = factorise(system, reduced)
-    cross, own = reduced.products[p, p + 1 :], np.einsum("rrn->rn", reduced.products[p + 1 :, p + 1 :])
-    mean = (half[:, :1] * half[:, 1:]).sum(axis=0) - cross + (system.mean @ system.combinations)[:, None]
+    mean = (half[:, :1] * half[:, 1:]).sum(axis=0) - reduced.products[p, p + 1 :]
+    mean += (system.mean @ system.combinations)[:, None]
     unseen = system.combinations[system.unseen].T ** 2 @ reduced.sd[system.unseen] ** 2
-    return mean, np.sqrt(np.maximum((half[:, 1:] ** 2).sum(axis=0) - own + unseen, 0))
-
-
-def solve_lower(lower: Array, right: Array) -> Array:
-    """Solve ``L x = right`` for stacked lower triangular L (p, p, node) and right (p, r, node)."""
-    solution = np.empty_like(right)
-    for i in range(len(lower)):
-        known = np.einsum("kn,krn->rn", lower[i, :i], solution[:i])
-        solution[i] = (right[i] - known) / lower[i, i]
-    return solution
+    return mean, np.sqrt(np.maximum((half[:, 1:] ** 2).sum(axis=0) - reduced.squares + unseen, 0))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from pillprocess.gaussian.normal_equations import Array, Index, System, eliminate
+from pillprocess.gaussian.elimination import eliminate
+from pillprocess.gaussian.normal_equations import Array, Index, System
 
 
 @dataclass(frozen=True)

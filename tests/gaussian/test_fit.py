@@ -9,10 +9,10 @@ from scipy.integrate import quad
 
 from pillprocess.gaussian.design import data_hash, gaussian_design
 from pillprocess.gaussian.design_checks import DesignError, check_design, parameter_names
+from pillprocess.gaussian.elimination import eliminate
 from pillprocess.gaussian.fit import fit_exact, integrate
 from pillprocess.gaussian.held_out import loro_exact, loto_exact
 from pillprocess.gaussian.marginals import linear_summary, scale_summary
-from pillprocess.gaussian.normal_equations import eliminate
 from pillprocess.gaussian.quadrature import QuadratureError, integrate_lattice
 from tests.gaussian.cases import NAN, eight_schools, headline_like, parkinson, schools, without_rows
 
