@@ -28,10 +28,11 @@ from pillprocess.gaussian.pooled_rates import (
     RatePriors,
     draw_rates,
     group_sums,
-    joint_log_marginal,
     prior_rates,
     rate_nodes,
+    shared_log_weight,
 )
+from pillprocess.gaussian.quadrature import log_sum
 from pillprocess.rows.drug_contrasts import drug_contrasts
 
 if TYPE_CHECKING:
@@ -158,8 +159,9 @@ def fit_curves(
     drugs = sorted(set(table["drug"]))
     pieces = dose_pieces(table, base, shape, nodes)
     groups = [group_sums([p for p in pieces if p.group == drug], nodes, priors) for drug in drugs]
+    weight = shared_log_weight(groups, nodes, priors)
     drawn = {
-        "posterior": draw_rates(groups, nodes, priors, draws=draws, rng=rng),
+        "posterior": draw_rates(groups, nodes, weight, draws=draws, rng=rng),
         "prior": prior_rates(priors, groups=len(drugs), draws=draws, rng=rng),
     }
     each, scalar = ("chain", "draw", "drug"), ("chain", "draw")
@@ -177,7 +179,7 @@ def fit_curves(
     kept |= {c: ("row", table[c].to_numpy(float)) for c in ("y", "se", "dose_arm", "dose_reference", "therapy", "n")}
     attrs = {
         "route": "quadrature", "inference_library": "pillprocess", "inference_library_version": pillprocess.__version__, "seed": seed,
-        "shape": shape, "log_marginal_likelihood": joint_log_marginal(groups, nodes, priors),
+        "shape": shape, "log_marginal_likelihood": float(log_sum(weight.ravel())),
     }  # fmt: skip
     data = xr.Dataset(kept, coords={"row": table["label"].to_numpy(str)})
     return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), "/constant_data": data} | groups_of)

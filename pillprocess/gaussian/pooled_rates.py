@@ -133,29 +133,42 @@ def trial_sums(piece: Piece, nodes: Nodes) -> tuple[Array, Array, Array]:
     return np.array(a), np.array(b), np.array(c)
 
 
+def _by_size(piece: Piece, nodes: Nodes) -> list[Array]:
+    """What a trial adds to each sum of ``_added`` at every node (rho, form, tau, eta, rate), its deviation integrated out."""
+    n_rate, n_eta, x = len(nodes.rate), len(nodes.eta), piece.x
+    variance = nodes.tau[None, None, :, None, None] ** 2
+    middle = (len(nodes.wide) - n_rate) // 2
+    places = [middle + (SHIFT * (k - n_eta // 2) if x > 0 else 0) for k in range(n_eta)]
+    a, b, c = trial_sums(piece, nodes)
+    precision, score = (np.stack([v[:, :, p : p + n_rate] for p in places], axis=2)[:, :, None] for v in (a, b))
+    shrink = 1 / (1 + precision * variance)
+    a, b = precision * shrink, score * shrink
+    total = 0.5 * np.log(shrink) + 0.5 * score * b * variance - 0.5 * c[:, None, None, None, None]
+    none = np.zeros(1)
+    return [total, a, x * a, x**2 * a, b, x * b] if x else [total, a, none, none, b, none]
+
+
+def _added(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> list[Array]:
+    """Sums over trials: log density at size 0, precisions of size, of both and of its change, scores of size and of its change."""
+    shape = (len(nodes.rho), len(priors.forms), len(nodes.tau), len(nodes.eta), len(nodes.rate))
+    sums = [np.zeros(shape) for _ in range(6)]
+    for piece in pieces:
+        for total, part in zip(sums, _by_size(piece, nodes), strict=True):
+            total += part
+    return sums
+
+
 def group_sums(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> GroupSums:
     """Add the trials of one group and integrate over their deviations and over the group's size and change of size."""
-    n_rate, n_eta = len(nodes.rate), len(nodes.eta)
-    shape = (len(nodes.rho), len(priors.forms), len(nodes.tau), n_eta, n_rate)
-    total, p00, p01, p11 = (np.zeros(shape) for _ in range(4))
-    h0, h1 = np.zeros(shape), np.zeros(shape)
-    variance = nodes.tau[None, None, :, None, None] ** 2
-    places = {0: [(len(nodes.wide) - n_rate) // 2] * n_eta}
-    places[1] = [places[0][0] + SHIFT * (k - n_eta // 2) for k in range(n_eta)]
-    for piece in pieces:
-        a, b, c = trial_sums(piece, nodes)
-        moved = [
-            np.stack([v[:, :, p : p + n_rate] for p in places[int(piece.x > 0)]], axis=2)[:, :, None] for v in (a, b)
-        ]
-        shrink = 1 / (1 + moved[0] * variance)
-        a, b = moved[0] * shrink, moved[1] * shrink
-        total += 0.5 * np.log(shrink) + 0.5 * moved[1] * b * variance - 0.5 * c[:, None, None, None, None]
-        p00, p01, p11 = p00 + a, p01 + piece.x * a, p11 + piece.x**2 * a
-        h0, h1 = h0 + b, h1 + piece.x * b
+    return _with_size(_added(pieces, nodes, priors), priors)
+
+
+def _with_size(sums: Sequence[Array], priors: RatePriors) -> GroupSums:
+    total, p00, p01, p11, h0, h1 = sums
     p00, p11 = p00 + priors.size_sd**-2, p11 + priors.size_change_sd**-2
     determinant = p00 * p11 - p01**2
     explained = (p11 * h0**2 - 2 * p01 * h0 * h1 + p00 * h1**2) / determinant
-    total += 0.5 * explained - 0.5 * np.log(determinant) - np.log(priors.size_sd * priors.size_change_sd)
+    total = total + 0.5 * explained - 0.5 * np.log(determinant) - np.log(priors.size_sd * priors.size_change_sd)
     return GroupSums(total, (p00, p01, p11), (h0, h1))
 
 
@@ -187,29 +200,27 @@ def log_marginal(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> f
     """Log marginal likelihood of some trials."""
     names = dict.fromkeys(p.group for p in pieces)
     groups = [group_sums([p for p in pieces if p.group == name], nodes, priors) for name in names]
-    return joint_log_marginal(groups, nodes, priors)
+    return float(log_sum(shared_log_weight(groups, nodes, priors).ravel()))
 
 
 def without_each_trial(pieces: Sequence[Piece], nodes: Nodes, priors: RatePriors) -> tuple[float, Array]:
     """Log marginal likelihood of all trials, and of all but each one in turn."""
     of_group = {d: [p for p in pieces if p.group == d] for d in dict.fromkeys(p.group for p in pieces)}
-    terms = {d: _group_log_density(group_sums(own, nodes, priors), nodes) for d, own in of_group.items()}
+    sums = {d: _added(own, nodes, priors) for d, own in of_group.items()}
+    terms = {d: _group_log_density(_with_size(own, priors), nodes) for d, own in sums.items()}
     every = _shared_log_prior(nodes, priors) + sum(terms.values())
-    rest = []
-    for left in pieces:
-        own = [p for p in of_group[left.group] if p is not left]
-        fewer = every - terms[left.group]
-        rest.append(
-            float(
-                log_sum((fewer + _group_log_density(group_sums(own, nodes, priors), nodes) if own else fewer).ravel())
-            )
-        )
-    return float(log_sum(every.ravel())), np.array(rest)
-
-
-def joint_log_marginal(groups: Sequence[GroupSums], nodes: Nodes, priors: RatePriors) -> float:
-    """Log marginal likelihood of groups whose trials are added."""
-    return float(log_sum(shared_log_weight(groups, nodes, priors).ravel()))
+    kernel = np.exp(nodes.log_kernel).reshape(-1, nodes.log_kernel.shape[2])
+    rest: dict[int, float] = {}
+    for d, own in of_group.items():
+        others = every - terms[d]
+        top = others.max()
+        weight = np.exp(others - top).reshape(-1, len(kernel)) @ kernel
+        for left in own:
+            fewer = [whole - part for whole, part in zip(sums[d], _by_size(left, nodes), strict=True)]
+            log_likelihood = _with_size(fewer, priors).log_likelihood.reshape(weight.shape)
+            best = log_likelihood.max()
+            rest[id(left)] = float(top + best + np.log((weight * np.exp(log_likelihood - best)).sum()))
+    return float(log_sum(every.ravel())), np.array([rest[id(piece)] for piece in pieces])
 
 
 def rate_weight(others: Sequence[GroupSums], nodes: Nodes, priors: RatePriors) -> Array:
@@ -227,13 +238,12 @@ def rate_marginal(group: GroupSums, weight: Array) -> Array:
 
 
 def draw_rates(
-    groups: Sequence[GroupSums], nodes: Nodes, priors: RatePriors, *, draws: int, rng: np.random.Generator
+    groups: Sequence[GroupSums], nodes: Nodes, weight: Array, *, draws: int, rng: np.random.Generator
 ) -> dict[str, Array]:
     """Draw every parameter: shared ones by systematic draws from their grid, then each group's rate, size and change of size.
 
-    All are spread evenly over the cell of their node, but the form.
+    ``weight`` is their :func:`shared_log_weight`. All are spread evenly over the cell of their node, but the form.
     """
-    weight = shared_log_weight(groups, nodes, priors)
     flat = np.cumsum(np.exp(weight.ravel() - weight.max()))
     picked = np.searchsorted(flat, flat[-1] * (np.arange(draws) + rng.random()) / draws)
     at = np.array(np.unravel_index(np.minimum(rng.permutation(picked), flat.size - 1), weight.shape))

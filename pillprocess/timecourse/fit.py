@@ -11,9 +11,9 @@ from pillprocess.gaussian.pooled_rates import (
     RatePriors,
     draw_rates,
     group_sums,
-    joint_log_marginal,
     prior_rates,
     rate_nodes,
+    shared_log_weight,
     without_each_trial,
 )
 from pillprocess.gaussian.quadrature import log_sum
@@ -84,8 +84,9 @@ def fit_time_course(
         nodes = rate_nodes(priors) if shape in RATED else rate_nodes(priors, spacing=1.0)
         pieces = time_pieces(table, shape, dose_shape, nodes.wide, doses=doses)
         groups = [group_sums([p for p in pieces if p.group == drug], nodes, priors) for drug in drugs]
-        evidence = joint_log_marginal(groups, nodes, priors)
-        posterior = _dataset(draw_rates(groups, nodes, priors, draws=draws, rng=rng), drugs, shape)
+        weight = shared_log_weight(groups, nodes, priors)
+        evidence = float(log_sum(weight.ravel()))
+        posterior = _dataset(draw_rates(groups, nodes, weight, draws=draws, rng=rng), drugs, shape)
         prior = _dataset(prior_rates(priors, groups=len(drugs), draws=draws, rng=rng), drugs, shape)
     attrs = {
         "route": "quadrature", "inference_library": "pillprocess", "inference_library_version": pillprocess.__version__, "seed": seed,

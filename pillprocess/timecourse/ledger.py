@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pillprocess.gaussian.pooled_rates import draw_rates, group_sums, prior_rates, rate_nodes
+from pillprocess.gaussian.pooled_rates import draw_rates, group_sums, prior_rates, rate_nodes, shared_log_weight
 from pillprocess.timecourse.fit import default_priors, time_pieces
 from pillprocess.timecourse.rows import time_contrasts, time_set_aside, with_relapse
 from pillprocess.timecourse.shapes import RATED, Shape
@@ -60,12 +60,13 @@ def time_ledger(
     drugs = sorted(set(table["drug"]))
     groups = [group_sums([p for p in pieces if p.group == drug], nodes, priors) for drug in drugs]
     rng = np.random.default_rng(seed)
-    together = draw_rates(groups, nodes, priors, draws=2000, rng=rng)["rate"]
+    together = draw_rates(groups, nodes, shared_log_weight(groups, nodes, priors), draws=2000, rng=rng)["rate"]
     before = float(prior_rates(priors, groups=1, draws=20_000, rng=rng)["rate"].var())
     out = []
     for d, drug in enumerate(drugs):
         own, relapsed = scores[scores["drug"] == drug], table[(table["drug"] == drug) & (table["kind"] == "relapse")]
-        alone = draw_rates([groups[d]], nodes, priors, draws=2000, rng=rng)["rate"][:, 0]
+        weight = shared_log_weight([groups[d]], nodes, priors)
+        alone = draw_rates([groups[d]], nodes, weight, draws=2000, rng=rng)["rate"][:, 0]
         several = own.groupby("trial", sort=False)["day"].nunique()
         several = list(several[several > 1].index)
         learned = {"own": 1 - float(alone.var()) / before, "all": 1 - float(together[:, d].var()) / before}
