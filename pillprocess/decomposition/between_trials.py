@@ -35,12 +35,21 @@ def add_course(
 
 def add_deviations(columns: Columns, rows: pd.DataFrame, described: pd.DataFrame) -> None:
     """Add what varies between trials whatever the terms: the drug's effect, and what any trial randomises beside it."""
-    trial, drugs, dose = rows["trial"].to_numpy(), described["drug_given"].to_numpy(), described["dose"].to_numpy()
-    for name, drug in dict.fromkeys(zip(trial, drugs, strict=True)):
-        here = (trial == name) & (drugs == drug)
+    pairs = list(zip(rows["trial"], described["drug_given"], strict=True))
+    dose = described["dose"].to_numpy()
+    for (name, drug), here in _members(pairs).items():
         columns.effect("u", "trial_drug", f"{name}: {drug}", "drug", dose * here, "tau")
+    members = _members(rows["trial"].tolist())
     for variable, term in CONTEXT_DEVIATIONS.items():
         if trials_that_contrast(described[term], rows):
             amount = described[term].to_numpy()
-            for name in dict.fromkeys(trial):
-                columns.effect(variable, f"{term}_trial", name, term, amount * (trial == name), "tau_context")
+            for name, here in members.items():
+                columns.effect(variable, f"{term}_trial", name, term, amount * here, "tau_context")
+
+
+def _members[Key](labels: list[Key]) -> dict[Key, np.ndarray]:
+    """Which rows have each label, in the order in which the labels appear."""
+    found = {label: np.zeros(len(labels), bool) for label in dict.fromkeys(labels)}
+    for row, label in enumerate(labels):
+        found[label][row] = True
+    return found

@@ -14,7 +14,7 @@ import xarray as xr
 from scipy.sparse import csr_array
 
 from pillprocess.gaussian.design import data_hash
-from pillprocess.gaussian.matrices import Stored, stored
+from pillprocess.gaussian.matrices import Stored, rows_by, stored
 
 type Values = pd.Series | np.ndarray
 type Entries = tuple[np.ndarray, np.ndarray]
@@ -137,24 +137,30 @@ def differences_covariance(rows: pd.DataFrame) -> Stored:
     """
     se = rows["se"].to_numpy(float)
     found = [(np.arange(len(se)), np.arange(len(se)), se**2)]
-    contrast = rows.reset_index(drop=True)[(rows["kind"] == "contrast").to_numpy()]
+    contrast = np.flatnonzero((rows["kind"] == "contrast").to_numpy())
+    several = {
+        trial: contrast[here] for trial, here in rows_by(rows["trial"].to_numpy()[contrast]).items() if len(here) > 1
+    }
+    first, second, n_first, n_second = (
+        rows[c].tolist() if several else [] for c in ("arm", "reference_arm", "n_arm", "n_reference")
+    )
     problems = []
-    for trial, group in contrast[contrast["trial"].duplicated(keep=False)].groupby("trial"):
-        arms = sorted({*group["arm"], *group["reference_arm"]})
+    for trial, group in sorted(several.items()):
+        arms = sorted({*(first[i] for i in group), *(second[i] for i in group)})
         signs, parts = np.zeros((len(group), len(arms))), np.zeros((len(group), len(arms)))
-        for i, row in enumerate(group[["arm", "reference_arm", "n_arm", "n_reference"]].to_dict("records")):
-            own, reference = arms.index(row["arm"]), arms.index(row["reference_arm"])
+        for i, row in enumerate(group):
+            own, reference = arms.index(first[row]), arms.index(second[row])
             signs[i, own], signs[i, reference] = 1, -1
-            parts[i, own] = share_of_variance(row["n_arm"], row["n_reference"])
+            parts[i, own] = share_of_variance(n_first[row], n_second[row])
             parts[i, reference] = 1 - parts[i, own]
         if np.linalg.matrix_rank(signs) < len(group):
-            labels = "; ".join(group["label"])
+            labels = "; ".join(rows["label"].to_numpy()[group])
             problems.append(f"trial '{trial}': its differences follow from one another ({labels}); leave one out")
-        error = signs * np.sqrt(parts) * group["se"].to_numpy(float)[:, None]
+        error = signs * np.sqrt(parts) * se[group, None]
         shared = error @ error.T
         shared[np.diag_indices(len(group))] = 0.0  # the variances are there already
-        row, column = np.nonzero(shared)
-        found.append((group.index.to_numpy()[row], group.index.to_numpy()[column], shared[row, column]))
+        place, other = np.nonzero(shared)
+        found.append((group[place], group[other], shared[place, other]))
     if problems:
         raise ValueError("nothing was fitted:\n" + "\n".join(problems))
     row, column, value = (np.concatenate(part) for part in zip(*found, strict=True))

@@ -49,17 +49,22 @@ def contributions(idata: xr.DataTree) -> xr.DataArray:
     ['course', 'waitlist', 'comparator', 'therapy', 'drug', 'drug:therapy']
     """
     design = design_of(idata)
-    parts: dict[str, xr.DataArray] = {}
+    parts: dict[str, np.ndarray] = {}
     for kind, matrix in (("coefficient", "X"), ("effect", "Z")):
         draws = columns(design, idata["posterior"].dataset, kind)
         names = design.get(f"{kind}_term", design[f"{kind}_variable"]).to_numpy()
+        loadings = design[matrix].to_numpy()
         for term in dict.fromkeys(names):
-            here = np.flatnonzero(names == term)
-            part = (design[matrix].isel({kind: here}) * draws.isel({kind: here})).sum(kind)
+            here = names == term
+            part = draws.to_numpy()[..., here] @ loadings[:, here].T
             parts[term] = parts[term] + part if term in parts else part
     terms = [t for t in TERM_ORDER if t in parts] + [t for t in parts if t not in TERM_ORDER]
-    stacked = xr.Dataset({t: parts[t] for t in terms}).to_dataarray("term")
-    return stacked.transpose("chain", "draw", "row", "term").rename("contribution")
+    index = {name: draws[name] for name in ("chain", "draw")} | {"term": terms}
+    of_row = {name: values for name, values in design.coords.items() if values.dims == ("row",)}
+    return xr.DataArray(
+        np.stack([parts[t] for t in terms], axis=-1), dims=("chain", "draw", "row", "term"), coords=index | of_row,
+        name="contribution",
+    )  # fmt: skip
 
 
 def relative_effects(

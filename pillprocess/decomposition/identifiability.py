@@ -146,9 +146,7 @@ def identifiability(idata: xr.DataTree) -> pd.DataFrame:
     for variable in learned.index:
         trials, clean = carried.loc[variable, ["trials", "unconfounded"]]
         shares = information.loc[variable]
-        evidence = kind_of_evidence(shares)
-        if evidence.startswith("prior") and variable in design.attrs.get("informed", ()):
-            evidence = ELSEWHERE
+        evidence = evidence_of(variable, shares, design)
         spread = between.loc[term_of[variable]] if term_of[variable] in between.index else NO_SPREAD
         other, r = _partner(correlations, NAMES.get(variable, variable))
         top = leverage[(leverage["variable"] == variable) & (leverage["leverage"] >= 0.005)].nlargest(3, "leverage")
@@ -229,6 +227,12 @@ def _gives(design: xr.Dataset, trial: str, drug: str) -> bool:
     """Whether a trial has a deviation of this drug: it gave it at more than one dose, 0 included."""
     here = design["trial"].to_numpy() == trial
     return str(design["study_drug"].to_numpy()[here][0]) == drug or f"u[{trial}: {drug}]" in design["effect"].to_numpy()
+
+
+def evidence_of(variable: str, shares: pd.Series, design: xr.Dataset) -> str:
+    """The kind of evidence behind a term: that of its shares, or trials of other treatments where these made most of its prior."""
+    kind = kind_of_evidence(shares)
+    return ELSEWHERE if kind.startswith("prior") and variable in design.attrs.get("informed", ()) else kind
 
 
 def kind_of_evidence(shares: pd.Series) -> str:

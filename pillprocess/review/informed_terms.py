@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from pillprocess.decomposition.identifiability import identifiability
+from pillprocess.decomposition.identifiability import NAMES, contraction, evidence_of
+from pillprocess.decomposition.information import information_shares
 from pillprocess.decomposition.model import decomposition_design
 from pillprocess.inference.fit import fit
 from pillprocess.rows.terms import HEADLINE
@@ -36,9 +37,10 @@ def informed_terms(
     parts = []
     for name, how in settings.items():
         design = decomposition_design(arms, differences, terms=HEADLINE | {"expectancy"}, **how)  # type: ignore[arg-type]
-        ledger = identifiability(fit(design, seed=seed))
-        parts.append(
-            ledger[["term", "mean", "ci_low", "ci_high", "evidence", "share_prior"]].assign(transport_name=name)
-        )
-    table = pd.concat(parts, ignore_index=True)
-    return table[["transport_name", *(c for c in table if c != "transport_name")]]
+        idata = fit(design, seed=seed)
+        shares = information_shares(idata)
+        known = contraction(idata).assign(transport_name=name, term=lambda t: t["variable"].replace(NAMES))
+        known["evidence"] = [evidence_of(v, shares.loc[v], design) for v in known["variable"]]
+        known["share_prior"] = shares["share_prior"].reindex(known["variable"]).to_numpy()
+        parts.append(known[["transport_name", "term", "mean", "ci_low", "ci_high", "evidence", "share_prior"]])
+    return pd.concat(parts, ignore_index=True)

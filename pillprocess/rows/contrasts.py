@@ -159,12 +159,13 @@ def _standardise(
         )
     ]
     for side in ("arm_id", "reference_arm_id"):
-        keys = list(zip(table["trial_id"], table[side], strict=True))
-        table[f"{side}_n"] = [arms["n"].get(k, np.nan) for k in keys]
-        table[f"{side}_n_randomised"] = [arms["n_randomised"].get(k, np.nan) for k in keys]
-        table[f"{side}_reason"] = [arms["reason"].get(k, "") for k in keys]
-        table[f"{side}_drug"] = [arms["drug"].get(k, "") for k in keys]
-        table[f"{side}_as"] = [arms["same_people_as"].get(k, np.nan) for k in keys]
+        of_side = arms.reindex(pd.MultiIndex.from_frame(table[["trial_id", side]]))
+        known = of_side["trial"].notna()
+        table[f"{side}_n"] = of_side["n"].to_numpy()
+        table[f"{side}_n_randomised"] = of_side["n_randomised"].to_numpy()
+        table[f"{side}_reason"] = of_side["reason"].where(known, "").to_numpy()
+        table[f"{side}_drug"] = of_side["drug"].where(known, "").to_numpy()
+        table[f"{side}_as"] = of_side["same_people_as"].to_numpy()
     table = _add_estimates(table, evidence.instruments.set_index("instrument"))
     key = [*KEY, "time_days"] if times == "all" else KEY
     if window is not None and times == "primary":
