@@ -1,7 +1,7 @@
 """How large an evidence base, or a trial, can be: seconds and peak memory, each case in a process of its own.
 
-2,275 trials of 4 arms (9,100 rows) by the closed form and by the sampler, and a file of 1,000,000 participants through
-``load_participants``. Run with ``python benchmarks/scale.py [CASE ...]``.
+2,275 trials of 4 arms (9,100 rows) by the closed form, with each left out, and by the sampler, and a file of 1,000,000
+participants through ``load_participants``. Run with ``python benchmarks/scale.py [CASE ...]``.
 """
 
 import subprocess
@@ -61,6 +61,20 @@ def exact() -> None:
     )
 
 
+def left_out() -> None:
+    """Each trial left out: what moves the terms, and what the others predict for it."""
+    design = pp.decomposition_design(arms(TRIALS))
+    idata, start = pp.fit(design, seed=1, draws=10, by_row=False), time.process_time()
+    pull = pp.influence(idata)
+    moved = time.process_time()
+    inside = pp.loto_pit(design)["inside"]
+    print(
+        f"left out one by one, {TRIALS:,} trials x 4 arms: {moved - start:.1f} s CPU for influence (delta: largest shift "
+        f"{pull.loc[pull['variable'] == 'delta', 'shift'].abs().max():.2f} SD), {time.process_time() - moved:.1f} s for loto_pit "
+        f"({inside.mean():.1%} inside 95 %)"
+    )
+
+
 def sampler() -> None:
     """PyMC and nutpie, four chains of 500 draws after 500 of tuning."""
     design = pp.decomposition_design(arms(TRIALS))
@@ -97,7 +111,7 @@ def participants() -> None:
     print(f"{len(people):,} participants, a file of {size:.0f} MB: {time.perf_counter() - start:.1f} s")
 
 
-CASES = {"exact": exact, "sampler": sampler, "participants": participants}
+CASES = {"exact": exact, "left_out": left_out, "sampler": sampler, "participants": participants}
 
 
 def main() -> None:

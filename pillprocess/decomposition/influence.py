@@ -30,29 +30,33 @@ def influence(idata: xr.DataTree) -> pd.DataFrame:
     ``mean_without`` and ``sd_without``.
     """
     design = in_canonical_order(design_of(idata))
-    left = leave_each_trial_out(design)
     scalar = np.flatnonzero(design["coefficient_dim"].to_numpy() == "")
+    left = leave_each_trial_out(design, coefficients=scalar)
     variables = [*design["coefficient_variable"].to_numpy()[scalar].tolist(), *design["scale"].to_numpy().tolist()]
 
-    def moments(weight: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        nodes = np.concatenate([mean[:, scalar], left.tau], axis=1)
-        spread = np.concatenate([variance[:, scalar], np.zeros_like(left.tau)], axis=1)
-        centre = weight @ nodes
-        return centre, np.sqrt(weight @ (spread + (nodes - centre) ** 2))
+    def moments(weight: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Mean and SD (2, ..., variable) of coefficients and scales, from weights (..., node) and moments (coefficient, ..., node)."""
+        scales = np.broadcast_to(
+            np.expand_dims(left.tau.T, tuple(range(1, weight.ndim))), (len(left.tau.T), *weight.shape)
+        )
+        nodes = np.concatenate([mean, scales])
+        centre = (weight * nodes).sum(axis=-1)
+        spread = (weight * (nodes - centre[..., None]) ** 2).sum(axis=-1)
+        spread[: len(mean)] += (weight * variance).sum(axis=-1)
+        return np.moveaxis(np.stack([centre, np.sqrt(spread)]), 1, -1)
 
     mean, sd = moments(left.weight, left.mean, left.variance)
-    tables = []
-    for one in left.trials:
-        mean_without, sd_without = moments(one.weight, one.mean, one.variance)
-        tables.append(
-            pd.DataFrame(
-                {
-                    "trial": one.trial, "variable": variables, "leverage": 1 - sd**2 / sd_without**2,
-                    "shift": (mean_without - mean) / sd, "mean_without": mean_without, "sd_without": sd_without,
-                }
-            )
-        )  # fmt: skip
-    return pd.concat(tables, ignore_index=True)
+    without = np.empty((2, len(left.system.trials), len(variables)))
+    for some in left.trials:
+        without[:, some.trials] = moments(some.weight, some.mean, some.variance)
+    return pd.DataFrame(
+        {
+            "trial": np.repeat([trial.name for trial in left.system.trials], len(variables)),
+            "variable": variables * len(left.system.trials),
+            "leverage": (1 - sd**2 / without[1] ** 2).ravel(), "shift": ((without[0] - mean) / sd).ravel(),
+            "mean_without": without[0].ravel(), "sd_without": without[1].ravel(),
+        }
+    )  # fmt: skip
 
 
 def power_scaling(design: xr.Dataset, *, factor: float = 1.25) -> pd.DataFrame:

@@ -17,8 +17,8 @@ from scipy.stats import spearmanr
 
 from pillprocess.gaussian.fit import in_canonical_order, integrate
 from pillprocess.gaussian.held_out import control_row, is_contrast
-from pillprocess.gaussian.left_out import MOST_NODES, Left, leave_each_trial_out
-from pillprocess.gaussian.normal_equations import LOG_2PI, Array
+from pillprocess.gaussian.left_out import MOST_NODES, leave_each_trial_out
+from pillprocess.gaussian.normal_equations import LOG_2PI, Array, System
 from pillprocess.gaussian.posterior_columns import design_of
 from pillprocess.output.uniformity import p_value
 
@@ -51,37 +51,45 @@ def loto_pit(idata: xr.DataTree | xr.Dataset, *, level: float = 0.95, nodes: int
     """
     design = in_canonical_order(idata if isinstance(idata, xr.Dataset) else design_of(idata))
     grid = integrate(design, tolerance=1e-2 if nodes >= FEW_NODES else 0.2)
-    left, system = leave_each_trial_out(design, grid=grid, nodes=nodes), grid.system
-    contrast, own = is_contrast(design), _own_baseline(design)
-    variance, labels, y = np.diag(design["covariance"].to_numpy()), design["row"].to_numpy(), design["y"].to_numpy()
+    left = leave_each_trial_out(design, grid=grid, nodes=nodes)
+    contrast = is_contrast(design)
+    own = _own_baseline(left.system, contrast)
+    labels, y = design["row"].to_numpy(), design["y"].to_numpy()
     dose = design["X"].sel(coefficient="delta").to_numpy() if "delta" in design["coefficient"].to_numpy() else None
-    tables = []
-    for one, trial in zip(left.trials, system.trials, strict=True):
-        first = control_row(design, trial)
-        order = np.arange(len(one.rows)) if first is None else np.r_[first, np.delete(np.arange(len(one.rows)), first)]
-        rows = one.rows[order]
-        base = None if contrast[rows[0]] else rows[0]
-        later = np.array([base is not None and row != base for row in rows])
-        kind = [
-            CONTRAST if contrast[r] or late else OWN if own[r] else COURSE for r, late in zip(rows, later, strict=True)
-        ]
-        table = pd.DataFrame({"trial": one.trial, "row": labels[rows], "kind": kind, "y": y[rows]})
-        table = table.assign(**_predicted(one, order, y[rows], level))
-        table["se"] = np.sqrt(variance[rows] + later * (0 if base is None else variance[base]))
-        if dose is not None:
-            table["dose"] = dose[rows] - later * (0 if base is None else dose[base])
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    tables = {}
+    for some in left.trials:
+        for j, number in enumerate(some.trials):
+            trial = left.system.trials[number]
+            first = control_row(design, trial)
+            order = np.arange(len(trial.rows))
+            order = order if first is None else np.r_[first, np.delete(order, first)]
+            rows, variance = trial.rows[order], (trial.factor[order] ** 2).sum(axis=1)
+            later = np.arange(len(rows)) > 0 if not contrast[rows[0]] else np.zeros(len(rows), bool)
+            kind = [
+                CONTRAST if contrast[r] or late else OWN if own[r] else COURSE
+                for r, late in zip(rows, later, strict=True)
+            ]
+            table = pd.DataFrame({"trial": trial.name, "row": labels[rows], "kind": kind, "y": y[rows]})
+            table = table.assign(
+                **_predicted(
+                    some.weight[j], some.residual[order, j], some.covariance[order[:, None], order, j], y[rows], level
+                )
+            )
+            table["se"] = np.sqrt(variance + later * variance[0])
+            if dose is not None:
+                table["dose"] = dose[rows] - later * dose[rows[0]]
+            tables[number] = table
+    return pd.concat([tables[number] for number in sorted(tables)], ignore_index=True)
 
 
-def _predicted(one: Left, order: np.ndarray, y: Array, level: float) -> dict[str, Array]:
-    """Predictive mean, interval and PIT of a trial's rows in an order, each given those before it."""
-    factor = np.linalg.cholesky(one.covariance[:, order[:, None], order])
-    z = np.linalg.solve(factor, one.residual[:, order, None])[:, :, 0]
+def _predicted(weight: Array, residual: Array, covariance: Array, y: Array, level: float) -> dict[str, Array]:
+    """Predictive mean, interval and PIT of a trial's rows, each given those before it, from residuals (row, node)."""
+    factor = np.linalg.cholesky(np.moveaxis(covariance, 2, 0))
+    z = np.linalg.solve(factor, residual.T[:, :, None])[:, :, 0]
     sd = np.diagonal(factor, axis1=1, axis2=2)
     centre = y - sd * z
     density = -0.5 * (LOG_2PI + z**2) - np.log(sd)
-    weight = np.log(np.maximum(one.weight, 1e-300))[:, None] + np.cumsum(density, axis=1) - density
+    weight = np.log(np.maximum(weight, 1e-300))[:, None] + np.cumsum(density, axis=1) - density
     weight = np.exp(weight - weight.max(axis=0))
     weight /= weight.sum(axis=0)
 
@@ -104,15 +112,13 @@ def _predicted(one: Left, order: np.ndarray, y: Array, level: float) -> dict[str
     }  # fmt: skip
 
 
-def _own_baseline(design: xr.Dataset) -> np.ndarray:
+def _own_baseline(system: System, contrast: np.ndarray) -> np.ndarray:
     """Rows (row,) of a trial that has a coefficient of its own, alike in all its arms: nothing else predicts its level."""
-    X, trial, contrast = design["X"].to_numpy(), design["trial"].to_numpy(), is_contrast(design)
-    own = np.zeros(len(X), bool)
-    for name in dict.fromkeys(trial):
-        here = trial == name
-        alike = (X[here] != 0).all(axis=0) & (np.ptp(X[here], axis=0) == 0) & ~(X[~here] != 0).any(axis=0)
-        own |= here & alike.any() & ~contrast
-    return own
+    own = np.zeros(system.n_row, bool)
+    for trial in system.trials:
+        mine = trial.loadings[:, len(system.shared) :][:, system.scale[trial.own] < 0]
+        own[trial.rows] = ((mine[0] != 0) & (mine == mine[0]).all(axis=0)).any()
+    return own & ~contrast
 
 
 def check_pit(pit: pd.DataFrame) -> pd.DataFrame:

@@ -1,10 +1,8 @@
 r"""The exact log density of data held out of a trial, given all other data.
 
-At each value of the scales, let D be the covariance of the rows of trial j given the shared parameters, W their loadings, C
-and m the posterior covariance and mean of the shared parameters given all data, :math:`T = W C W'` and :math:`\rho = y_j - W
-m`. The inverse Q of the covariance of all rows then has the block :math:`Q_{jj} = D^{-1} - D^{-1} T D^{-1}`, and :math:`(Q
-y)_j = D^{-1} \rho`. Rows o given all others are normal with covariance :math:`Q_{oo}^{-1}` and lie :math:`Q_{oo}^{-1} (Q
-y)_o` from their mean: one solution for all data gives every held-out density.
+In the words of :mod:`pillprocess.gaussian.trial_rows`, the inverse Q of the covariance of all rows has the block :math:`Q_{jj}
+= D^{-1} - D^{-1} T D^{-1}` for trial j, and :math:`(Q y)_j = D^{-1} \rho`. Rows o given all others are normal with covariance
+:math:`Q_{oo}^{-1}` and lie :math:`Q_{oo}^{-1} (Q y)_o` from their mean: one solution for all data gives every held-out density.
 """
 
 from collections.abc import Sequence
@@ -13,13 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from scipy.sparse import csr_array
 
 from pillprocess.gaussian.elimination import eliminate
 from pillprocess.gaussian.fit import in_chunks, log_posterior, scale_priors, scales_at
 from pillprocess.gaussian.normal_equations import LOG_2PI, Array, Index, System
 from pillprocess.gaussian.quadrature import integrate_lattice, log_sum
-from pillprocess.gaussian.trial_rows import Conditional, Rows, conditional, loading_products, rows_alike
+from pillprocess.gaussian.trial_rows import Given, Rows, given_shared, rows_alike, seen_from_shared, shared_posterior
 
 
 class HeldOut(NamedTuple):
@@ -65,48 +62,28 @@ def held_out_densities(
     """Return the exact log density of each set of held-out data given all other data."""
     priors = scale_priors(design, system)
     mirrored = np.array([prior.mirrored for prior in priors], dtype=bool)
-    alike, p = rows_alike(system), len(system.shared)
-    sets, products = [sets_alike(system, rows, held_out) for rows in alike], loading_products(alike)
-    loadings = csr_array(np.concatenate([rows.loadings.reshape(-1, p + 1) for rows in alike]))
-    row_ends = np.cumsum([rows.loadings[:, :, 0].size for rows in alike])[:-1]
-    pair_ends = np.cumsum([rows.spread[..., 0].size for rows in alike])[:-1]
-    upper = np.triu_indices(p + 1)
-    both_sides = csr_array(products.T * np.where(upper[0] == upper[1], 1.0, 2.0))
+    alike = rows_alike(system)
+    sets = [sets_alike(system, rows, held_out) for rows in alike]
+    pairs = sum(rows.products.shape[1] for rows in alike)
 
     def log_densities(x: Array) -> Array:
         tau, log_prior = scales_at(priors, x)
-        scales = np.concatenate([tau.T, np.ones((1, len(x)))])
-        given = [conditional(rows, scales**2) for rows in alike]
-        log_det = system.log_det + sum(one.log_det.sum(axis=0) for one in given)
-
-        sd = np.concatenate([scales[system.scale[system.shared]] * system.fixed_sd[system.shared, None], scales[-1:]])
-        shared = np.empty((p + 1, p + 1, len(x)))
-        shared[upper] = products @ np.concatenate([one.inverse.reshape(-1, len(x)) for one in given])
-        shared[upper[::-1]] = shared[upper]
-        shared *= sd * sd[:, None]
-        shared[np.diag_indices(p)] += 1
-        log_det += eliminate(shared, p)
+        given = [given_shared(rows, tau) for rows in alike]
         log_density = np.empty((len(held_out) + 1, len(x)))
-        log_density[0] = -0.5 * (system.n_row * LOG_2PI + log_det + shared[p, p])
-
-        shared *= sd * sd[:, None]
-        residuals = np.split(loadings @ np.concatenate([-shared[:p, p], scales[-1:]]), row_ends)
-        shared[p] = shared[:, p] = 0
-        uncertainties = np.split(both_sides @ shared[upper], pair_ends)
-        for one, residual, uncertainty, some in zip(given, residuals, uncertainties, sets, strict=True):
-            rho, t = residual.reshape(one.covariance.shape[1:]), uncertainty.reshape(one.covariance.shape)
+        log_density[0], mean, covariance = shared_posterior(system, alike, given, tau)
+        for rows, one, some in zip(alike, given, sets, strict=True):
+            residual, uncertainty = seen_from_shared(rows, mean, covariance)
             for out in some:
-                density = (
-                    whole_density(one, rho[:, out.trial], t[:, :, out.trial], out)
+                seen = residual[:, out.trial], uncertainty[:, :, out.trial]
+                log_density[1 + out.sets] = log_density[0] - (
+                    whole_density(one, *seen, out)
                     if out.part is None
-                    else part_density(one.inverse[:, :, out.trial], rho[:, out.trial], t[:, :, out.trial], out.part)
+                    else part_density(one.inverse[:, :, out.trial], *seen, out.part)
                 )
-                log_density[1 + out.sets] = log_density[0] - density
         return log_density.T + log_prior[:, None]
 
     def all_log_densities(x: Array) -> Array:
-        parts = in_chunks(x, system, numbers=products.shape[1])
-        return np.concatenate([log_densities(part) for part in parts])
+        return np.concatenate([log_densities(part) for part in in_chunks(x, system, numbers=pairs)])
 
     def whole_log_density(x: Array) -> Array:
         return np.concatenate([log_posterior(system, priors, part) for part in in_chunks(x, system)])[:, None]
@@ -116,10 +93,10 @@ def held_out_densities(
     return total[0] - total[1:]
 
 
-def whole_density(one: Conditional, residual: Array, uncertainty: Array, out: Sets) -> Array:
+def whole_density(given: Given, residual: Array, uncertainty: Array, out: Sets) -> Array:
     """Log density (set, node) of all rows of trials, whose precision is D^-1 (D - T) D^-1."""
-    left = one.covariance[:, :, out.trial] - uncertainty
-    log_det = 2 * (one.log_det[out.trial] + out.log_unit[:, None]) - eliminate(left, len(left))
+    left = given.covariance[:, :, out.trial] - uncertainty
+    log_det = 2 * (given.log_det[out.trial] + out.log_unit[:, None]) - eliminate(left, len(left))
     return normal_log_density(left, residual, log_det)
 
 

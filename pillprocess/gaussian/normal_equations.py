@@ -98,7 +98,7 @@ class Reduced:
     squares: Array
 
 
-def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System:
+def assemble(design: xr.Dataset, *, combinations: Array | None = None, shared: Index | None = None) -> System:
     """Build the normal equations of a design.
 
     Parameters
@@ -106,6 +106,8 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
     design : Dataset
     combinations : array (parameter, combination), optional
         Weights of the linear combinations whose moments are wanted.
+    shared : array of int, optional
+        Parameters that are kept among the shared ones, though they touch one trial or none.
     """
     loadings = hstack([nonzeros(design["X"]), nonzeros(design["Z"])], format="csr")
     names = design["scale"].to_numpy().tolist()
@@ -116,6 +118,7 @@ def assemble(design: xr.Dataset, *, combinations: Array | None = None) -> System
     blocks = diagonal_blocks(nonzeros(design["covariance"]), list(rows.values()))
     touched = touches(loadings, list(rows.values()))
     count = np.bincount(np.concatenate(touched), minlength=len(mean))
+    count[[] if shared is None else shared] = 2
     shared = np.flatnonzero(count > 1)
 
     place, wide = np.empty(len(mean), dtype=np.int64), loadings[:, shared].toarray()

@@ -55,6 +55,24 @@ def test_the_only_trial_of_a_term_has_most_of_its_leverage(arm_row):
     assert drug["vague"] < 0.05
 
 
+def test_a_coefficient_of_one_trial_is_left_with_its_prior_without_it_and_with_a_refit_without_another():
+    names, trial = list("abcdef"), ["t0", "t0", "t1", "t1", "t2", "t2"]
+    fixed = pd.DataFrame({"mu": 1.0, "drug": [0, 1, 0, 1, 0, 1.0], "extra": [0, 0, 0, 0, 0, 1.0]}, index=names)
+    design = gaussian_design(
+        pd.Series([0.1, -0.9, 0.0, -0.3, 0.2, -1.5], index=names), 0.05 * np.eye(6), trial=trial, fixed=fixed,
+        prior_sd={"mu": 1.0, "drug": 1.0, "extra": 0.5}, prior_mean={"extra": 0.2},
+        random=pd.DataFrame({("u", "trial", f"t{j}"): fixed["drug"] * [float(t == f"t{j}") for t in trial] for j in range(3)}),
+        effect_scale={"u": "tau"}, prior_scale={"tau": ("halfnormal", 0.5, np.nan)},
+    )  # fmt: skip
+    table = pp.influence(pp.fit(design, seed=1, draws=10)).set_index(["trial", "variable"])
+    assert table.loc[("t2", "extra"), ["mean_without", "sd_without"]].tolist() == pytest.approx([0.2, 0.5])
+    kept = np.flatnonzero(design["trial"].to_numpy() != "t0")
+    refit = pp.linear_summary(design.isel(row=kept, row_=kept), {name: {name: 1.0} for name in ("mu", "drug", "extra")})
+    for name in refit.index:
+        found = table.loc[("t0", name), ["mean_without", "sd_without"]]
+        assert found.tolist() == pytest.approx(refit.loc[name, ["mean", "sd"]].tolist(), abs=2e-3)
+
+
 def test_power_scaling_of_a_conjugate_model_is_its_closed_form():
     design = gaussian_design(
         pd.Series([1.0], index=["only"]), np.array([[0.25]]), trial=["t"], fixed=pd.DataFrame({"beta": [1.0]}, index=["only"]),

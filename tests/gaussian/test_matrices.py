@@ -2,6 +2,7 @@ import pickle
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy.sparse import csr_array
@@ -98,6 +99,25 @@ def test_a_large_design_is_the_same_model_with_the_same_fit_and_the_same_faults(
     xr.testing.assert_allclose(pp.fit(turned, seed=1, draws=50)["posterior"].dataset, fit["posterior"].dataset)
     with pytest.raises(DesignError, match="covariance: not symmetric"):
         check_design(large.isel(row=slice(None, None, -1)))
+
+
+def test_leaving_trials_out_of_a_large_design_reads_no_matrix_whole(kept_without_zeros, tables, monkeypatch):
+    large, read = pp.decomposition_design(*tables), []
+    part_of = matrices.WithoutZeros._part
+
+    def recorded(self, key):
+        part = part_of(self, key)
+        read.append(part.size / (self.shape[0] * self.shape[1]))
+        return part
+
+    fit = pp.fit(large, seed=1, draws=10)
+    monkeypatch.setattr(matrices.WithoutZeros, "_part", recorded)
+    left_out, pulled = pp.loto_pit(large, nodes=40), pp.influence(fit)
+    assert 0 < max(read) < 0.5
+    monkeypatch.undo()
+    plain = pp.decomposition_design(*tables)
+    pd.testing.assert_frame_equal(left_out, pp.loto_pit(plain, nodes=40))
+    pd.testing.assert_frame_equal(pulled, pp.influence(pp.fit(plain, seed=1, draws=10)))
 
 
 def test_a_large_design_is_built_and_read_in_less_than_its_covariance_would_take(monkeypatch):
