@@ -1,10 +1,10 @@
 """Differences between arms against the field: their size, whom they favour, and the SD that their error implies."""
 
 from collections.abc import Iterator
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from pillprocess.evidence.checks import Tables
 from pillprocess.evidence.company import RATIOS, SOURCE, included
@@ -54,10 +54,10 @@ def question_contrasts(tables: Tables) -> Iterator[pd.DataFrame]:
               "see which sign favours which arm at the source")  # fmt: skip
     harmonic = np.sqrt(1 / sizes(tables, "arm_id") + 1 / sizes(tables, "reference_arm_id"))
     by_interval = data["se"].fillna((data["ci_high"] - data["ci_low"]) / 3.92)
-    z = -special.ndtri(data["p"].where((data["p"] > 0) & cells["p_op"].isin(["=", ""])) / 2)
+    z = _deviate(data["p"].where(cells["p_op"].isin(["=", ""])))
     by_p = (data["estimate"].abs() / z).where(z > 0.5)
     se = by_interval.fillna(by_p)
-    below = -special.ndtri(data["p"].where((data["p"] > 0) & cells["p_op"].isin(["<", "<="])) / 2)
+    below = _deviate(data["p"].where(cells["p_op"].isin(["<", "<="])))
     largest = (data["estimate"].abs() / below).where((below > 0.5) & se.isna())  # the error is at most this
     implied = se / harmonic / usual["sd"].where(points, np.where(standardised, np.sqrt(1 + size**2 / 8), np.nan))
     crossed = cells["trial_id"].isin(
@@ -74,6 +74,11 @@ def question_contrasts(tables: Tables) -> Iterator[pd.DataFrame]:
         here = wrong & (column == name)
         yield ask(contrasts, name, here, [f"with the arms' sizes it makes the SD {x:.2g} times the usual one" for x in implied[here]],
                   "see whether it is a standard error, an SD or a 95 % interval")  # fmt: skip
+
+
+def _deviate(p: pd.Series) -> pd.Series:
+    """The standard normal deviate with a two-sided p; missing where p is no probability."""
+    return -(p.where((p > 0) & (p <= 1)) / 2).map(NormalDist().inv_cdf, na_action="ignore")
 
 
 def roles(tables: Tables, column: str) -> pd.Series:

@@ -56,12 +56,12 @@ def problem(file: str, text: str, *, row: int | None = None, column: str = "") -
     return pd.DataFrame([[file, row, column, "", "", text]], columns=PROBLEM_COLUMNS)
 
 
-def report(table: CsvTable, column: str, wrong: pd.Series, texts: str | Iterable[str]) -> pd.DataFrame:
+def report(table: CsvTable, column: str, wrong: pd.Series | np.ndarray, texts: str | Iterable[str]) -> pd.DataFrame:
     """Problems of the rows where ``wrong``, one text for all or one per wrong row: ``column = cell; text``.
 
     With ``column=""`` the text stands alone.
     """
-    where = np.flatnonzero(wrong.to_numpy(bool))
+    where = np.flatnonzero(np.asarray(wrong, dtype=bool))
     if not len(where):
         return NO_PROBLEMS
     cells = table.cells.iloc[where]
@@ -194,13 +194,15 @@ def _plain(name: str) -> str:
 
 
 def _check_numbers(table: CsvTable, schema: TableSchema) -> list[pd.DataFrame]:
+    names = sorted(table.given.intersection(schema.numeric))
+    cells, numbers = table.cells[names], table.data[names].to_numpy()
+    unread = (cells.to_numpy() != "") & ~np.isfinite(numbers)
+    large = (np.abs(numbers) > LARGEST) & np.isfinite(numbers)
     problems = []
-    for name in table.given.intersection(schema.numeric):
-        wrong = (table.cells[name] != "") & ~np.isfinite(table.data[name])
-        problems.append(report(table, name, wrong, [_why_no_number(cell) for cell in table.cells[name][wrong]]))
-        size = table.data[name].abs()
-        wrong = (size > LARGEST) & np.isfinite(size)
-        problems.append(report(table, name, wrong, "no study measures this; is the cell mistyped?"))
+    for j, name in enumerate(names):
+        why = [_why_no_number(cell) for cell in cells[name][unread[:, j]]]
+        problems.append(report(table, name, unread[:, j], why))
+        problems.append(report(table, name, large[:, j], "no study measures this; is the cell mistyped?"))
     return problems
 
 

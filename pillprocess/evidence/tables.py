@@ -127,11 +127,17 @@ def load_evidence(folder: str | Path | None = None) -> Evidence:
     'TRD'
     """
     place = embedded_folder() if folder is None else Path(folder)
+    return _checked(place, *_read(place))
+
+
+def evidence_and_questions(folder: str | Path | None = None) -> tuple[Evidence | EvidenceError, pd.DataFrame]:
+    """Read the tables once for both :func:`load_evidence`, or the error that it would raise, and :func:`evidence_questions`."""
+    place = embedded_folder() if folder is None else Path(folder)
     tables, problems = _read(place)
-    if len(problems):
-        raise EvidenceError(problems)
-    frames = {name: _whole_flags(table.data, name) for name, table in tables.items()}
-    return Evidence(**frames, folder=place, checksum=_checksum(place))
+    try:
+        return _checked(place, tables, problems), _questions(tables)
+    except EvidenceError as error:
+        return error, _questions(tables)
 
 
 def evidence_problems(folder: str | Path | None = None) -> pd.DataFrame:
@@ -166,8 +172,7 @@ def evidence_questions(folder: str | Path | None = None) -> pd.DataFrame:
     DataFrame with columns ``file``, ``row``, ``column``, ``trial``, ``arm``, ``figure`` (the cell), ``question`` (the reason it
     is asked), ``settle`` (what would settle it), ``answer`` (the doubt that answers it; blank: open).
     """
-    tables = _read(embedded_folder() if folder is None else Path(folder))[0]
-    return list_questions(tables) if tables else NO_QUESTIONS.copy()
+    return _questions(_read(embedded_folder() if folder is None else Path(folder))[0])
 
 
 def evidence_counts(evidence: Evidence) -> pd.DataFrame:
@@ -208,6 +213,17 @@ def evidence_counts(evidence: Evidence) -> pd.DataFrame:
     return counts.astype({"people": int, "outcome_rows": int}).sort_values(
         ["population", "drug", "condition"], ascending=[False, True, True], ignore_index=True
     )
+
+
+def _checked(folder: Path, tables: dict[str, CsvTable], problems: pd.DataFrame) -> Evidence:
+    if len(problems):
+        raise EvidenceError(problems)
+    frames = {name: _whole_flags(table.data, name) for name, table in tables.items()}
+    return Evidence(**frames, folder=folder, checksum=_checksum(folder))
+
+
+def _questions(tables: dict[str, CsvTable]) -> pd.DataFrame:
+    return list_questions(tables) if tables else NO_QUESTIONS.copy()
 
 
 def _files(folder: Path) -> dict[str, Path]:

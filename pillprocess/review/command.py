@@ -24,16 +24,14 @@ def evidence(
     """Print what the evidence tables hold, every problem (exit status 1 if there is any) and every open question."""
     from pillprocess.evidence.edition import edition_of
     from pillprocess.evidence.questions import describe_question
-    from pillprocess.evidence.tables import EvidenceError, evidence_counts, evidence_questions, load_evidence
+    from pillprocess.evidence.tables import EvidenceError, evidence_and_questions, evidence_counts
 
-    asked = evidence_questions(folder)
+    tables, asked = evidence_and_questions(folder)
     waiting = asked[asked["answer"] == ""]
-    try:
-        tables = load_evidence(folder)
-    except EvidenceError:
+    if isinstance(tables, EvidenceError):
         for row in waiting.to_dict("records"):
             typer.echo(describe_question(row))
-        raise
+        raise tables
     if json:
         edition = edition_of(tables)._asdict()
         print_tables({"counts": evidence_counts(tables), "questions": asked, "checksum": tables.checksum, **edition})
