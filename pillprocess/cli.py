@@ -39,7 +39,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the tables as JS
 
 
 def main() -> None:
-    """Run the command line; problems the user can mend end in one message and exit status 1."""
+    """Run the command line; problems the user can mend end in one message and exit status 1.
+
+    Linear algebra has one thread unless the environment says otherwise: on small matrices several wait for each other, for up to
+    hundreds of times one's processor time where the machine is busy, and the last digits depend on their number.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(143)
     )  # so that a terminated run tidies up like an interrupted one

@@ -47,6 +47,15 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
     return subprocess.CompletedProcess(arguments, status, said.getvalue(), complained.getvalue())
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("3", "3")])
+def test_linear_algebra_has_one_thread_unless_the_environment_says_otherwise(monkeypatch, before, after):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    if before:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", before)
+    assert run("--version").returncode == 0
+    assert os.environ["OPENBLAS_NUM_THREADS"] == after
+
+
 @pytest.fixture
 def evidence_folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(embedded_folder(), tmp_path / "evidence"))
