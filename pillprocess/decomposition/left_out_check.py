@@ -56,7 +56,7 @@ def loto_pit(idata: xr.DataTree | xr.Dataset, *, level: float = 0.95, nodes: int
     own = _own_baseline(left.system, contrast)
     labels, y = design["row"].to_numpy(), design["y"].to_numpy()
     dose = design["X"].sel(coefficient="delta").to_numpy() if "delta" in design["coefficient"].to_numpy() else None
-    tables = {}
+    found: dict[int, dict[str, np.ndarray]] = {}
     for some in left.trials:
         for j, number in enumerate(some.trials):
             trial = left.system.trials[number]
@@ -64,22 +64,16 @@ def loto_pit(idata: xr.DataTree | xr.Dataset, *, level: float = 0.95, nodes: int
             order = np.arange(len(trial.rows))
             order = order if first is None else np.r_[first, np.delete(order, first)]
             rows, variance = trial.rows[order], (trial.factor[order] ** 2).sum(axis=1)
-            later = np.arange(len(rows)) > 0 if not contrast[rows[0]] else np.zeros(len(rows), bool)
-            kind = [
-                CONTRAST if contrast[r] or late else OWN if own[r] else COURSE
-                for r, late in zip(rows, later, strict=True)
-            ]
-            table = pd.DataFrame({"trial": trial.name, "row": labels[rows], "kind": kind, "y": y[rows]})
-            table = table.assign(
-                **_predicted(
-                    some.weight[j], some.residual[order, j], some.covariance[order[:, None], order, j], y[rows], level
-                )
-            )
-            table["se"] = np.sqrt(variance + later * variance[0])
+            later = ~contrast[rows[0]] & (np.arange(len(rows)) > 0)
+            kind = np.where(contrast[rows] | later, CONTRAST, np.where(own[rows], OWN, COURSE))
+            residual, covariance = some.residual[order, j], some.covariance[order[:, None], order, j]
+            one = {"trial": np.repeat(trial.name, len(rows)), "row": labels[rows], "kind": kind, "y": y[rows]}
+            one |= _predicted(some.weight[j], residual, covariance, y[rows], level)
+            one["se"] = np.sqrt(variance + later * variance[0])
             if dose is not None:
-                table["dose"] = dose[rows] - later * dose[rows[0]]
-            tables[number] = table
-    return pd.concat([tables[number] for number in sorted(tables)], ignore_index=True)
+                one["dose"] = dose[rows] - later * dose[rows[0]]
+            found[number] = one
+    return pd.DataFrame({name: np.concatenate([found[number][name] for number in sorted(found)]) for name in found[0]})
 
 
 def _predicted(weight: Array, residual: Array, covariance: Array, y: Array, level: float) -> dict[str, Array]:
