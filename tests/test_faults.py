@@ -256,6 +256,7 @@ def test_a_sampler_that_does_not_converge_gives_an_error_and_no_results(tmp_path
 def test_a_reproduction_whose_fit_does_not_converge_writes_no_table(tmp_path, monkeypatch):
     from pillprocess.review import analysis as reproduce
 
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # all in this process, whose fit is another
     exact = reproduce.fit
     monkeypatch.setattr(reproduce, "fit", lambda design, *, seed, **_: exact(design, seed=seed, draws=20))
     with pytest.raises(ConvergenceError, match="bulk ESS .*; draw longer chains"):

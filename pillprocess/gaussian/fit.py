@@ -174,14 +174,10 @@ def fit_exact(
         The design is not valid; the message lists every reason.
     """
     canonical = in_canonical_order(design)
-    grid = integrate(canonical)
-    system, rng = grid.system, np.random.default_rng(seed)
+    grid, rng = integrate(canonical), np.random.default_rng(seed)
+    system = grid.system
     by_row = rows_are_drawn(design, chains * draws) if by_row is None else by_row
-    tau, _ = scales_at(grid.priors, draw_nodes(grid.lattice, draws, rng))
-    theta, start = np.empty((len(system.mean), chains, draws)), 0
-    for part in in_chunks(tau, system):
-        theta[:, :, start : start + len(part)] = draw(system, part, chains=chains, rng=rng)
-        start += len(part)
+    tau, theta = draw_parameters(grid, draws=draws, chains=chains, rng=rng)
     trial_density, of_rows = predict(system, theta, rng, seed=seed, by_row=by_row)
     theta += system.mean[:, None, None]
 
@@ -215,6 +211,25 @@ def fit_exact(
         | groups
         | prior_groups(design, posterior, seed=seed, by_row=by_row)
     )
+
+
+def draw_parameters(grid: Grid, *, draws: int, chains: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draw the scales (draw, scale) and the deviations of all parameters (parameter, chain, draw) from their prior means."""
+    system = grid.system
+    tau, _ = scales_at(grid.priors, draw_nodes(grid.lattice, draws, rng))
+    theta, start = np.empty((len(system.mean), chains, draws)), 0
+    for part in in_chunks(tau, system):
+        theta[:, :, start : start + len(part)] = draw(system, part, chains=chains, rng=rng)
+        start += len(part)
+    return tau, theta
+
+
+def posterior_draws(design: xr.Dataset, *, seed: int, draws: int = 1000, chains: int = 4) -> xr.Dataset:
+    """The posterior of :func:`fit_exact` without all else that it draws; effects that no row has are other draws."""
+    canonical = in_canonical_order(design)
+    grid, rng = integrate(canonical), np.random.default_rng(seed)
+    tau, theta = draw_parameters(grid, draws=draws, chains=chains, rng=rng)
+    return posterior_dataset(canonical, theta + grid.system.mean[:, None, None], tau, rng, labels_by_dim(design))
 
 
 def rows_are_drawn(design: xr.Dataset, draws: int) -> bool:

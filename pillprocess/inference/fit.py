@@ -23,6 +23,9 @@ class ConvergenceError(RuntimeError):
         super().__init__(message)
         self.report = report
 
+    def __reduce__(self) -> "tuple[type[ConvergenceError], tuple[str, pd.DataFrame], dict[str, object]]":
+        return type(self), (str(self), self.report), self.__dict__
+
 
 def fit(
     model: "pm.Model | xr.Dataset",

@@ -39,6 +39,11 @@ def keeping_draws(folder: Path | None) -> Iterator[None]:
         _folder.reset(token)
 
 
+def kept_in() -> Path | None:
+    """The folder in which draws are kept here and now; None where they are not."""
+    return _folder.get()
+
+
 def kept_draws(
     of: xr.Dataset | Mapping[str, object], settings: Mapping[str, object], draw: Callable[[], xr.DataTree]
 ) -> xr.DataTree:

@@ -11,8 +11,8 @@ from pillprocess.decomposition.model import decomposition_design
 from pillprocess.decomposition.multiverse import CHOICES
 from pillprocess.decomposition.shares import not_drug_share
 from pillprocess.evidence.tables import Evidence
-from pillprocess.inference.fit import fit
-from pillprocess.output.tables import effect_table
+from pillprocess.gaussian.fit import posterior_draws
+from pillprocess.output.tables import interval_table
 from pillprocess.rows.arms import arm_changes
 from pillprocess.rows.change_scores import learned_correlation
 from pillprocess.rows.contrasts import contrasts, model_rows
@@ -111,10 +111,10 @@ def _with_correlation(evidence: Evidence, correlation: float) -> xr.Dataset:
 
 def _key_terms(design: xr.Dataset, seed: int) -> dict[str, float]:
     """Mean and interval of the pooled terms of one design, fitted in closed form."""
-    idata = fit(design, seed=seed)
+    posterior = posterior_draws(design, seed=seed)
     out: dict[str, float] = {"trials": len(np.unique(design["trial"].to_numpy())), "rows": design.sizes["row"]}
     for variable, name in (("delta", "drug"), ("kappa", "interaction"), ("psi", "therapy"), ("tau", "tau")):
-        if variable in idata["posterior"].dataset:
-            row = effect_table(idata["posterior"].dataset[variable]).iloc[0]
+        if variable in posterior:
+            row = interval_table(posterior[variable]).iloc[0]
             out |= {name: row["mean"], f"{name}_low": row["ci_low"], f"{name}_high": row["ci_high"]}
     return out

@@ -170,6 +170,11 @@ def forest_rows(analysis: Analysis, evidence: Evidence) -> pd.DataFrame:
     return table.assign(text=numbers_beside(table))
 
 
+def drawn(analysis: Analysis, evidence: Evidence, folder: Path, width: Width) -> dict[str, str]:
+    """Draw every figure at a print width and write it; return the SVG by name."""
+    return save_figures(draw_figures(analysis, evidence, width=width), folder)
+
+
 def save_figures(figures: dict[str, Figure], folder: Path) -> dict[str, str]:
     """Write each figure as PNG and SVG; return the SVG by name."""
     folder.mkdir(parents=True, exist_ok=True)

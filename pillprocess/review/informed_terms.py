@@ -37,7 +37,7 @@ def informed_terms(
     parts = []
     for name, how in settings.items():
         design = decomposition_design(arms, differences, terms=HEADLINE | {"expectancy"}, **how)  # type: ignore[arg-type]
-        idata = fit(design, seed=seed)
+        idata = fit(design, seed=seed, by_row=False)
         shares = information_shares(idata)
         known = contraction(idata).assign(transport_name=name, term=lambda t: t["variable"].replace(NAMES))
         known["evidence"] = [evidence_of(v, shares.loc[v], design) for v in known["variable"]]

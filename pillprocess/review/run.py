@@ -1,10 +1,12 @@
 """What the commands do: load, analyse, write."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
@@ -13,6 +15,9 @@ from pillprocess.evidence.edition import edition_of
 from pillprocess.evidence.tables import Evidence, load_evidence
 from pillprocess.inference.interruptions import interruptions
 from pillprocess.rows.terms import HEADLINE, HYPOTHESES
+
+if TYPE_CHECKING:
+    from pillprocess.review.analysis import Analysis
 
 TYPE_COLUMNS = ["therapy_type", "mean", "ci_low", "ci_high", "p_below", "trials", "carried", "contraction", "verdict"]
 
@@ -52,26 +57,41 @@ def run_reproduce(
     edition = edition_of(tables)
     record: dict[str, object] = {"command": "reproduce", "seed": seed, "data_checksum": tables.checksum}
     record |= {"evidence_version": edition.version, "last_search": edition.last_search}
-    with results_folder(out, record) as work, steps(progress) as step:
+    with results_folder(out, record) as work, lines(progress) as line, ExitStack() as stack:
+        step = line()
         step("loading PyMC")
+        from threadpoolctl import threadpool_limits
+
+        from pillprocess.inference.beside import beside
         from pillprocess.inference.kept import keeping_draws, usual_folder
         from pillprocess.inference.stored import save_fit
-        from pillprocess.review.analysis import analyse
-        from pillprocess.review.bias import add_bias
-        from pillprocess.review.figures import draw_figures, save_figures
+        from pillprocess.review.figures import drawn
         from pillprocess.review.findings import add_findings
         from pillprocess.review.record import reporting_record
         from pillprocess.review.report import provenance, render_report
-        from pillprocess.review.synthesis import add_synthesis
+        from pillprocess.review.synthesis import synthesis_or_reason, with_synthesis
 
+        stack.enter_context(threadpool_limits(limits=1))  # the matrices are small: threads would wait for one another
         with keeping_draws(None if fresh else usual_folder()):
-            analysis = add_bias(analyse(tables, seed=seed, step=step), step=step)
             if synthesis:
-                analysis = add_synthesis(analysis, tables, seed=seed, step=step)
+                step("")
+                with beside(analysed, tables, seed, step=line()) as other:
+
+                    def step_here(name: str) -> None:
+                        other.check()
+                        step(name)
+
+                    found = synthesis_or_reason(tables, seed=seed, step=step_here)
+                    step("")
+                    analysis = with_synthesis(other.result(), found)
+            else:
+                analysis = analysed(tables, seed, step=step)
         analysis = add_findings(analysis, tables)
         step("figures and report")
-        figures = save_figures(draw_figures(analysis, tables), work / "figures")
-        narrow = save_figures(draw_figures(analysis, tables, width="one_column"), work / "figures" / "one_column")
+        shown = replace(analysis, fits={name: fit for name, fit in analysis.fits.items() if name != "headline"})
+        with beside(drawn, shown, tables, work / "figures" / "one_column", "one_column") as other_width:
+            figures = drawn(shown, tables, work / "figures", "two_column")
+            narrow = other_width.result()
         page = render_report(analysis, tables, figures, narrow=narrow, seed=seed)
         (work / "report.html").write_text(page, encoding="utf-8")
         record_of_reporting = reporting_record(analysis, tables, seed=seed)
@@ -218,27 +238,55 @@ def named_terms(text: str) -> frozenset[str]:
     return frozenset(t.strip() for t in text.split(",") if t.strip())
 
 
+def analysed(evidence: Evidence, seed: int, *, step: Step) -> "Analysis":
+    """Everything but the synthesis: the main job calls it in a process beside."""
+    from threadpoolctl import threadpool_limits
+
+    from pillprocess.review.analysis import analyse
+    from pillprocess.review.bias import add_bias
+
+    with threadpool_limits(limits=1):
+        return add_bias(analyse(evidence, seed=seed, step=step), step=step)
+
+
 @contextmanager
 def steps(progress: bool) -> Iterator[Step]:
     """A display on standard error: the step under way, and the seconds each took; Ctrl-C ends it at the next step at the latest."""
-    with interruptions() as check:
-        if not progress:
-            yield lambda _: check()
-            return
-        from rich.console import Console
+    with lines(progress) as line:
+        yield line()
 
-        console = Console(stderr=True)
-        current, began = "", time.perf_counter()
-        with console.status("starting") as status:
+
+@contextmanager
+def lines(progress: bool) -> Iterator[Callable[[], Step]]:
+    """The display of :func:`steps` for several lines of steps that go on at a time; each call begins one."""
+    with interruptions() as check, ExitStack() as stack:
+        if progress:
+            from rich.console import Console
+
+            console = Console(stderr=True)
+            status = stack.enter_context(console.status("starting"))
+        under_way: dict[int, tuple[str, float]] = {}
+
+        def line() -> Step:
+            number = len(under_way)
+            under_way[number] = "", 0.0
 
             def step(name: str) -> None:
-                nonlocal current, began
-                check()
-                now = time.perf_counter()
-                if current:
-                    console.print(f"  {current} ({now - began:.1f} s)")
-                current, began = name, now
-                status.update(name)
+                if threading.current_thread() is threading.main_thread():
+                    check()
+                (before, began), now = under_way[number], time.perf_counter()
+                under_way[number] = name, now
+                if progress and before:
+                    console.print(f"  {before} ({now - began:.1f} s)")
+                if progress:
+                    status.update(", ".join(name for name, _ in under_way.values() if name))
 
-            yield step
-            step("")
+            return step
+
+        yield line
+        check()
+        if progress:
+            now = time.perf_counter()
+            for name, began in under_way.values():
+                if name:
+                    console.print(f"  {name} ({now - began:.1f} s)")

@@ -46,13 +46,19 @@ class Synthesis:
     note: str
 
 
-def add_synthesis(analysis: Analysis, evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> Analysis:
-    """Return the analysis with the synthesis's tables and fit, or with the reason why the evidence allows none."""
+def synthesis_or_reason(evidence: Evidence, *, seed: int, step: Step = lambda _: None) -> Synthesis | str:
+    """Return the synthesis, or the reason why the evidence allows none."""
     try:
         items = synthesis_items(evidence)
     except ValueError as error:
-        return replace(analysis, synthesis_note=str(error))
-    found = analyse_synthesis(evidence, items=items, seed=seed, step=step)
+        return str(error)
+    return analyse_synthesis(evidence, items=items, seed=seed, step=step)
+
+
+def with_synthesis(analysis: Analysis, found: Synthesis | str) -> Analysis:
+    """Return the analysis with the synthesis's tables and fit, or with the reason why there is none."""
+    if isinstance(found, str):
+        return replace(analysis, synthesis_note=found)
     tables, fits = analysis.tables | found.tables, analysis.fits | {"synthesis": found.fit}
     return replace(analysis, tables=tables, fits=fits, synthesis_note=found.note)
 

@@ -185,7 +185,8 @@ def experience_per_dose(evidence: Evidence) -> pd.DataFrame:
         reference = references.iloc[0]
         own = rows[(rows["drug"] == source) & rows["dimension"].isin(dimensions) & (rows[reference["dose_column"]] > 0)]
         own = own.assign(x=own[reference["dose_column"]] / reference["dose"])
-        cells = own.groupby(["trial_id", "x"], as_index=False).agg(s=("s", "mean"), n=("n", "max"))
+        by_cell = own.groupby(["trial_id", "x"])
+        cells = pd.DataFrame({"s": by_cell["s"].mean(), "n": by_cell["n"].max()}).reset_index()
         weight = cells["n"] * cells["x"]
         slope = (weight * cells["s"]).sum() / (weight * cells["x"]).sum() if len(cells) else np.nan
         table[drug] = {"slope": slope, "n_trials": cells["trial_id"].nunique(), "people": cells["n"].sum()}
