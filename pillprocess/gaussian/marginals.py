@@ -74,11 +74,17 @@ def summarise_mixture(grid: Grid, weights: Array, *, level: float) -> Array:
 
 def mixture_summary(mean: Array, sd: Array, probability: Array, *, level: float) -> Array:
     """Return mean, SD, interval and P(< 0), stacked (5, combination), of mixtures of normals (node, combination); probability (node, 1)."""
+    certain = not (sd > 0).all()
 
     def cdf(value: Array, of: Array | slice = slice(None)) -> Array:
         distance = value - mean[:, of]
-        standard = np.divide(distance, sd[:, of], out=np.copysign(np.inf, distance), where=sd[:, of] > 0)
-        return (probability * ndtr(np.where(distance == 0, 0, standard))).sum(axis=0)
+        if certain:
+            standard = np.divide(distance, sd[:, of], out=np.copysign(np.inf, distance), where=sd[:, of] > 0)
+            distance = np.where(distance == 0, 0, standard)
+        else:
+            distance /= sd[:, of]
+        below: Array = probability[:, 0] @ ndtr(distance, out=distance)
+        return below
 
     centre = (probability * mean).sum(axis=0)
     spread = np.sqrt((probability * (sd**2 + (mean - centre) ** 2)).sum(axis=0))

@@ -54,9 +54,9 @@ def results(known: Knowledge, loading: Array, noise: Array, *, draws: int, seed:
 
 def log_density(y: Array, centre: Array, whitener: Array) -> Array:
     """Log density of results (draw, arm) at each node (draw, node)."""
-    white = np.einsum("kab,dkb->dka", whitener, y[:, None] - centre, optimize=True)
+    white = (y - centre[:, None]) @ whitener.transpose(0, 2, 1)
     determinant = np.log(np.diagonal(whitener, axis1=1, axis2=2)).sum(axis=1)
-    return determinant - 0.5 * (white**2).sum(axis=2) - 0.5 * y.shape[1] * np.log(2 * np.pi)
+    return determinant - 0.5 * np.einsum("kda,kda->dk", white, white) - 0.5 * y.shape[1] * np.log(2 * np.pi)
 
 
 def expect(
@@ -138,12 +138,14 @@ def told_apart(
     whiteners = [np.linalg.inv(np.linalg.cholesky(one)) for one in spread]
     right, wrong = [], []
     for true, (known, loading, noise) in enumerate(parts):
-        y, _, _ = results(known, loading, noise, draws=draws, seed=seed + true)
-        density = [
-            log_sum(np.log(k.weight / k.weight.sum()) + log_density(y, k.mean @ row.T, w), axis=1)
-            for (k, row, _), w in zip(parts, whiteners, strict=True)
-        ]
-        odds = density[true] - density[1 - true]
+        y, own, _ = results(known, loading, noise, draws=draws, seed=seed + true)
+        other, row, _ = parts[1 - true]
+        odds = _mixed(known, own) - _mixed(other, log_density(y, other.mean @ row.T, whiteners[1 - true]))
         right.append((odds >= np.log(ODDS)).mean())
         wrong.append((odds <= -np.log(ODDS)).mean())
     return float(np.mean(right)), float(np.mean(wrong))
+
+
+def _mixed(known: Knowledge, density: Array) -> Array:
+    """Log density of results (draw,) by that at every node (draw, node)."""
+    return log_sum(np.log(known.weight / known.weight.sum()) + density, axis=1)

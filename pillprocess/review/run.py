@@ -246,7 +246,9 @@ def analysed(evidence: Evidence, seed: int, *, step: Step) -> "Analysis":
     from pillprocess.review.bias import add_bias
 
     with threadpool_limits(limits=1):
-        return add_bias(analyse(evidence, seed=seed, step=step), step=step)
+        found = add_bias(analyse(evidence, seed=seed, step=step), step=step)
+    step("")
+    return found
 
 
 @contextmanager

@@ -44,7 +44,9 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_killed_while_it_writes_and_then_repeated_ends_with_the_tables_of_one_that_was_not(
     out, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # all in this process, which draws nothing: only the tables are compared
+    monkeypatch.setattr(
+        os, "cpu_count", lambda: 1
+    )  # all in this process, which draws nothing: only the tables are compared
     monkeypatch.setattr(figures, "draw_figures", lambda *_, **__: {})
     monkeypatch.setattr(report, "render_report", lambda *_, **__: "")
     folder, undisturbed = out.with_name("evidence"), tmp_path / "undisturbed"
