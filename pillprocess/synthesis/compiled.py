@@ -47,7 +47,8 @@ def compile_synthesis(model: pm.Model) -> Refit:
     prior_transport_sd or prior_therapy; by default the model's own. ``checked``: the fit passes :func:`pillprocess.check_fit` with R-hat of
     at most 1.02 (among a hundred parameters the largest of as many draws is often above 1.01 by chance); one that does not is
     drawn again, in smaller steps where it diverged and twice as long where it did not, at most twice, and then raises
-    ConvergenceError; one whose chains sit in different modes is drawn once more with another seed. ``"outcomes"``: so do the log
+    ConvergenceError; one whose chains sit in different modes is drawn once more, with twice the chains: all of them in one mode say
+    that the other is rare. ``"outcomes"``: so do the log
     densities of the trials' outcomes, where nothing else is used, as when predictions are compared; parameters that predict alike may
     then lie in several modes.
     """
@@ -106,9 +107,9 @@ def compile_synthesis(model: pm.Model) -> Refit:
                 several = error.report["r_hat"].max() > SEVERAL_MODES
                 if attempt == ATTEMPTS - 1 or (several and attempt > 0):
                     raise
-                if several:  # one chain of few that met a rare mode, or no chance: other chains tell
-                    continue
-                if error.report.attrs["divergences"]:
+                if several:  # one chain of few that met a rare mode, or no chance: more chains tell
+                    chains *= 2
+                elif error.report.attrs["divergences"]:
                     target_accept = 1 - (1 - target_accept) / 2
                 else:
                     draws *= 2

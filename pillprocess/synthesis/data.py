@@ -12,6 +12,9 @@ from pillprocess.synthesis.outcome_density import trial_effects, trial_rows, whi
 
 PERSON_STATISTICS = ("n", "mean_s", "mean_y", "ss", "yy", "sy", "kept")
 
+USUAL_SD = 0.3
+"""SD between trials under which outcomes are asked what they say of direct effects, to lay the axes of the sampler."""
+
 
 def synthesis_data(items: xr.Dataset, choices: Choices) -> dict[str, np.ndarray]:
     """Return the data of the model, by name.
@@ -28,7 +31,10 @@ def synthesis_data(items: xr.Dataset, choices: Choices) -> dict[str, np.ndarray]
     loadings, gram = whitened_loadings(
         whitener, items["effect_loading"].to_numpy(), effect_slots(items), trial_rows(items["trial"].to_numpy())
     )
+    effects, dose = whitener @ items["effect_loading"].to_numpy(), whitener @ arms[:, : len(drugs_of(items))]
+    score = np.linalg.solve(np.eye(len(effects)) + USUAL_SD**2 * effects @ effects.T, dose).T
     return choices.data() | {
+        "direct_score": score, "direct_information": (score * dose.T).sum(axis=1),
         "outcome_y": whitener @ items["y"].to_numpy(),
         "outcome_design": whitener @ np.hstack([arms, items["course_loading"].to_numpy()[:, course_columns(items)]]),
         "left_out": items["left_out"].to_numpy() if "left_out" in items else np.full(gram.shape[-1], NOT_LEFT_OUT),

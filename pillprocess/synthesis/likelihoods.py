@@ -78,20 +78,59 @@ def centred(name: str, mean: TensorVariable, sd: TensorVariable, seen: TensorVar
     return pm.Deterministic(name, seen * raw + (1 - seen) * (mean + sd * raw), dims=dims)
 
 
-def add_outcomes(
-    items: xr.Dataset, effect: Effect, sds: Mapping[str, TensorVariable], course_sd: float
-) -> TensorVariable:
-    """Add outcomes of arms and published differences, trial effects integrated out; return the courses."""
-    model, columns = pm.modelcontext(None), course_columns(items)
+def add_course(items: xr.Dataset, sd: float) -> TensorVariable:
+    """Add the courses of the control condition and return them."""
+    columns = course_columns(items)
     free = (items["coefficient_variable"].to_numpy()[columns] == "mu").any()
-    model.add_coord("course", items["coefficient_label"].to_numpy()[columns])
-    course = pm.Normal("mu", 0, 10.0 if free else course_sd, dims="course")
+    pm.modelcontext(None).add_coord("course", items["coefficient_label"].to_numpy()[columns])
+    return pm.Normal("mu", 0, 10.0 if free else sd, dims="course")
+
+
+def direct_effects(left: TensorVariable, in_common: TensorVariable, by_drug: TensorVariable) -> TensorVariable:
+    r"""Add each drug's direct effect, :math:`\delta_d = s_0 z + s_1 z_d`, drawn as what outcomes leave open when all else is known.
+
+    Outcomes tell a drug's whole effect well and its parts badly: with :math:`z` as they are, every other part would move along a
+    ridge as thin as the whole is known. Under any fixed SDs between trials outcomes say :math:`\delta_d` with information
+    :math:`I_d` and score :math:`q_d`, so that
+
+    .. math::
+
+        z \sim N(v s_0 \textstyle\sum_d q_d / h_d,\ v), \quad z_d \mid z \sim N(s_1 (q_d - I_d s_0 z) / h_d,\ 1 / h_d), \quad
+        h_d = 1 + s_1^2 I_d, \quad 1 / v = 1 + s_0^2 \textstyle\sum_d I_d / h_d
+
+    These are only where the axes lie: the prior of :math:`z` is N(0, 1), and the likelihood that of `add_outcomes`.
+
+    Parameters
+    ----------
+    left
+        Whitened outcomes less everything but direct effects, (row,).
+    in_common, by_drug
+        s_0 and s_1.
+    """
+    model = pm.modelcontext(None)
+    information, score = model["direct_information"], pt.dot(model["direct_score"], left)
+    known = 1 + by_drug**2 * information
+    sd = 1 / pt.sqrt(1 + in_common**2 * pt.sum(information / known))
+    z = shifted("direct_common", sd**2 * in_common * pt.sum(score / known), sd)
+    own = shifted(
+        "direct_own", by_drug * (score - information * in_common * z) / known, 1 / pt.sqrt(known), dims="drug"
+    )
+    return pm.Deterministic("direct", in_common * z + by_drug * own, dims="drug")
+
+
+def shifted(name: str, mean: TensorVariable, sd: TensorVariable, *, dims: str | None = None) -> TensorVariable:
+    """Return N(0, 1), drawn as its distance from a mean in units of an SD."""
+    return mean + sd * pm.Normal(f"{name}_raw", -mean / sd, 1 / sd, dims=dims)
+
+
+def add_outcomes(items: xr.Dataset, white: TensorVariable, sds: Mapping[str, TensorVariable]) -> None:
+    """Add outcomes of arms and published differences, as whitened residuals, trial effects integrated out."""
+    model = pm.modelcontext(None)
     slots = effect_slots(items)
     which = np.append(sd_of_effect(items), -1)[slots][..., None] == np.arange(len(TRIAL_SDS))
     sd = pt.dot(
         which.reshape(-1, len(TRIAL_SDS)).astype(float), pt.stack([sds[n] for n in TRIAL_SDS.values()])
     ).reshape(slots.shape)
-    white = model["outcome_y"] - pt.dot(model["outcome_design"], pt.concatenate([effect.coefficients, course]))
     density = trial_densities(
         white, model["whitened_loadings"], model["gram"], [sd[k] for k in range(len(slots))],
         trial_rows(items["trial"].to_numpy()),
@@ -101,7 +140,6 @@ def add_outcomes(
         model["left_out"] - density
     )  # of some trials: the mixture of the posteriors without each
     pm.Potential("without_each", pt.switch(pt.any(model["left_out"] > NOT_LEFT_OUT), without_one, 0.0))
-    return course
 
 
 def add_outside(

@@ -66,10 +66,12 @@ from pillprocess.synthesis.likelihoods import (
     add_associations,
     add_bridges,
     add_counts,
+    add_course,
     add_guesses,
     add_outcomes,
     add_outside,
     add_scores,
+    direct_effects,
 )
 from pillprocess.synthesis.person_arms import add_person_arms
 
@@ -203,7 +205,7 @@ def synthesis(
     of_drug = np.array([dimensions.index(experience[d]) for d in drugs])
     coords = {
         "drug": drugs, "dimension": dimensions, "instrument": items["instrument"].to_numpy(),
-        "term": TERMS, "pooled": POOLED,
+        "term": TERMS, "pooled": POOLED, "but_direct": POOLED[1:],
         "sd": [*TRIAL_SDS.values(), "tau_belief", "tau_zeta"],
         "coefficient": ["tau_a", "psi", "epsilon", "omega", "chi", "mean_zeta", "g_0", "g_placebo", "g_drug", "g_experience"],
     }  # fmt: skip
@@ -231,12 +233,14 @@ def synthesis(
             (1 - fixed[0]) * pt.sqrt(free) + fixed[0] * pt.sqrt(known)
             for free, known in ((rho, fixed[1]), (1 - rho, 1 - fixed[1]))
         )
-        common, own = pm.Normal("common_raw", 0, 1, dims="pooled"), pm.Normal("own_raw", 0, 1, dims=("pooled", "drug"))
         scale = pt.stack(
             [has["drug"] * prior_drug_sd, has["drug:therapy"] * prior_interaction_sd, model["bias_form"][1]]
         )
-        pooled = scale[:, None] * (together * common)[:, None] + (scale * apart)[:, None] * own
-        direct, interaction = (pm.Deterministic(n, pooled[i], dims="drug") for i, n in enumerate(POOLED[:2]))
+        in_common, by_drug = scale * together, scale * apart
+        common = pm.Normal("common_raw", 0, 1, dims="but_direct")
+        own = pm.Normal("own_raw", 0, 1, dims=("but_direct", "drug"))
+        but_direct = (in_common[1:] * common)[:, None] + by_drug[1:, None] * own
+        interaction, bias = pm.Deterministic("interaction", but_direct[0], dims="drug"), but_direct[1]
 
         mean_a = pm.Normal("mean_a", 0, prior_experience_sd, dims="dimension")
         a = pm.Deterministic("a", mean_a[of_drug] + tau_a * pm.Normal("a_raw", 0, 1, dims="drug"), dims="drug")
@@ -247,7 +251,7 @@ def synthesis(
         fixed, additive = model["share_fixed"], model["bias_form"][0]
         share = (1 - fixed[0]) * pm.Beta("causal_share", *prior_causal_share) + fixed[0] * fixed[1]
         bias_is_free, association = additive * (1 - fixed[0]), pt.tanh(zeta)[of_drug]
-        causal = bias_is_free * (association - pooled[2]) + (1 - bias_is_free) * share * association
+        causal = bias_is_free * (association - bias) + (1 - bias_is_free) * share * association
         b = pm.Deterministic("b", has["experience"] * float(items["outcome_sd"]) * causal, dims="drug")
 
         belief = Belief(z["g_0"], z["g_placebo"], z["g_drug"], z["g_experience"], sds["tau_belief"])
@@ -256,9 +260,13 @@ def synthesis(
         blind = belief.share(
             belief.probit(items["arm_dose"].to_numpy()[group], items["arm_active_placebo"].to_numpy()[group], S[group])
         )
-        coefficients = [direct, interaction, a * b, pt.stack([psi, omega, chi, epsilon]), epsilon * blind]
-        effect = Effect(pt.concatenate(coefficients), arm_loadings(items, drugs))
-        course = add_outcomes(items, effect, sds, prior_course_sd)
+        course = add_course(items, prior_course_sd)
+        others = [interaction, a * b, pt.stack([psi, omega, chi, epsilon]), epsilon * blind]
+        at_direct, at_others = model["outcome_design"][:, : len(drugs)], model["outcome_design"][:, len(drugs) :]
+        left = model["outcome_y"] - pt.dot(at_others, pt.concatenate([*others, course]))
+        direct = direct_effects(left, in_common[0], by_drug[0])
+        effect = Effect(pt.concatenate([direct, *others]), arm_loadings(items, drugs))
+        add_outcomes(items, left - pt.dot(at_direct, direct), sds)
         add_outside(items, psi, epsilon, omega, course)
         add_scores(items, a, tau_a, loading, drugs)
         add_bridges(items, loading)

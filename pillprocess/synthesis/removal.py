@@ -15,7 +15,7 @@ from pillprocess.synthesis.kinds import BETWEEN_DRUGS, KINDS, has_kind, only_dru
 
 HEADLINE = "pooled as far as the data say"
 NO_POOLING, OWN_TRIALS = "no pooling between drugs", "own trials only"
-OWN_ACCEPT = 0.99  # little evidence, wide corners: smaller steps, more draws
+OWN_ACCEPT = 0.95
 
 
 def without_each_kind(
@@ -109,7 +109,7 @@ def pooling_fits(
     fits = {HEADLINE: idata, NO_POOLING: refit(items, pooling=0.0, **settings)}
     for drug in sorted(set(controlled_trials(items)["drug"])):
         try:
-            own = settings | {"draws": 3 * draws // 2, "target_accept": OWN_ACCEPT}
+            own = settings | {"target_accept": OWN_ACCEPT}
             fits[f"{OWN_TRIALS}: {drug}"] = refit(only_drug(items, drug), **own)
         except ConvergenceError as error:
             warnings.warn(f"{drug}: its own trials alone give {_no_answer(error)}; it has no such row", stacklevel=2)

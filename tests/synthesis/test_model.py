@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 import xarray as xr
+from pytensor.compile.mode import Mode
 from scipy import stats
 from scipy.special import ndtr
 
@@ -19,6 +21,7 @@ from pillprocess.synthesis.fits import items_of, model_of
 from pillprocess.synthesis.hypotheses import compare_synthesis, loo_errors
 from pillprocess.synthesis.items import synthesis_items
 from pillprocess.synthesis.kinds import BETWEEN_DRUGS, KINDS, only_drug, without, without_each, without_rows
+from pillprocess.synthesis.likelihoods import direct_effects
 from pillprocess.synthesis.model import SYNTHESIS_HYPOTHESES, synthesis
 from pillprocess.synthesis.simulation import synthesis_simulator
 from tests.synthesis.cases import small_evidence, small_items
@@ -177,6 +180,22 @@ def test_density_is_the_one_of_the_docstring(model, items, seed):
         items, drawn, list(model.coords["drug"]), list(model.coords["dimension"])
     )
     assert log_likelihood(model)(point) + whitening == pytest.approx(expected, rel=1e-10)
+
+
+def test_direct_effects_have_their_prior_and_lie_along_axes_on_which_outcomes_leave_them_independent():
+    dose, y = np.array([[1.0, 0.0], [0.5, 0.0], [0.0, 1.0], [0.0, 4.0]]), np.array([3.0, -1.0, 2.0, 5.0])
+    with pm.Model(coords={"drug": ["ketamine", "psilocybin"]}) as small:
+        pm.Data("direct_score", dose.T)
+        pm.Data("direct_information", (dose**2).sum(axis=0))
+        direct = direct_effects(pt.as_tensor(y), pt.as_tensor(0.5), pt.as_tensor(0.6))
+        pm.Normal("y", pt.dot(dose, direct), 1, observed=y)
+    plain = Mode(linker="py", optimizer=None)
+    drawn = pm.draw(direct, draws=1000, random_seed=1, mode=plain)
+    assert np.cov(drawn.T) == pytest.approx(np.array([[0.61, 0.25], [0.25, 0.61]]), abs=0.09)
+    slope = small.compile_dlogp(mode=plain)
+    for at in np.vstack([np.zeros(3), np.eye(3)]):  # the density of three independent N(0, 1)
+        point = dict(zip((v.name for v in small.value_vars), (at[0], at[1:]), strict=True))
+        assert slope(point) == pytest.approx(-at, abs=1e-9)
 
 
 def trial_densities_at(model, items, drawn):
