@@ -31,7 +31,7 @@ STEPS = (
     "synthesis: compiling", "synthesis: fit", "synthesis: pooling between drugs", "synthesis: each kind of evidence removed",
     "synthesis: hypotheses", "synthesis: what if",
 )  # fmt: skip
-FIT_TUNE, FIT_DRAWS, REFIT_DRAWS = 1000, 2000, 1200
+FIT_TUNE, FIT_DRAWS, REFIT_DRAWS = 1000, 2000, 1000
 FIXED = {ALL_CAUSAL: 1.0, "half of it is": 0.5, "none of it is: an epiphenomenon": 0.0}
 BIAS_SCALES = (0.1, 0.6)
 """Beside the default of .3: SDs of the bias, in correlations, under which the answer is shown."""

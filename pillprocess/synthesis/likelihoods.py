@@ -78,12 +78,14 @@ def centred(name: str, mean: TensorVariable, sd: TensorVariable, seen: TensorVar
     return pm.Deterministic(name, seen * raw + (1 - seen) * (mean + sd * raw), dims=dims)
 
 
-def add_course(items: xr.Dataset, sd: float) -> TensorVariable:
-    """Add the courses of the control condition and return them."""
+def add_course(items: xr.Dataset, sd: float, believed: TensorVariable) -> TensorVariable:
+    """Add the courses of the control condition and return them, drawn as what patients on placebo report: with their belief's effect."""
     columns = course_columns(items)
     free = (items["coefficient_variable"].to_numpy()[columns] == "mu").any()
     pm.modelcontext(None).add_coord("course", items["coefficient_label"].to_numpy()[columns])
-    return pm.Normal("mu", 0, 10.0 if free else sd, dims="course")
+    return pm.Deterministic(
+        "mu", pm.Normal("mu_raw", believed, 10.0 if free else sd, dims="course") - believed, dims="course"
+    )
 
 
 def direct_effects(left: TensorVariable, in_common: TensorVariable, by_drug: TensorVariable) -> TensorVariable:

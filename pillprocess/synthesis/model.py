@@ -260,7 +260,7 @@ def synthesis(
         blind = belief.share(
             belief.probit(items["arm_dose"].to_numpy()[group], items["arm_active_placebo"].to_numpy()[group], S[group])
         )
-        course = add_course(items, prior_course_sd)
+        course = add_course(items, prior_course_sd, epsilon * belief.share(belief.intercept))
         others = [interaction, a * b, pt.stack([psi, omega, chi, epsilon]), epsilon * blind]
         at_direct, at_others = model["outcome_design"][:, : len(drugs)], model["outcome_design"][:, len(drugs) :]
         left = model["outcome_y"] - pt.dot(at_others, pt.concatenate([*others, course]))

@@ -15,7 +15,6 @@ from pillprocess.synthesis.kinds import BETWEEN_DRUGS, KINDS, has_kind, only_dru
 
 HEADLINE = "pooled as far as the data say"
 NO_POOLING, OWN_TRIALS = "no pooling between drugs", "own trials only"
-OWN_ACCEPT = 0.95
 
 
 def without_each_kind(
@@ -109,8 +108,7 @@ def pooling_fits(
     fits = {HEADLINE: idata, NO_POOLING: refit(items, pooling=0.0, **settings)}
     for drug in sorted(set(controlled_trials(items)["drug"])):
         try:
-            own = settings | {"target_accept": OWN_ACCEPT}
-            fits[f"{OWN_TRIALS}: {drug}"] = refit(only_drug(items, drug), **own)
+            fits[f"{OWN_TRIALS}: {drug}"] = refit(only_drug(items, drug), **settings)
         except ConvergenceError as error:
             warnings.warn(f"{drug}: its own trials alone give {_no_answer(error)}; it has no such row", stacklevel=2)
     return fits
