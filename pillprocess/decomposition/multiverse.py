@@ -18,6 +18,9 @@ from pillprocess.gaussian.quadrature import QuadratureError
 from pillprocess.rows.contrasts import model_rows
 from pillprocess.rows.terms import HEADLINE
 
+type Rows = tuple[pd.DataFrame, pd.DataFrame] | str
+
+DEPRESSION = "depression only"
 Z975 = 1.959964
 NODES = 300
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -26,7 +29,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "baseline": ("exchangeable", "free"),
     "dose": ("linear", "log", "emax"),
     "heterogeneity": ("halfnormal", "invgamma"),
-    "evidence": ("all", "published only", "depression only", "nothing borrowed"),
+    "evidence": ("all", "published only", DEPRESSION, "nothing borrowed"),
 }
 """The declared choices; the first of each is the headline's. *belief* and *drug_x_therapy*: whether the model has the term. *nothing
 borrowed*: without borrowed SDs and assumed doses."""
@@ -77,7 +80,8 @@ def multiverse(
     if problems:
         raise ValueError("no specification was fitted:\n" + "\n".join(problems))
     options = {name: tuple(choices.get(name, of[:1])) for name, of in CHOICES.items()}
-    tables = {which: _rows_of(evidence, which) for which in options["evidence"]}
+    made = {depressed: _model_rows(evidence, depressed) for depressed in {w == DEPRESSION for w in options["evidence"]}}
+    tables = {which: _rows_of(made[which == DEPRESSION], which) for which in options["evidence"]}
     combinations = list(itertools.product(*options.values()))
     found = []
     for number, values in enumerate(combinations, 1):
@@ -88,13 +92,19 @@ def multiverse(
     return pd.DataFrame(found).reindex(columns=[*CHOICES, "rows", "trials", *numbers, "share_trials", "reason"])
 
 
-def _rows_of(evidence: Evidence, which: str) -> tuple[pd.DataFrame, pd.DataFrame] | str:
-    """Arms and differences that an option keeps, or why there are none."""
-    constructs = ("depression",) if which == "depression only" else None
+def _model_rows(evidence: Evidence, depressed: bool) -> Rows:
+    """Arms and differences of all outcomes or of depression alone, or why there are none."""
     try:
-        arms, differences = model_rows(evidence, constructs=constructs)
+        return model_rows(evidence, constructs=("depression",) if depressed else None)
     except ValueError as error:
         return str(error)
+
+
+def _rows_of(made: Rows, which: str) -> Rows:
+    """Those that an option keeps."""
+    if isinstance(made, str):
+        return made
+    arms, differences = made
     if which == "published only":
         arms, differences = (table[table["published"] == 1] for table in (arms, differences))
     if which == "nothing borrowed":
@@ -105,7 +115,7 @@ def _rows_of(evidence: Evidence, which: str) -> tuple[pd.DataFrame, pd.DataFrame
     return arms.reset_index(drop=True), differences.reset_index(drop=True)
 
 
-def _fitted(specification: dict[str, str], tables: tuple[pd.DataFrame, pd.DataFrame] | str) -> dict[str, object]:
+def _fitted(specification: dict[str, str], tables: Rows) -> dict[str, object]:
     """Estimates of one specification, or the reason there are none."""
     if isinstance(tables, str):
         return {"reason": tables}
