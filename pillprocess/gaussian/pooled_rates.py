@@ -176,7 +176,7 @@ def shared_log_weight(groups: Sequence[GroupSums], nodes: Nodes, priors: RatePri
     """Log joint density of the outcomes and the shared nodes (rho, form, tau, eta, spread, mean)."""
     total = _shared_log_prior(nodes, priors)
     for group in groups:
-        total = total + _group_log_density(group, nodes)
+        total += _group_log_density(group, nodes)
     return total
 
 
@@ -184,9 +184,10 @@ def _group_log_density(group: GroupSums, nodes: Nodes) -> Array:
     """Log density of one group's outcomes given the shared nodes, its rate integrated out."""
     kernel = np.exp(nodes.log_kernel).reshape(-1, nodes.log_kernel.shape[2])
     top = group.log_likelihood.max(axis=-1, keepdims=True)
-    within = np.exp(group.log_likelihood - top) @ kernel.T
-    shape = (*group.log_likelihood.shape[:-1], *nodes.log_kernel.shape[:2])
-    return (np.log(np.maximum(within, 1e-300)) + top).reshape(shape)
+    density: Array = np.exp(group.log_likelihood - top) @ kernel.T
+    np.log(np.maximum(density, 1e-300, out=density), out=density)  # in place: the array is large
+    density += top
+    return density.reshape(*group.log_likelihood.shape[:-1], *nodes.log_kernel.shape[:2])
 
 
 def _shared_log_prior(nodes: Nodes, priors: RatePriors) -> Array:
