@@ -127,7 +127,7 @@ def reproduce(
         typer.Option(help="mediation, expectancy: folder that holds the public data files; fetched by default."),
     ] = None,
     synthesis: Annotated[
-        bool, typer.Option(help="Join every kind of evidence too; without it the run takes a third of the time.")
+        bool, typer.Option(help="Join every kind of evidence too; without it the run takes a fifth of the time.")
     ] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Draw everything again, also what earlier runs kept.")] = False,
     docx: Annotated[bool, typer.Option("--docx", help="Also write methods and results as OUT/paper.docx.")] = False,

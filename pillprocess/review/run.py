@@ -34,7 +34,7 @@ def run_reproduce(
     fresh: bool = False,
     papers: tuple[str, ...] = (),
 ) -> Path:
-    """Analyse an evidence folder and write the results folder; without ``synthesis``, in a third of the time.
+    """Analyse an evidence folder and write the results folder; without ``synthesis``, in a fifth of the time.
 
     Draws that an earlier run made of the same model and data are taken from where it kept them, unless ``fresh``. ``papers``
     names files to write methods and results into as well, such as ``paper.docx`` and ``paper.tex``.
