@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from pillprocess.decomposition.multiverse import CHOICES
-from pillprocess.output.visual_style import GREY, NORMAL, SMALL, TERM_COLOURS, Width, finish, panel
+from pillprocess.output.visual_style import GREY, NARROW, NORMAL, SMALL, TERM_COLOURS, Width, finish, panel, width_mm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +80,8 @@ def plot_multiverse(
     ax.set_xlim(-1, len(rows))
     ax.set_xticks([])
     ax.legend(fontsize=SMALL, frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0))
-    ax.set_title(f"{name}{'' if quantity == 'share' else ' (reference SD)'}", fontsize=NORMAL, loc="left")
+    above = 16 if width_mm(ax) < NARROW else None  # in one column the legend needs the line to itself
+    ax.set_title(f"{name}{'' if quantity == 'share' else ' (reference SD)'}", fontsize=NORMAL, loc="left", pad=above)
     unfitted = int(table[quantity].isna().sum())
     left = f"; {unfitted} of {len(table)} have none" if unfitted else ""
     finish(ax, f"{len(rows)} specifications in rising order, with 95 % intervals{left}", title)
